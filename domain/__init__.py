@@ -1,0 +1,1 @@
+"""The business: no Flask, no RQ, no marshmallow, no Streamlit."""

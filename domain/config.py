@@ -1,0 +1,55 @@
+"""Settings of this process, read once from the environment."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+Environment = Literal["development", "production"]
+
+WECHATPAY_OFFICIAL = "https://api.mch.weixin.qq.com"
+WEIXIN_OFFICIAL = "https://api.weixin.qq.com"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What differs between installations; secrets come from the environment only."""
+
+    environment: Environment
+    database_url: str
+    merchant_database_url: str
+    redis_url: str
+    token_key: str
+    sealing_key: str
+    wechatpay_base_url: str
+    weixin_base_url: str
+    public_base_url: str
+    sandbox_control_url: str | None
+    is_clock_adjustable: bool
+    trusted_proxy_hops: int
+    database_pool_size: int
+
+
+@cache
+def settings() -> Settings:
+    """Return this process's settings; `settings.cache_clear()` makes it read them again."""
+    env = os.environ
+    environment: Environment = (
+        "development" if env.get("PINBU_ENV") == "development" else "production"
+    )
+    is_development = environment == "development"
+    return Settings(
+        environment=environment,
+        database_url=env.get("DATABASE_URL", ""),
+        merchant_database_url=env.get("MERCHANT_DATABASE_URL", ""),
+        redis_url=env.get("REDIS_URL", "redis://127.0.0.1:6379/0"),
+        token_key=env.get("PINBU_TOKEN_KEY", ""),
+        sealing_key=env.get("PINBU_SEALING_KEY", ""),
+        wechatpay_base_url=env.get("WECHATPAY_BASE_URL", WECHATPAY_OFFICIAL),
+        weixin_base_url=env.get("WEIXIN_BASE_URL", WEIXIN_OFFICIAL),
+        public_base_url=env.get("PUBLIC_BASE_URL", "http://127.0.0.1:8000"),
+        sandbox_control_url=env.get("SANDBOX_CONTROL_URL") if is_development else None,
+        is_clock_adjustable=is_development and env.get("PINBU_CLOCK") != "real",
+        trusted_proxy_hops=int(env.get("PINBU_PROXY_HOPS", "0")),
+        database_pool_size=int(env.get("PINBU_DATABASE_POOL", "8")),
+    )

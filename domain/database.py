@@ -1,0 +1,109 @@
+"""Engines and transactions: the only place that commits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import datetime
+from functools import cache
+
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+from domain import clock
+from domain.config import settings
+
+_SERVER_OPTIONS = (
+    "-c timezone=UTC -c lock_timeout=5000 -c statement_timeout=60000"
+    " -c idle_in_transaction_session_timeout=60000"
+)
+_is_open: ContextVar[bool] = ContextVar("transaction_is_open", default=False)
+
+
+def _engine(url: str) -> Engine:
+    size = settings().database_pool_size
+    return create_engine(
+        url,
+        pool_size=size,
+        max_overflow=2,
+        pool_timeout=5,
+        connect_args={"connect_timeout": 3, "options": _SERVER_OPTIONS},
+    )
+
+
+@cache
+def core_engine() -> Engine:
+    """Return the engine of role core: shoppers' API and jobs."""
+    return _engine(settings().database_url)
+
+
+@cache
+def merchant_engine() -> Engine:
+    """Return the engine of role merchant: the console's API, under row-level security."""
+    return _engine(settings().merchant_database_url)
+
+
+def dispose_engines() -> None:
+    """Close all pooled connections; the next use connects anew (after a fork, between tests)."""
+    for engine in (core_engine, merchant_engine):
+        if engine.cache_info().currsize:
+            engine().dispose()
+            engine.cache_clear()
+
+
+@contextmanager
+def _opened(engine: Engine) -> Iterator[Session]:
+    if _is_open.get():
+        raise RuntimeError("transactions do not nest: pass the session down")
+    mark = _is_open.set(True)
+    session = Session(engine, expire_on_commit=False, autoflush=False)
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.close()
+        _is_open.reset(mark)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Open the transaction of a shopper's request or a job; commits at the end, or rolls back."""
+    with _opened(core_engine()) as session:
+        yield session
+
+
+@contextmanager
+def merchant_transaction(merchant_id: int) -> Iterator[Session]:
+    """Open a transaction that sees and changes the rows of one merchant only."""
+    with _opened(merchant_engine()) as session:
+        session.execute(
+            text("SELECT set_config('pinbu.merchant_id', :merchant_id, true)"),
+            {"merchant_id": str(merchant_id)},
+        )
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Open a session for reads as core: each statement sees what is committed, nothing is written."""
+    with Session(
+        core_engine().execution_options(isolation_level="AUTOCOMMIT"), autoflush=False
+    ) as session:
+        yield session
+
+
+def read_clock() -> datetime:
+    """Return the business instant: once per request, job and sweep."""
+    if not settings().is_clock_adjustable:
+        return clock.real_now()
+    with reading() as session:
+        offset = session.execute(text("SELECT offset_seconds FROM clock_offset")).scalar_one()
+    return clock.shifted(offset)
+
+
+def is_reachable() -> bool:
+    """Say whether the database answers."""
+    with reading() as session:
+        return bool(session.execute(text("SELECT 1")).scalar_one())

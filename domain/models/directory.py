@@ -1,0 +1,99 @@
+"""The directory: unique globally, without row-level security, read only to find the tenant."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.models.base import Base, Instant
+
+
+class Merchant(Base):
+    """A tenant: one mall."""
+
+    __tablename__ = "merchants"
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    public_id: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    created_at: Mapped[Instant]
+
+
+class MerchantApp(Base):
+    """A mini-program of a merchant; the secret is sealed."""
+
+    __tablename__ = "merchant_apps"
+
+    app_id: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"), index=True)
+    secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class GatewayAddress(Base):
+    """The public id of a gateway account, as it stands in callback URLs."""
+
+    __tablename__ = "gateway_addresses"
+
+    public_id: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"), index=True)
+    gateway_account_id: Mapped[int]
+
+
+class StaffLogin(Base):
+    """A login name of a member of staff; the password is an argon2id hash."""
+
+    __tablename__ = "staff_logins"
+    __table_args__ = (CheckConstraint("login = lower(login)", name="login_lower"),)
+
+    login: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"), index=True)
+    staff_id: Mapped[int]
+    password_hash: Mapped[str]
+
+
+class StaffSession(Base):
+    """A session of staff: an opaque token, stored hashed, read at every request."""
+
+    __tablename__ = "staff_sessions"
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"))
+    staff_id: Mapped[int]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]
+
+
+class ShareToken(Base):
+    """A share's token, which finds its merchant."""
+
+    __tablename__ = "share_tokens"
+
+    token: Mapped[str] = mapped_column(primary_key=True)
+    merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"))
+    share_id: Mapped[int]
+
+
+class ClockOffset(Base):
+    """How far the business clock runs ahead of real time; one row, moved in development only."""
+
+    __tablename__ = "clock_offset"
+    __table_args__ = (
+        CheckConstraint("only_row", name="one_row"),
+        CheckConstraint("offset_seconds >= 0", name="forward"),
+    )
+
+    only_row: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    offset_seconds: Mapped[float]
+
+
+Index("ix_staff_sessions_staff", StaffSession.merchant_id, StaffSession.staff_id)
+DIRECTORY = frozenset(
+    {
+        "merchants",
+        "merchant_apps",
+        "gateway_addresses",
+        "staff_logins",
+        "staff_sessions",
+        "share_tokens",
+        "clock_offset",
+    }
+)

@@ -1,0 +1,34 @@
+"""Notices to shoppers: key and parameters; the text is made in the reader's language."""
+
+from typing import Any
+
+from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from domain.models.base import Base, Instant, TenantRow, refers
+
+
+class Notice(TenantRow, Base):
+    """One message in a shopper's inbox; (key, order) is unique, so that it comes once."""
+
+    __tablename__ = "notices"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "order_id", "key"),
+        refers("shopper_id", to="shoppers"),
+        refers("order_id", to="orders"),
+        Index("ix_notices_shopper", "merchant_id", "shopper_id", "id"),
+        Index(
+            "ix_notices_unseen",
+            "merchant_id",
+            "shopper_id",
+            "id",
+            postgresql_where=text("seen_at IS NULL"),
+        ),
+    )
+
+    shopper_id: Mapped[int]
+    order_id: Mapped[int]
+    key: Mapped[str]
+    parameters: Mapped[dict[str, Any]]
+    created_at: Mapped[Instant]
+    seen_at: Mapped[Instant | None]

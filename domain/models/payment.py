@@ -1,0 +1,84 @@
+"""Money in (payments) and money back (refunds) at a gateway."""
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped
+
+from domain.models.base import Base, FenColumn, Instant, Moving, TenantRow, in_states, refers
+from domain.states import PAYMENT, REFUND
+
+
+class Payment(Moving, TenantRow, Base):
+    """One attempt to pay an order at a gateway; `public_id` is the gateway's out_trade_no.
+
+    `succeeded_at` is the gateway's time, `learned_at` ours. `received_fen` is what came.
+    """
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "public_id"),
+        UniqueConstraint("merchant_id", "gateway_account_id", "transaction_no"),
+        in_states(PAYMENT),
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        CheckConstraint(
+            "(state = 'succeeded') = (received_fen IS NOT NULL)", name="received_if_succeeded"
+        ),
+        refers("order_id", to="orders"),
+        refers("gateway_account_id", to="gateway_accounts"),
+        Index("ix_payments_order", "merchant_id", "order_id"),
+        Index(
+            "uq_payments_one_open",
+            "merchant_id",
+            "order_id",
+            unique=True,
+            postgresql_where=text("state IN ('created', 'pending', 'unknown')"),
+        ),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    public_id: Mapped[str]
+    order_id: Mapped[int]
+    gateway_account_id: Mapped[int]
+    state: Mapped[str]
+    amount_fen: Mapped[FenColumn]
+    prepay_id: Mapped[str | None]
+    expires_at: Mapped[Instant]
+    created_at: Mapped[Instant]
+    received_fen: Mapped[FenColumn | None]
+    transaction_no: Mapped[str | None]
+    succeeded_at: Mapped[Instant | None]
+    learned_at: Mapped[Instant | None]
+    outcome: Mapped[str | None]
+
+
+class Refund(Moving, TenantRow, Base):
+    """One refund of a payment; `public_id` is the gateway's out_refund_no, the same on each retry."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "public_id"),
+        in_states(REFUND),
+        CheckConstraint("amount_fen > 0", name="amount_fen_positive"),
+        refers("payment_id", to="payments"),
+        refers("order_id", to="orders"),
+        Index(
+            "uq_refunds_one_live",
+            "merchant_id",
+            "payment_id",
+            "purpose",
+            unique=True,
+            postgresql_where=text("state <> 'closed'"),
+        ),
+        Index("ix_refunds_order", "merchant_id", "order_id"),
+        {"postgresql_with": {"fillfactor": 80}},
+    )
+
+    public_id: Mapped[str]
+    payment_id: Mapped[int]
+    order_id: Mapped[int]
+    purpose: Mapped[str]
+    state: Mapped[str]
+    amount_fen: Mapped[FenColumn]
+    requested_at: Mapped[Instant]
+    accepted_at: Mapped[Instant | None]
+    arrived_at: Mapped[Instant | None]
+    error_code: Mapped[str | None]

@@ -1,0 +1,91 @@
+"""Shoppers, their logins and addresses, and their days (counters of limits and caps)."""
+
+from datetime import date
+
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant, refers
+
+
+class Shopper(TenantRow, Base):
+    """A person of one merchant's mini-program, known by (app id, openid)."""
+
+    __tablename__ = "shoppers"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "app_id", "openid"),
+        UniqueConstraint("merchant_id", "public_id"),
+        CheckConstraint("flag IN ('review', 'block')", name="flag_known"),
+        refers("came_by_share_id", to="shares", closes_a_cycle=True),
+        Index("ix_shoppers_came_by_share", "merchant_id", "came_by_share_id"),
+        of_merchant(),
+    )
+
+    public_id: Mapped[str]
+    app_id: Mapped[str]
+    openid: Mapped[str]
+    nickname: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default="zh")
+    flag: Mapped[str | None]
+    came_by_share_id: Mapped[int | None]
+    created_at: Mapped[Instant]
+
+
+class ShopperLogin(TenantRow, Base):
+    """A login of a shopper: the refresh token's hash, and where it came from."""
+
+    __tablename__ = "shopper_logins"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "refresh_hash"),
+        refers("shopper_id", to="shoppers"),
+        Index("ix_shopper_logins_shopper", "merchant_id", "shopper_id"),
+    )
+
+    shopper_id: Mapped[int]
+    refresh_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    client_address: Mapped[str | None]
+    device: Mapped[str | None]
+    channel: Mapped[str | None]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant]
+    revoked_at: Mapped[Instant | None]
+
+
+class Address(TenantRow, Base):
+    """A delivery address of a shopper, sealed."""
+
+    __tablename__ = "addresses"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "public_id"),
+        refers("shopper_id", to="shoppers"),
+        Index("ix_addresses_shopper", "merchant_id", "shopper_id"),
+    )
+
+    public_id: Mapped[str]
+    shopper_id: Mapped[int]
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[Instant]
+    removed_at: Mapped[Instant | None]
+
+
+class ShopperDay(TenantRow, Base):
+    """A shopper's Shanghai day: participations of that day, and cash promised or paid for that day.
+
+    `participations` and `expired_holds` count by the order's day, the cash columns by the cap day.
+    """
+
+    __tablename__ = "shopper_days"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "shopper_id", "on_day"),
+        CheckConstraint("participations >= 0 AND expired_holds >= 0", name="counts_positive"),
+        CheckConstraint("cash_reserved_fen >= 0 AND cash_used_fen >= 0", name="cash_positive"),
+        refers("shopper_id", to="shoppers"),
+    )
+
+    shopper_id: Mapped[int]
+    on_day: Mapped[date]
+    participations: Mapped[int] = mapped_column(server_default=text("0"))
+    expired_holds: Mapped[int] = mapped_column(server_default=text("0"))
+    cash_reserved_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
+    cash_used_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))

@@ -1,0 +1,208 @@
+"""Work rows: put work down, lease it, finish it, put it back, park it.
+
+The row is the retry: a job on the queue only says "look". A lease lasts in real time; its fence
+grows with each lease, and who holds an older one may write nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain import clock
+
+MAX_ATTEMPTS = 5
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A leased work row; good until `fence` is overtaken."""
+
+    merchant_id: int
+    id: int
+    subject_id: int
+    fence: int
+    attempts: int
+
+    @property
+    def subject(self) -> Key:
+        """Return (merchant_id, subject_id)."""
+        return (self.merchant_id, self.subject_id)
+
+
+_PUT = text(
+    """
+    INSERT INTO work_rows (merchant_id, kind, subject_id, due_at)
+    SELECT m, :kind, s, :due_at
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+    ORDER BY m, s
+    ON CONFLICT (merchant_id, kind, subject_id) DO UPDATE
+    SET due_at = least(work_rows.due_at, excluded.due_at)
+    WHERE work_rows.state = 'due'
+    """
+)
+
+
+def put(session: Session, kind: str, subjects: Sequence[Key], *, due_at: datetime) -> None:
+    """Make work due for each subject; work that is due already comes no later for it."""
+    if subjects:
+        session.execute(
+            _PUT,
+            {
+                "kind": kind,
+                "due_at": due_at,
+                "merchants": [merchant_id for merchant_id, _ in subjects],
+                "subjects": [subject_id for _, subject_id in subjects],
+            },
+        )
+
+
+_RECOVER = text(
+    """
+    UPDATE work_rows w SET state = 'due', leased_until = NULL
+    FROM (
+        SELECT merchant_id, id FROM work_rows
+        WHERE kind = :kind AND state = 'leased' AND leased_until < :real_now
+        FOR UPDATE SKIP LOCKED
+    ) lost
+    WHERE w.merchant_id = lost.merchant_id AND w.id = lost.id
+    """
+)
+_CLAIM = """
+    UPDATE work_rows w
+    SET state = 'leased', leased_until = :until, fence = w.fence + 1, attempts = w.attempts + 1
+    FROM (
+        SELECT merchant_id, id FROM work_rows
+        WHERE kind = :kind AND state = 'due' AND due_at <= :at
+        ORDER BY due_at
+        LIMIT {limit}
+        FOR UPDATE SKIP LOCKED
+    ) picked
+    WHERE w.merchant_id = picked.merchant_id AND w.id = picked.id
+    RETURNING w.merchant_id, w.id, w.subject_id, w.fence, w.attempts
+"""
+
+
+def claim(
+    session: Session, kind: str, *, limit: int, at: datetime, lease_seconds: int = 20
+) -> list[Lease]:
+    """Lease up to `limit` rows that are due, or whose lease ran out; skips rows others hold.
+
+    The limit goes into the text as a number: as a parameter the planner guesses badly.
+    """
+    real_now = clock.real_now()
+    session.execute(_RECOVER, {"kind": kind, "real_now": real_now})
+    rows = session.execute(
+        text(_CLAIM.format(limit=int(limit))),
+        {"kind": kind, "at": at, "until": real_now + timedelta(seconds=lease_seconds)},
+    )
+    return sorted((Lease(*row) for row in rows), key=lambda lease: (lease.merchant_id, lease.id))
+
+
+_HOLD = text(
+    """
+    SELECT w.merchant_id, w.id FROM work_rows w
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+        AS t (m, i, f) ON w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f
+    WHERE w.state = 'leased'
+    ORDER BY w.merchant_id, w.id
+    FOR UPDATE OF w
+    """
+)
+
+
+def hold(session: Session, leases: Sequence[Lease]) -> list[Lease]:
+    """Lock leases for the rest of the transaction; returns those that are still good."""
+    if not leases:
+        return []
+    kept = {tuple(row) for row in session.execute(_HOLD, _columns(leases))}
+    return [lease for lease in leases if (lease.merchant_id, lease.id) in kept]
+
+
+_FINISH = text(
+    """
+    UPDATE work_rows w SET state = 'done', leased_until = NULL, error = NULL
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+        AS t (m, i, f)
+    WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
+    """
+)
+
+
+def finish(session: Session, leases: Sequence[Lease]) -> None:
+    """Mark held leases done."""
+    if leases:
+        session.execute(_FINISH, _columns(leases))
+
+
+_PUT_BACK = text(
+    """
+    UPDATE work_rows w
+    SET state = 'due', leased_until = NULL, due_at = :due_at, error = :error,
+        attempts = CASE WHEN :forgiven THEN 0 ELSE attempts END
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+        AS t (m, i, f)
+    WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
+    """
+)
+
+
+def put_back(
+    session: Session, leases: Sequence[Lease], *, due_at: datetime, error: str | None = None
+) -> None:
+    """Make leases due again later: waiting is not failing, so attempts start anew."""
+    if leases:
+        session.execute(
+            _PUT_BACK, {**_columns(leases), "due_at": due_at, "error": error, "forgiven": True}
+        )
+
+
+_PARK = text(
+    """
+    UPDATE work_rows w SET state = 'parked', leased_until = NULL, error = :error
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+        AS t (m, i, f)
+    WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
+    """
+)
+
+
+def fail(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
+    """Put a lease back after an error, later each time; park it after MAX_ATTEMPTS."""
+    if lease.attempts >= MAX_ATTEMPTS:
+        session.execute(_PARK, {**_columns([lease]), "error": error})
+        return
+    session.execute(
+        _PUT_BACK,
+        {
+            **_columns([lease]),
+            "due_at": at + timedelta(seconds=2**lease.attempts),
+            "error": error,
+            "forgiven": False,
+        },
+    )
+
+
+_UNPARK = text(
+    """
+    UPDATE work_rows SET state = 'due', due_at = :at, attempts = 0
+    WHERE merchant_id = :merchant_id AND id = :id AND state = 'parked'
+    """
+)
+
+
+def unpark(session: Session, row: Key, *, at: datetime) -> None:
+    """Make a parked row due again."""
+    session.execute(_UNPARK, {"merchant_id": row[0], "id": row[1], "at": at})
+
+
+def _columns(leases: Sequence[Lease]) -> dict[str, object]:
+    return {
+        "merchants": [lease.merchant_id for lease in leases],
+        "ids": [lease.id for lease in leases],
+        "fences": [lease.fence for lease in leases],
+    }

@@ -1,0 +1,1 @@
+"""Schema migrations (Alembic), roles and functions."""
