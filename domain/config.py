@@ -34,12 +34,9 @@ class Settings:
 def settings() -> Settings:
     """Return this process's settings; `settings.cache_clear()` makes it read them again."""
     env = os.environ
-    environment: Environment = (
-        "development" if env.get("PINBU_ENV") == "development" else "production"
-    )
-    is_development = environment == "development"
+    is_development = env.get("PINBU_ENV") == "development"
     return Settings(
-        environment=environment,
+        environment="development" if is_development else "production",
         database_url=env.get("DATABASE_URL", ""),
         merchant_database_url=env.get("MERCHANT_DATABASE_URL", ""),
         redis_url=env.get("REDIS_URL", "redis://127.0.0.1:6379/0"),

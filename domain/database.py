@@ -87,7 +87,7 @@ def merchant_transaction(merchant_id: int) -> Iterator[Session]:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Open a session for reads as core: each statement sees what is committed, nothing is written."""
+    """Open a session for reads as core: each statement sees what is committed by then."""
     with Session(
         core_engine().execution_options(isolation_level="AUTOCOMMIT"), autoflush=False
     ) as session:

@@ -11,7 +11,7 @@ def _code_of(name: str) -> str:
 class DomainError(Exception):
     """Something the caller is told by a stable code; `details` are safe to show.
 
-    The code is the class name in snake case unless given. `details["field"]` names the field at fault.
+    The code is the class name in snake case unless given; `details["field"]` names the field.
     """
 
     def __init__(self, code: str | None = None, message: str = "", **details: Any) -> None:

@@ -7,6 +7,6 @@ LENGTH = 20
 
 
 def new_public_id() -> str:
-    """Return 20 random base32 characters (100 bits), fit for URLs, share scenes, gateway numbers."""
+    """Return 20 random base32 characters (100 bits): for URLs, share scenes, gateway numbers."""
     bits = secrets.randbits(5 * LENGTH)
     return "".join(ALPHABET[(bits >> (5 * i)) & 31] for i in range(LENGTH))

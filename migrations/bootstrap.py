@@ -19,7 +19,8 @@ def _role(connection: Connection, url: URL) -> None:
     ).first()
     verb = "ALTER" if exists else "CREATE"
     statement = sql.SQL(
-        "{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS PASSWORD {password}"
+        "{verb} ROLE {name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+        " PASSWORD {password}"
     ).format(verb=sql.SQL(verb), name=sql.Identifier(name), password=sql.Literal(password))
     _run(connection, statement)
 

@@ -53,7 +53,7 @@ class TenantRow:
 
 
 class Moving:
-    """A row with a state machine: when it last moved, and who moved it (`shopper:7`, `job:settle`)."""
+    """A row with a state machine: when it last moved, and who moved it (`shopper:7`)."""
 
     moved_at: Mapped[Instant]
     moved_by: Mapped[str]

@@ -35,7 +35,7 @@ class LedgerAccount(TenantRow, Base):
 
 
 class LedgerTransaction(TenantRow, Base):
-    """One business effect; (kind, ref_id) is unique, so that no effect happens twice. Append-only."""
+    """One business effect, once: (kind, ref_id) is unique. Append-only."""
 
     __tablename__ = "ledger_transactions"
     __table_args__ = (UniqueConstraint("merchant_id", "kind", "ref_id"), of_merchant())

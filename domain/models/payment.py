@@ -51,7 +51,7 @@ class Payment(Moving, TenantRow, Base):
 
 
 class Refund(Moving, TenantRow, Base):
-    """One refund of a payment; `public_id` is the gateway's out_refund_no, the same on each retry."""
+    """One refund of a payment; `public_id` is its out_refund_no, the same on each retry."""
 
     __tablename__ = "refunds"
     __table_args__ = (
