@@ -1,0 +1,64 @@
+"""HTTP: the REST API of shoppers, gateways and the merchants' console."""
+
+import logging
+import time
+
+from flask import Flask, Response, g, request
+
+from api import auth, commands, errors, logs, openapi, request_context
+from api.bodies import OrjsonProvider
+from api.views import BLUEPRINTS
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 1_048_576
+
+
+def create_app() -> Flask:
+    """Build the application: the one factory."""
+    auth.check_token_key()
+    logs.configure_logging()
+    app = Flask(__name__, static_folder=None)
+    app.json = OrjsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
+    app.url_map.strict_slashes = False
+    api = openapi.document_api(app)
+    for blueprint in BLUEPRINTS:
+        api.register_blueprint(blueprint)
+    errors.register_error_handlers(app)
+    app.before_request(_begin)
+    app.after_request(_end)
+    for command in commands.COMMANDS:
+        app.cli.add_command(command)
+    return app
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_context.request_id()
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/v1/"):
+        response.headers.setdefault("Cache-Control", "no-store")
+    logger.info(
+        "request",
+        extra={
+            "method": request.method,
+            "route": str(request.url_rule) if request.url_rule else None,
+            "status": response.status_code,
+            "milliseconds": round(1000 * (time.perf_counter() - g.began), 1),
+            **_caller_ids(),
+        },
+    )
+    return response
+
+
+def _caller_ids() -> dict[str, int]:
+    if "staff_caller" in g:
+        return {"merchant_id": g.staff_caller.merchant_id, "staff_id": g.staff_caller.staff_id}
+    if "shopper_caller" in g:
+        caller = g.shopper_caller
+        return {"merchant_id": caller.merchant_id, "shopper_id": caller.shopper_id}
+    return {}

@@ -1,0 +1,93 @@
+"""The OpenAPI document, and its page (Swagger UI, served from here: no network)."""
+
+import flask_smorest
+import marshmallow as ma
+from flask import Blueprint as FlaskBlueprint
+from flask import Flask
+from openapi_ui_bundles import swagger_ui
+
+from api.schemas.fields import OPENAPI_TYPES, Schema
+
+ASSETS = "/docs/assets"
+
+
+class ProblemFieldSchema(Schema):
+    """What is wrong with one field."""
+
+    field = ma.fields.String(allow_none=True)
+    location = ma.fields.String()
+    code = ma.fields.String()
+    detail = ma.fields.String()
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457)."""
+
+    type = ma.fields.String()
+    title = ma.fields.String()
+    status = ma.fields.Integer()
+    code = ma.fields.String(metadata={"description": "stable; what programs look at"})
+    detail = ma.fields.String(metadata={"description": "for people, zh or en"})
+    request_id = ma.fields.String()
+    field = ma.fields.String()
+    errors = ma.fields.List(ma.fields.Nested(ProblemFieldSchema))
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's document; errors are ours (`api/errors.py`)."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        pass
+
+    def _register_responses(self) -> None:
+        self.spec.components.response(
+            self.DEFAULT_ERROR_RESPONSE_NAME,
+            {
+                "description": "What went wrong",
+                "content": {"application/problem+json": {"schema": self.ERROR_SCHEMA}},
+            },
+        )
+        self.spec.components.response(
+            "UNPROCESSABLE_ENTITY",
+            {
+                "description": "The request is not valid",
+                "content": {"application/problem+json": {"schema": self.ERROR_SCHEMA}},
+            },
+        )
+        self.spec.components.response("NOT_MODIFIED", {"description": "Not modified"})
+
+
+def document_api(app: Flask) -> Api:
+    """Make the document of an app, served at /openapi.json and drawn at /docs."""
+    app.config.update(
+        API_TITLE="Pinbu",
+        API_VERSION="v1",
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+        OPENAPI_SWAGGER_UI_PATH="docs",
+        OPENAPI_SWAGGER_UI_URL=f"{ASSETS}/",
+        OPENAPI_SWAGGER_UI_CONFIG={"deepLinking": True, "validatorUrl": None},
+    )
+    app.register_blueprint(
+        FlaskBlueprint(
+            "docs_assets",
+            __name__,
+            static_folder=str(swagger_ui.static_path),
+            static_url_path=ASSETS,
+        )
+    )
+    api = Api()
+    for field, kind, form in OPENAPI_TYPES:
+        api.register_field(field, kind, form)
+    api.init_app(app)
+    for name, how in (
+        ("shopper", "access_token of POST /v1/auth/sessions"),
+        ("staff", "token of POST /v1/merchant/sessions"),
+    ):
+        api.spec.components.security_scheme(
+            name, {"type": "http", "scheme": "bearer", "description": how}
+        )
+    return api

@@ -1,0 +1,140 @@
+"""Fields all schemas share: fen, instants, days, public ids. Failures are codes, not sentences."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import marshmallow as ma
+
+from api.bodies import instant
+from domain.public_ids import ALPHABET, LENGTH
+
+LARGEST_FEN = 10**12
+
+
+class Schema(ma.Schema):
+    """The base of all schemas: unknown fields are refused."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = ma.RAISE
+
+
+class Text(ma.fields.String):
+    """A text for people: trimmed, without control characters."""
+
+    default_error_messages = {"invalid": "not_a_string"}
+
+    def __init__(self, *, most: int, least: int = 1, **kwargs: Any) -> None:
+        super().__init__(validate=ma.validate.Length(min=least, max=most), **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if any(ord(c) < 32 and c not in "\n\t" for c in text):
+            raise self.make_error("invalid")
+        return text.strip()
+
+
+class Fen(ma.fields.Integer):
+    """An amount in whole fen."""
+
+    default_error_messages = {
+        "invalid": "not_fen",
+        "too_large": "not_fen",
+    }
+
+    def __init__(self, *, least: int | None = 0, **kwargs: Any) -> None:
+        kwargs.setdefault("validate", ma.validate.Range(min=least, max=LARGEST_FEN))
+        super().__init__(strict=True, **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> int:
+        if isinstance(value, bool):
+            raise self.make_error("invalid")
+        return int(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Count(Fen):
+    """A whole number that is not money."""
+
+    default_error_messages = {
+        "invalid": "not_an_integer",
+        "too_large": "not_an_integer",
+    }
+
+    def __init__(self, *, least: int | None = 0, most: int = 10**9, **kwargs: Any) -> None:
+        super().__init__(validate=ma.validate.Range(min=least, max=most), **kwargs)
+
+
+class Instant(ma.fields.Field[datetime]):
+    """An instant: ISO 8601 with an offset in, UTC with Z out."""
+
+    default_error_messages = {"invalid": "not_an_instant"}
+
+    def _serialize(
+        self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any
+    ) -> str | None:
+        return None if value is None else instant(value)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> datetime:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        try:
+            at = datetime.fromisoformat(value)
+            if at.tzinfo is not None:
+                return at.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
+            raise self.make_error("invalid") from error
+        raise self.make_error("invalid")
+
+
+class DayOn(ma.fields.Field[date]):
+    """A day of Asia/Shanghai: YYYY-MM-DD."""
+
+    default_error_messages = {"invalid": "not_a_day"}
+
+    def _serialize(
+        self, value: date | None, attr: str | None, obj: Any, **kwargs: Any
+    ) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> date:
+        if not isinstance(value, str) or len(value) != len("2026-11-22"):
+            raise self.make_error("invalid")
+        try:
+            return date.fromisoformat(value)
+        except ValueError as error:
+            raise self.make_error("invalid") from error
+
+
+class PublicId(ma.fields.String):
+    """A public id: 20 base32 characters."""
+
+    default_error_messages = {"invalid": "not_an_id"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if len(text) != LENGTH or not set(text) <= set(ALPHABET):
+            raise self.make_error("invalid")
+        return text
+
+
+OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = (
+    (Fen, "integer", "int64"),
+    (Count, "integer", "int64"),
+    (Instant, "string", "date-time"),
+    (DayOn, "string", "date"),
+    (PublicId, "string", None),
+    (Text, "string", None),
+)
+"""How the fields stand in the OpenAPI document."""

@@ -1,0 +1,1 @@
+"""Merchants: the tenants, their apps, staff, gateway accounts, settings, audit log."""

@@ -1,0 +1,35 @@
+"""What can be wrong with a merchant, its staff and its apps."""
+
+from domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+
+
+class AppNotFound(NotFound):
+    """No mini-program has this app id."""
+
+
+class WrongLogin(Unauthenticated):
+    """No such login, or another password: which of them is not told."""
+
+
+class SessionEnded(Unauthenticated):
+    """The session or token has run out, was revoked, or never was."""
+
+
+class RoleTooLow(Forbidden):
+    """The member of staff's role may not do this; `required` names the lowest that may."""
+
+
+class LoginTaken(Conflict):
+    """Another member of staff (of any merchant) has this login."""
+
+
+class AppTaken(Conflict):
+    """Another merchant has this app id."""
+
+
+class GatewayAccountTaken(Conflict):
+    """The merchant has an account of this number already."""
+
+
+class MerchantNotFound(NotFound):
+    """No such merchant."""
