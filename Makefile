@@ -1,0 +1,31 @@
+# Each target is `python3 -m launcher <target>`; further arguments: make test ARGS="-k seats"
+PYTHON ?= python3
+
+.PHONY: help run test demo check bench reset browser lock
+
+help:
+	@$(PYTHON) -m launcher --help
+
+run:
+	@$(PYTHON) -m launcher run $(ARGS)
+
+test:
+	@$(PYTHON) -m launcher test $(ARGS)
+
+demo:
+	@$(PYTHON) -m launcher demo $(if $(SIZE),--size $(SIZE)) $(ARGS)
+
+check:
+	@$(PYTHON) -m launcher check $(ARGS)
+
+bench:
+	@$(PYTHON) -m launcher bench $(ARGS)
+
+reset:
+	@$(PYTHON) -m launcher reset $(ARGS)
+
+browser:
+	@$(PYTHON) -m launcher browser $(ARGS)
+
+lock:
+	@$(PYTHON) -m launcher lock $(ARGS)

@@ -1,0 +1,74 @@
+"""`run`: everything a developer needs, until Ctrl-C."""
+
+import argparse
+from collections.abc import Collection
+from dataclasses import fields
+
+from launcher.errors import CannotGoOn, StopRequested
+from launcher.places import Place, set_aside_foreign_data, standing_place
+from launcher.ports import HOST, Ports, ports_from
+from launcher.roster import Roster, sole_launcher
+from launcher.stack import NAMES, Stack, start_stack
+from launcher.supervisor import Supervisor
+from launcher.terminal import BOLD, DIM, GREEN, Terminal
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Start the stack, say where it is, restart what crashes, stop in order."""
+    terminal = Terminal()
+    place = standing_place()
+    given = {field.name: getattr(options, f"{field.name}_port") for field in fields(Ports)}
+    ports = ports_from(given)
+    only = _chosen(options.only)
+    about = {"api": f"http://{HOST}:{ports.api}", "console": f"http://{HOST}:{ports.console}"}
+    with sole_launcher(place.home, about):
+        roster = Roster(place.home / "processes.json")
+        if left := roster.end_leftovers():
+            terminal.warn(f"ended {left} processes that a killed launcher had left behind")
+        place.prepare()
+        if moved := set_aside_foreign_data(place):
+            terminal.warn(f"data of an earlier clone at this path was moved to {moved}")
+        supervisor = Supervisor(logs=place.logs, terminal=terminal, roster=roster)
+        with supervisor.heeding_signals(), supervisor:
+            try:
+                stack = start_stack(supervisor, place, ports, command="run", only=only)
+            except StopRequested:
+                return 0
+            _tell(terminal, place, ports, stack, only)
+            supervisor.watch()
+            terminal.line("\nStopping ...")
+    terminal.line("Stopped.")
+    return 0
+
+
+def _chosen(names: str | None) -> Collection[str]:
+    if not names:
+        return NAMES
+    chosen = [name.strip() for name in names.split(",")]
+    unknown = [name for name in chosen if name not in NAMES]
+    if unknown:
+        raise CannotGoOn(f"--only knows {', '.join(NAMES)}; not {', '.join(unknown)}.")
+    return chosen
+
+
+def _tell(
+    terminal: Terminal, place: Place, ports: Ports, stack: Stack, only: Collection[str]
+) -> None:
+    """Show what a newcomer looks for: where to click, who to be, where the logs are."""
+    lines = []
+    if "console" in only:
+        lines.append(("Console", f"http://{HOST}:{ports.console}"))
+    lines += [
+        (str(name).replace("_", " ").capitalize(), str(value))
+        for name, value in stack.sample.items()
+    ]
+    if "api" in only:
+        lines.append(("API", f"http://{HOST}:{ports.api}"))
+    data = str(place.home)
+    if place.servers != place.home:
+        data += f", databases in {place.servers}"
+    lines += [("Logs", f"{place.logs}/"), ("Data", f"{data}   (make reset deletes it)")]
+    terminal.line("\n" + terminal.coloured("Pinbu is running.", GREEN))
+    for name, value in lines:
+        terminal.line(f"  {name:<10} {terminal.coloured(value, BOLD)}")
+    terminal.line(terminal.coloured("Ctrl-C stops everything.", DIM))

@@ -1,0 +1,45 @@
+"""`test`: all tests on the embedded servers, then the transactional ones on Debian's."""
+
+import argparse
+import os
+import sys
+
+from launcher.binaries import find_chromium, has_debian_servers
+from launcher.commands.packages import install_for_tests
+from launcher.foreground import run_in_foreground
+from launcher.terminal import Terminal
+
+INTERRUPTED = 2
+NONE_SELECTED = 5
+
+
+def execute(options: argparse.Namespace) -> int:
+    """Run pytest, once or twice, and say loudly what this machine could not run."""
+    terminal = Terminal()
+    if os.environ.get("CI") == "true":
+        install_for_tests()
+    code = _pytest(*options.rest)
+    if code == INTERRUPTED or code > NONE_SELECTED:
+        return code
+    skipped = []
+    if has_debian_servers():
+        terminal.line("\nThe transactional tests again, on Debian's PostgreSQL and Redis:")
+        again = _pytest(*options.rest, "-m", "transactional", servers="debian")
+        code = code or (0 if again == NONE_SELECTED else again)
+    else:
+        skipped.append(
+            "the second run of the transactional tests, on the oldest supported servers:\n"
+            "      apt-get install postgresql-15 redis-server"
+        )
+    if not find_chromium():
+        skipped.append("the browser tests:\n      make browser")
+    if skipped:
+        listed = "\n".join(f"  - {what}" for what in skipped)
+        terminal.loud(f"NOT RUN on this machine:\n{listed}")
+    return code
+
+
+def _pytest(*arguments: str, servers: str = "embedded") -> int:
+    return run_in_foreground(
+        [sys.executable, "-m", "pytest", "-n", "2", *arguments], {"PINBU_TEST_SERVERS": servers}
+    )
