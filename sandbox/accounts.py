@@ -1,0 +1,126 @@
+"""Merchant accounts: numbers, keys and apps, as the gateway hands them to a merchant."""
+
+import secrets
+import threading
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from sandbox import keys
+from sandbox.store import Store
+
+
+@dataclass(frozen=True)
+class Account:
+    """One merchant number with its keys; balances are not here, they change."""
+
+    mchid: str
+    appid: str
+    merchant_serial: str
+    merchant_private_pem: str
+    public_key_id: str
+    platform_private_pem: str
+    apiv3_key: str
+
+    @cached_property
+    def merchant_public_key(self) -> rsa.RSAPublicKey:
+        """What requests and client parameters are checked with."""
+        return keys.load_private(self.merchant_private_pem).public_key()
+
+    @cached_property
+    def platform_key(self) -> rsa.RSAPrivateKey:
+        """What answers and callbacks are signed with."""
+        return keys.load_private(self.platform_private_pem)
+
+
+class Accounts:
+    """All accounts, with their keys kept loaded."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._known: dict[str, Account] = {}
+
+    def find(self, mchid: str) -> Account | None:
+        """Return an account, or None if there is no such merchant number."""
+        if mchid in self._known:
+            return self._known[mchid]
+        with self._store.snapshot() as db:
+            row = db.execute(
+                "SELECT mchid, appid, merchant_serial, merchant_private_pem, public_key_id,"
+                " platform_private_pem, apiv3_key FROM accounts WHERE mchid = ?",
+                (mchid,),
+            ).fetchone()
+        if row is None:
+            return None
+        with self._lock:
+            return self._known.setdefault(mchid, Account(**row))
+
+    def open(self, appid: str, mchid: str | None) -> Account:
+        """Open an account for an app, or return the one there is; repeatable.
+
+        Without a merchant number, the app's first account. Raises ValueError if the number belongs
+        to another app.
+        """
+        mchid = mchid or self._first_of(appid) or f"16{secrets.randbelow(10**8):08d}"
+        account = self.find(mchid) or self._create(appid, mchid)
+        if account.appid != appid:
+            raise ValueError(f"{mchid} belongs to {account.appid}")
+        return account
+
+    def secret_of(self, appid: str) -> str | None:
+        """Return an app's secret, or None if the app is not known."""
+        with self._store.snapshot() as db:
+            row = db.execute("SELECT secret FROM apps WHERE appid = ?", (appid,)).fetchone()
+        return None if row is None else str(row["secret"])
+
+    def _first_of(self, appid: str) -> str | None:
+        with self._store.snapshot() as db:
+            row = db.execute(
+                "SELECT mchid FROM accounts WHERE appid = ? ORDER BY rowid LIMIT 1", (appid,)
+            ).fetchone()
+        return None if row is None else str(row["mchid"])
+
+    def _create(self, appid: str, mchid: str) -> Account:
+        values = {
+            "mchid": mchid,
+            "appid": appid,
+            "merchant_serial": secrets.token_hex(20).upper(),
+            "merchant_private_pem": keys.private_pem(keys.new_private_key()),
+            "public_key_id": f"PUB_KEY_ID_01{mchid}{secrets.randbelow(10**24):024d}",
+            "platform_private_pem": keys.private_pem(keys.new_private_key()),
+            "apiv3_key": keys.random_text(32),
+        }
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO accounts (mchid, appid, merchant_serial,"
+                " merchant_private_pem, public_key_id, platform_private_pem, apiv3_key)"
+                " VALUES (:mchid, :appid, :merchant_serial, :merchant_private_pem,"
+                " :public_key_id, :platform_private_pem, :apiv3_key)",
+                values,
+            )
+            db.execute(
+                "INSERT OR IGNORE INTO apps (appid, secret) VALUES (?, ?)",
+                (appid, secrets.token_hex(16)),
+            )
+        account = self.find(mchid)
+        if account is None:
+            raise LookupError(mchid)
+        return account
+
+
+def downloads(account: Account, app_secret: str | None) -> dict[str, Any]:
+    """List what a merchant would copy from the gateway's merchant pages."""
+    return {
+        "gateway": "wechat",
+        "mchid": account.mchid,
+        "appid": account.appid,
+        "app_secret": app_secret,
+        "merchant_private_key": account.merchant_private_pem,
+        "merchant_serial": account.merchant_serial,
+        "platform_public_key": keys.public_pem(account.platform_key),
+        "platform_public_key_id": account.public_key_id,
+        "apiv3_key": account.apiv3_key,
+    }

@@ -1,0 +1,20 @@
+"""The sandbox's application factory."""
+
+from pathlib import Path
+
+from flask import Flask
+
+from sandbox import miniprogram, shopper
+from sandbox.control import control
+from sandbox.gateway import open_gateway
+from sandbox.wechat import views
+
+
+def create_app(data: Path) -> Flask:
+    """Build the application on the record under `data` and start its callback courier."""
+    app = Flask("sandbox", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    open_gateway(app, data)
+    for blueprint in (views.wechat, miniprogram.miniprogram, shopper.shopper, control):
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,45 @@
+"""The control API: what a person, a test or the demo does to the gateway. Loopback only."""
+
+import ipaddress
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from sandbox.control import accounts, callbacks, clock, faults, orders, refunds
+from sandbox.control.reading import Refused
+from sandbox.shapes import Misshapen
+
+control = Blueprint("control", __name__, url_prefix="/control")
+for part in (accounts, callbacks, clock, faults, orders, refunds):
+    part.register(control)
+
+
+@control.before_request
+def refuse_strangers() -> tuple[Response, int] | None:
+    """Serve this machine only, whatever address the sandbox listens on."""
+    if ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104
+        return None
+    return _problem("the control API answers loopback callers only", HTTPStatus.FORBIDDEN)
+
+
+@control.get("/health")
+def health() -> dict[str, str]:
+    """Say that the sandbox answers."""
+    return {"status": "ok"}
+
+
+@control.errorhandler(Misshapen)
+def misshapen(problem: Misshapen) -> tuple[Response, int]:
+    """Answer input of the wrong shape."""
+    return _problem(str(problem), HTTPStatus.BAD_REQUEST)
+
+
+@control.errorhandler(Refused)
+def refused(problem: Refused) -> tuple[Response, int]:
+    """Answer a request that cannot be done."""
+    return _problem(problem.message, problem.status)
+
+
+def _problem(message: str, status: Any) -> tuple[Response, int]:
+    return jsonify({"error": message}), int(status)

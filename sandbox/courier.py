@@ -1,0 +1,152 @@
+"""Delivers callbacks: at least once, on the real retry ladder, over restarts.
+
+The rows of `callbacks` are the queue; memory only knows which of them are on their way, so a
+restart sends those again.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from http.client import HTTPException
+from sqlite3 import Row
+
+from sandbox.accounts import Account, Accounts
+from sandbox.posting import Poster
+from sandbox.store import Store
+
+# Seconds until the next try, counted from the failed one: 15s 15s 30s 3m 10m 20m 30m 30m 30m 60m
+# 3h 3h 3h 6h 6h (WeChat Pay, payment callback: 24h4m in all).
+LADDER = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
+ACCEPTED = (200, 204)
+_THREADS = 8
+_AHEAD = 64
+_LONGEST_PAUSE_SECONDS = 1.0
+_DUE = "state = 'pending' AND is_held = 0 AND due_at <= ?"
+
+Encode = Callable[[Account, Row], tuple[dict[str, str], bytes]]
+logger = logging.getLogger(__name__)
+
+
+class Courier:
+    """The threads that carry callbacks out; `now` is business time."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        now: Callable[[], float],
+        accounts: Accounts,
+        encode: Encode,
+        before_round: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._now = now
+        self._accounts = accounts
+        self._encode = encode
+        self._before_round = before_round
+        self._wake = threading.Event()
+        self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._on_the_way: set[int] = set()
+
+    def start(self) -> None:
+        """Start the threads."""
+        threading.Thread(target=self._dispatch, name="courier", daemon=True).start()
+        for index in range(_THREADS):
+            threading.Thread(target=self._carry, name=f"courier-{index}", daemon=True).start()
+
+    def wake(self) -> None:
+        """Look now: something became due."""
+        self._wake.set()
+
+    def _dispatch(self) -> None:
+        while True:
+            try:
+                self._before_round()
+                self._hand_out()
+                pause = self._pause()
+            except Exception:
+                logger.exception("courier round failed")
+                pause = _LONGEST_PAUSE_SECONDS
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def _hand_out(self) -> None:
+        if self._queue.qsize() > _AHEAD:
+            return
+        with self._lock:
+            limit = len(self._on_the_way) + _AHEAD
+        with self._store.snapshot() as db:
+            due = db.execute(
+                f"SELECT id FROM callbacks WHERE {_DUE} ORDER BY due_at LIMIT ?",  # noqa: S608
+                (self._now(), limit),
+            ).fetchall()
+        for row in due:
+            with self._lock:
+                if row["id"] in self._on_the_way:
+                    continue
+                self._on_the_way.add(row["id"])
+            self._queue.put(row["id"])
+
+    def _pause(self) -> float:
+        with self._store.snapshot() as db:
+            row = db.execute(
+                "SELECT min(due_at) AS due_at FROM callbacks"
+                " WHERE state = 'pending' AND is_held = 0 AND due_at > ?",
+                (self._now(),),
+            ).fetchone()
+        if row["due_at"] is None:
+            return _LONGEST_PAUSE_SECONDS
+        return min(_LONGEST_PAUSE_SECONDS, max(0.01, float(row["due_at"]) - self._now()))
+
+    def _carry(self) -> None:
+        poster = Poster()
+        while True:
+            callback_id = self._queue.get()
+            try:
+                self._deliver(poster, callback_id)
+            except Exception:
+                logger.exception("callback could not be handled", extra={"id": callback_id})
+            with self._lock:
+                self._on_the_way.discard(callback_id)
+            if self._queue.empty():
+                self.wake()
+
+    def _deliver(self, poster: Poster, callback_id: int) -> None:
+        with self._store.snapshot() as db:
+            row = db.execute("SELECT * FROM callbacks WHERE id = ?", (callback_id,)).fetchone()
+        account = self._accounts.find(row["mchid"])
+        if account is None or row["state"] != "pending" or row["is_held"]:
+            return
+        headers, body = self._encode(account, row)
+        status, error = attempt(poster, row["url"], headers, body)
+        self._note(row, status, error)
+
+    def _note(self, row: Row, status: int | None, error: str | None) -> None:
+        now = self._now()
+        attempts = row["attempts"] + 1
+        state, due_at, delivered_at = "pending", now, None
+        if status in ACCEPTED:
+            state, delivered_at = "delivered", now
+        elif attempts > len(LADDER):
+            state = "exhausted"
+        else:
+            due_at = now + LADDER[attempts - 1]
+        with self._store.transaction() as db:
+            db.execute(
+                "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, delivered_at = ?,"
+                " last_status = ?, last_error = ? WHERE id = ?",
+                (state, attempts, due_at, delivered_at, status, error, row["id"]),
+            )
+
+
+def attempt(
+    poster: Poster, url: str, headers: dict[str, str], body: bytes
+) -> tuple[int | None, str | None]:
+    """Post once; returns the status, or None and what went wrong."""
+    try:
+        status, content = poster.post(url, headers, body)
+    except (OSError, HTTPException) as problem:
+        return None, f"{type(problem).__name__}: {problem}"
+    return status, None if status in ACCEPTED else content[:200].decode(errors="replace")

@@ -1,0 +1,1 @@
+"""WeChat Pay v3 as a merchant sees it: orders, refunds, callbacks."""
