@@ -61,6 +61,29 @@ def put(session: Session, kind: str, subjects: Sequence[Key], *, due_at: datetim
         )
 
 
+_HASTEN = text(
+    """
+    UPDATE work_rows w SET due_at = least(w.due_at, :due_at)
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+    WHERE w.merchant_id = t.m AND w.kind = :kind AND w.subject_id = t.s AND w.state <> 'done'
+    """
+)
+
+
+def hasten(session: Session, kind: str, subjects: Sequence[Key], *, due_at: datetime) -> None:
+    """Make work that is down already due no later than an instant."""
+    if subjects:
+        session.execute(
+            _HASTEN,
+            {
+                "kind": kind,
+                "due_at": due_at,
+                "merchants": [merchant_id for merchant_id, _ in subjects],
+                "subjects": [subject_id for _, subject_id in subjects],
+            },
+        )
+
+
 _RECOVER = text(
     """
     UPDATE work_rows w SET state = 'due', leased_until = NULL

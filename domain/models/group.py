@@ -11,7 +11,7 @@ class Group(Moving, TenantRow, Base):
     """One team under a campaign; settled by the rule version it was opened under.
 
     `taken`, `held` and `releasing` count seats; `version` grows with each change and is the ETag.
-    `cut_at` is the instant of fail-now or cancel; `waits_until` ends a wait for releasing seats.
+    `cut_at` is the instant of fail-now or cancel; `paid_seats` is kept when the group ends.
     """
 
     __tablename__ = "groups"
@@ -48,6 +48,7 @@ class Group(Moving, TenantRow, Base):
     held: Mapped[int] = mapped_column(server_default=text("0"))
     releasing: Mapped[int] = mapped_column(server_default=text("0"))
     version: Mapped[int] = mapped_column(server_default=text("1"))
+    paid_seats: Mapped[int | None]
     leader_id: Mapped[int | None]
     end_reason: Mapped[str | None]
     created_at: Mapped[Instant]

@@ -68,7 +68,18 @@ class Order(Moving, TenantRow, Base):
         Index(
             "ix_orders_hold_expires",
             "hold_expires_at",
-            postgresql_where=text("state = 'placed'"),
+            postgresql_where=text("state = 'placed' AND releasing_at IS NULL"),
+        ),
+        Index(
+            "ix_orders_releasing",
+            "releasing_at",
+            postgresql_where=text("state = 'placed' AND releasing_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_orders_running",
+            "merchant_id",
+            "shopper_id",
+            postgresql_where=text("state IN ('placed', 'paid')"),
         ),
         Index("ix_orders_group", "merchant_id", "group_id"),
         Index("ix_orders_shopper", "merchant_id", "shopper_id", "id"),

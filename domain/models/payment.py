@@ -10,7 +10,8 @@ from domain.states import PAYMENT, REFUND
 class Payment(Moving, TenantRow, Base):
     """One attempt to pay an order at a gateway; `public_id` is the gateway's out_trade_no.
 
-    `succeeded_at` is the gateway's time, `learned_at` ours. `received_fen` is what came.
+    `succeeded_at` is the gateway's time, `learned_at` ours. `received_fen` is what came; `outcome`
+    says what became of it: seated, or why it is refunded.
     """
 
     __tablename__ = "payments"
@@ -31,6 +32,13 @@ class Payment(Moving, TenantRow, Base):
             "order_id",
             unique=True,
             postgresql_where=text("state IN ('created', 'pending', 'unknown')"),
+        ),
+        Index(
+            "uq_payments_one_seated",
+            "merchant_id",
+            "order_id",
+            unique=True,
+            postgresql_where=text("outcome = 'seated'"),
         ),
         {"postgresql_with": {"fillfactor": 80}},
     )

@@ -1,0 +1,1 @@
+"""Checkout: opening, joining, buying alone, paying, giving up. The transactions are its own."""

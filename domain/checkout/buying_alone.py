@@ -1,0 +1,119 @@
+"""Buying a product alone, at its list price unless set: stock is held until paid or given up."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain import clock, idempotency
+from domain.checkout.commands import BuyAlone
+from domain.checkout.errors import StockExhausted, VariantNotSold
+from domain.checkout.placing import spend_wallet
+from domain.database import transaction
+from domain.ledger import balances
+from domain.orders.queries import ADDRESS_PURPOSE, OrderView
+from domain.orders.rules import ALONE_HOLD
+from domain.public_ids import new_public_id
+from domain.sealing import seal
+from domain.settlement.applying_payments import sell_alone
+from domain.settlement.locking import lock_orders
+from domain.states import OrderState
+
+_TAKE_STOCK = text(
+    """
+    UPDATE variants v SET stock_units = stock_units - 1
+    FROM products p
+    WHERE v.merchant_id = :merchant_id AND v.public_id = :variant AND v.stock_units > 0
+        AND p.merchant_id = v.merchant_id AND p.id = v.product_id AND p.archived_at IS NULL
+    RETURNING v.id, v.list_price_fen, coalesce(v.alone_price_fen, v.list_price_fen) AS price_fen
+    """
+)
+_EXISTS = text(
+    """
+    SELECT 1 FROM variants v JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
+    WHERE v.merchant_id = :merchant_id AND v.public_id = :variant AND p.archived_at IS NULL
+    """
+)
+_PLACE = text(
+    """
+    INSERT INTO orders (merchant_id, public_id, shopper_id, variant_id, state, price_fen,
+        list_price_fen, wallet_fen, payable_fen, placed_on, placed_at, hold_expires_at,
+        address_sealed, client_address, device, channel, moved_at, moved_by)
+    VALUES (:merchant_id, :public_id, :shopper_id, :variant_id, 'placed', :price, :list_price, :wallet,
+        :price - :wallet, :placed_on, :at, :hold_expires_at, :address, :client_address, :device,
+        :channel, :at, :actor)
+    RETURNING id
+    """
+)
+
+
+def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
+    """Place an order for one unit; returns its body. May be repeated with its key.
+
+    Raises VariantNotSold, StockExhausted, Busy, IdempotencyKeyReused.
+    """
+    with transaction() as session:
+        done = idempotency.take(session, command.basket.key)
+        return done if done is not None else _buy(session, command, at=at)
+
+
+def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]:
+    basket = command.basket
+    merchant_id, shopper_id = basket.shopper
+    wanted = {"merchant_id": merchant_id, "variant": basket.variant_id}
+    variant = session.execute(_TAKE_STOCK, wanted).first()
+    if variant is None:
+        is_sold = session.execute(_EXISTS, wanted).first() is not None
+        raise StockExhausted if is_sold else VariantNotSold(field="variant_id")
+    wallet_fen = 0
+    if basket.use_wallet:
+        balance = balances.locked_wallet_balance(session, basket.shopper)
+        wallet_fen = min(balance, variant.price_fen)
+    view = OrderView(
+        id=new_public_id(),
+        state="placed",
+        seat_state=None,
+        group_id=None,
+        campaign_id=None,
+        variant_id=basket.variant_id,
+        price_fen=variant.price_fen,
+        wallet_fen=wallet_fen,
+        payable_fen=variant.price_fen - wallet_fen,
+        quote_fen=None,
+        quote_parts=None,
+        placed_at=at,
+        hold_expires_at=at + ALONE_HOLD,
+        address=basket.address,
+    )
+    order_id = session.execute(
+        _PLACE,
+        {
+            "merchant_id": merchant_id,
+            "public_id": view.id,
+            "shopper_id": shopper_id,
+            "variant_id": variant.id,
+            "price": variant.price_fen,
+            "list_price": variant.list_price_fen,
+            "wallet": wallet_fen,
+            "placed_on": clock.shanghai_day(at),
+            "at": at,
+            "hold_expires_at": view.hold_expires_at,
+            "address": None
+            if basket.address is None
+            else seal(basket.address, purpose=ADDRESS_PURPOSE),
+            "client_address": basket.client.address,
+            "device": basket.client.device,
+            "channel": basket.client.channel,
+            "actor": f"shopper:{shopper_id}",
+        },
+    ).scalar_one()
+    spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
+    if not view.payable_fen:
+        [order] = lock_orders(session, [(merchant_id, order_id)])
+        sell_alone(session, order, paid_at=at, at=at, actor=f"shopper:{shopper_id}")
+        view = replace(view, state=OrderState.FULFILLING.value, paid_at=at)
+    body = view.to_json()
+    idempotency.store(session, basket.key, body, at=at)
+    return body

@@ -1,0 +1,276 @@
+"""What opening and joining share: limits, the promised subsidy, the order row."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import bindparam
+
+from domain import clock, idempotency
+from domain.checkout.commands import Basket
+from domain.ledger import balances, posting
+from domain.orders import rules
+from domain.orders.errors import (
+    ExpiredHoldLimitReached,
+    JoinBlocked,
+    OpenGroupLimitReached,
+    ParticipationLimitReached,
+    UnpaidHoldExists,
+)
+from domain.orders.queries import ADDRESS_PURPOSE, OrderView
+from domain.public_ids import new_public_id
+from domain.risk.rules import Decision, Outcome, judge_join
+from domain.sealing import seal
+from domain.settlement.taking import take_prepaid_seat
+from domain.terms import Limits, Terms
+
+
+class Blocked(Exception):
+    """A risk decision refuses the placement; the decision is recorded once this rolled back."""
+
+    def __init__(self, decision: Decision) -> None:
+        super().__init__(decision.outcome)
+        self.decision = decision
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place in a group that an order is to hold, and what it is sold for."""
+
+    group_id: int
+    group_public_id: str
+    campaign_id: int
+    campaign_public_id: str
+    variant_id: int
+    list_price_fen: int
+    price_fen: int
+    terms: Terms
+    deadline_at: datetime | None
+    cap_on: date
+    share_id: int | None
+    flag: str | None
+    daily_cash_cap_fen: int | None
+
+
+_DAYS = text(
+    """
+    INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
+    SELECT DISTINCT :merchant_id, :shopper_id, d
+    FROM unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
+    ON CONFLICT (merchant_id, shopper_id, on_day)
+        DO UPDATE SET participations = shopper_days.participations
+    RETURNING on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
+    """
+)
+_RUNNING = text(
+    """
+    SELECT count(*) FILTER (WHERE o.seat_state = 'held') AS holds,
+        count(*) FILTER (WHERE g.state IN ('pending', 'open')) AS running
+    FROM orders o JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+    WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id
+        AND o.state IN ('placed', 'paid')
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A shopper within limits: the risk decision, and the cash promised or paid on the cap day."""
+
+    decision: Decision
+    cap_day_cash_fen: int
+
+
+def admit(session: Session, basket: Basket, place: Place, *, at: datetime) -> Admitted:
+    """Check a shopper's limits and risk; locks the shopper's days.
+
+    Raises the limit that is reached, or Blocked.
+    """
+    merchant_id, shopper_id = basket.shopper
+    placed_on = clock.shanghai_day(at)
+    days = {
+        row.on_day: row
+        for row in session.execute(
+            _DAYS,
+            {
+                "merchant_id": merchant_id,
+                "shopper_id": shopper_id,
+                "days": sorted({placed_on, place.cap_on}),
+            },
+        )
+    }
+    running = session.execute(
+        _RUNNING, {"merchant_id": merchant_id, "shopper_id": shopper_id}
+    ).one()
+    today, limits = days[placed_on], place.terms.limits
+    decision = judge_join(
+        participations=today.participations,
+        participations_limit=limits.participations_per_day,
+        has_unpaid_hold=running.holds > 0,
+        flag=place.flag,
+    )
+    if decision.outcome is Outcome.BLOCK:
+        raise Blocked(decision)
+    _check_counts(today.expired_holds, running.running, limits)
+    return Admitted(decision, days[place.cap_on].cash_fen)
+
+
+def _check_counts(expired_holds: int, running: int, limits: Limits) -> None:
+    if expired_holds >= limits.expired_holds_per_day:
+        raise ExpiredHoldLimitReached(limit=limits.expired_holds_per_day)
+    if running >= limits.open_groups:
+        raise OpenGroupLimitReached(limit=limits.open_groups)
+
+
+def refusal_of(decision: Decision) -> Exception:
+    """Turn a blocking decision into what the shopper is told: a class of reason, not the rule."""
+    fired = {rule["rule"]: rule for rule in decision.fired}
+    if "participations_per_day" in fired:
+        return ParticipationLimitReached(limit=decision.inputs["participations_limit"])
+    if "one_hold_at_a_time" in fired:
+        return UnpaidHoldExists()
+    return JoinBlocked(reason_class="account")
+
+
+_PLACE = text(
+    """
+    WITH counted AS (
+        UPDATE shopper_days SET
+            participations = participations + CASE WHEN on_day = :placed_on THEN 1 ELSE 0 END,
+            cash_reserved_fen = cash_reserved_fen + CASE WHEN on_day = :cap_on THEN :quote ELSE 0 END
+        WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id
+            AND on_day IN (:placed_on, :cap_on)
+    ), placed AS (
+        INSERT INTO orders (
+            merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state, seat_state,
+            price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen, quote_parts,
+            placed_on, cap_on, placed_at, hold_expires_at, address_sealed,
+            client_address, device, channel, share_id, risk_outcome, moved_at, moved_by)
+        VALUES (
+            :merchant_id, :public_id, :group_id, :campaign_id, :shopper_id, :variant_id, 'placed', 'held',
+            :price, :list_price, :wallet, :price - :wallet, :quote, :quote_parts,
+            :placed_on, :cap_on, :at, :hold_expires_at, :address,
+            :client_address, :device, :channel, :share_id, :risk_outcome, :at, :actor)
+        RETURNING id
+    ), judged AS (
+        INSERT INTO risk_decisions
+            (merchant_id, occurred_at, point, shopper_id, order_id, outcome, fired, inputs)
+        SELECT :merchant_id, :at, 'join', :shopper_id, id, :risk_outcome, :fired, :inputs FROM placed
+    ), remembered AS (
+        INSERT INTO idempotency_keys (merchant_id, caller, key, request_hash, status, body, created_at)
+        SELECT :merchant_id, :caller, :key, :request_hash, 201, :body, :at WHERE :price > :wallet
+    )
+    SELECT id FROM placed
+    """
+).bindparams(
+    bindparam("quote_parts", type_=JSONB),
+    bindparam("fired", type_=JSONB),
+    bindparam("inputs", type_=JSONB),
+    bindparam("body", type_=JSONB),
+)
+
+
+def place_order(
+    session: Session, basket: Basket, place: Place, admitted: Admitted, *, at: datetime
+) -> dict[str, Any]:
+    """Insert an order that holds a seat, reserve cap and wallet, store and return the answer.
+
+    The group's held counter is the caller's. Locks the shopper's wallet if it is used; where that
+    leaves nothing payable, the seat is taken at once.
+    """
+    merchant_id, shopper_id = basket.shopper
+    wallet_fen = 0
+    if basket.use_wallet:
+        balance = balances.locked_wallet_balance(session, basket.shopper)
+        wallet_fen = min(balance, place.price_fen)
+    cap = place.daily_cash_cap_fen
+    quote = rules.quote_cash(
+        place.terms.subsidy.amount_fen,
+        price_fen=place.price_fen,
+        cap_left_fen=None if cap is None else max(0, cap - admitted.cap_day_cash_fen),
+    )
+    view = OrderView(
+        id=new_public_id(),
+        state="placed",
+        seat_state="held",
+        group_id=place.group_public_id,
+        campaign_id=place.campaign_public_id,
+        variant_id=basket.variant_id,
+        price_fen=place.price_fen,
+        wallet_fen=wallet_fen,
+        payable_fen=place.price_fen - wallet_fen,
+        quote_fen=quote.amount_fen,
+        quote_parts=quote.parts,
+        placed_at=at,
+        hold_expires_at=rules.hold_until(at, place.deadline_at),
+        address=basket.address,
+    )
+    order_id = session.execute(
+        _PLACE,
+        {
+            "merchant_id": merchant_id,
+            "shopper_id": shopper_id,
+            "public_id": view.id,
+            "group_id": place.group_id,
+            "campaign_id": place.campaign_id,
+            "variant_id": place.variant_id,
+            "price": place.price_fen,
+            "list_price": place.list_price_fen,
+            "wallet": wallet_fen,
+            "quote": quote.amount_fen,
+            "quote_parts": quote.parts,
+            "placed_on": clock.shanghai_day(at),
+            "cap_on": place.cap_on,
+            "at": at,
+            "hold_expires_at": view.hold_expires_at,
+            "address": None
+            if basket.address is None
+            else seal(basket.address, purpose=ADDRESS_PURPOSE),
+            "client_address": basket.client.address,
+            "device": basket.client.device,
+            "channel": basket.client.channel,
+            "share_id": place.share_id,
+            "risk_outcome": admitted.decision.outcome.value,
+            "fired": admitted.decision.fired,
+            "inputs": admitted.decision.inputs,
+            "actor": f"shopper:{shopper_id}",
+            "caller": basket.key.caller,
+            "key": basket.key.key,
+            "request_hash": basket.key.request_hash,
+            "body": view.to_json(),
+        },
+    ).scalar_one()
+    spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
+    if view.payable_fen:
+        return view.to_json()
+    state = take_prepaid_seat(
+        session, (merchant_id, order_id), (merchant_id, place.group_id), at=at
+    )
+    body = replace(view, state=state, seat_state="taken", paid_at=at).to_json()
+    idempotency.store(session, basket.key, body, at=at)
+    return body
+
+
+def spend_wallet(
+    session: Session, shopper: tuple[int, int], order_id: int, wallet_fen: int, *, at: datetime
+) -> None:
+    """Take an order's wallet part out of the wallet."""
+    if wallet_fen:
+        posting.post(
+            session,
+            [
+                posting.Posting(
+                    shopper[0],
+                    "wallet.spent",
+                    order_id,
+                    posting.WALLET,
+                    posting.ORDER_DEPOSITS,
+                    wallet_fen,
+                    source_owner_id=shopper[1],
+                )
+            ],
+            at=at,
+        )

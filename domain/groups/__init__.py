@@ -1,0 +1,1 @@
+"""Groups: one team under a campaign."""

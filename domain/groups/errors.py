@@ -1,0 +1,23 @@
+"""What can be wrong with a group."""
+
+from domain.errors import Conflict, NotFound
+
+
+class GroupNotFound(NotFound):
+    """No such group of this merchant."""
+
+
+class GroupFull(Conflict):
+    """All seats are taken or held."""
+
+
+class GroupNotOpen(Conflict):
+    """The group is not open for joining: its leader has not paid, or it is over."""
+
+
+class AlreadyInGroup(Conflict):
+    """The shopper has a seat in this group."""
+
+
+class TooLateToJoin(Conflict):
+    """Less than a minute is left to the deadline."""

@@ -1,0 +1,1 @@
+"""The double-entry ledger: accounts, posting, balances. Only it writes balances."""

@@ -1,0 +1,137 @@
+"""Posting: move value from one account to another, once per business effect.
+
+An entry's sign is the direction of value: `-` out of the source, `+` into the destination. Each
+posting is one transaction of two entries; (kind, ref) is unique, so that an effect cannot be
+posted twice. Shared accounts hold no balance; wallets do, and cannot go below zero.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NewType
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import bindparam
+
+Account = NewType("Account", str)
+
+GATEWAY = Account("gateway")
+ORDER_DEPOSITS = Account("order_deposits")
+REFUNDS_PAYABLE = Account("refunds_payable")
+SALES = Account("sales")
+SUBSIDY_EXPENSE = Account("subsidy_expense")
+WALLET = Account("wallet")
+
+SHARED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One transaction: `amount_fen` (> 0) from a source to a destination, for (kind, ref_id).
+
+    Owners: a shopper's id for wallets, a gateway account's id for gateways, else SHARED.
+    """
+
+    merchant_id: int
+    kind: str
+    ref_id: int
+    source: Account
+    destination: Account
+    amount_fen: int
+    source_owner_id: int = SHARED
+    destination_owner_id: int = SHARED
+
+
+_LOCK_WALLETS = text(
+    """
+    SELECT a.id FROM ledger_accounts a
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:owners AS bigint[])) AS t (m, o)
+        ON a.merchant_id = t.m AND a.owner_id = t.o
+    WHERE a.kind = 'wallet'
+    ORDER BY a.merchant_id, a.id
+    FOR UPDATE OF a
+    """
+)
+_POST = text(
+    """
+    WITH wanted AS (
+        SELECT * FROM jsonb_to_recordset(:postings) AS t (
+            m bigint, kind text, ref bigint, amount bigint,
+            src text, src_owner bigint, dst text, dst_owner bigint)
+    ), made AS (
+        INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)
+        SELECT m, kind, ref, :at FROM wanted
+        RETURNING merchant_id, id, kind, ref_id
+    ), sides AS (
+        SELECT made.merchant_id, made.id, side.account, side.owner_id, side.amount
+        FROM made JOIN wanted w ON w.m = made.merchant_id AND w.kind = made.kind AND w.ref = made.ref_id
+        CROSS JOIN LATERAL (
+            VALUES (w.src, w.src_owner, -w.amount), (w.dst, w.dst_owner, w.amount)
+        ) AS side (account, owner_id, amount)
+    ), entries AS (
+        INSERT INTO ledger_entries (merchant_id, transaction_id, account_id, amount_fen)
+        SELECT s.merchant_id, s.id, a.id, s.amount
+        FROM sides s JOIN ledger_accounts a
+            ON a.merchant_id = s.merchant_id AND a.kind = s.account AND a.owner_id = s.owner_id
+        RETURNING merchant_id, account_id, amount_fen
+    ), wallets AS (
+        UPDATE ledger_accounts a SET balance_fen = a.balance_fen + moved.amount
+        FROM (
+            SELECT s.merchant_id, s.owner_id, sum(s.amount) AS amount
+            FROM sides s WHERE s.account = 'wallet' GROUP BY 1, 2
+        ) moved
+        WHERE a.merchant_id = moved.merchant_id AND a.kind = 'wallet' AND a.owner_id = moved.owner_id
+    )
+    SELECT count(*) FROM entries
+    """
+).bindparams(bindparam("postings", type_=JSONB))
+
+
+class AccountMissing(RuntimeError):
+    """A posting names an account that does not exist: a defect, not a refusal."""
+
+
+def post(session: Session, postings: Sequence[Posting], *, at: datetime) -> None:
+    """Post transactions; locks the wallets they touch, by id.
+
+    Repeating an effect breaks `uq_ledger_transactions_…`; overdrawing a wallet breaks its CHECK.
+    """
+    if not postings:
+        return
+    wallets = {
+        (p.merchant_id, owner)
+        for p in postings
+        for account, owner in (
+            (p.source, p.source_owner_id),
+            (p.destination, p.destination_owner_id),
+        )
+        if account == WALLET
+    }
+    if len(wallets) > 1:
+        session.execute(
+            _LOCK_WALLETS,
+            {"merchants": [m for m, _ in wallets], "owners": [owner for _, owner in wallets]},
+        )
+    written = session.execute(
+        _POST,
+        {
+            "at": at,
+            "postings": [
+                {
+                    "m": p.merchant_id,
+                    "kind": p.kind,
+                    "ref": p.ref_id,
+                    "amount": p.amount_fen,
+                    "src": p.source,
+                    "src_owner": p.source_owner_id,
+                    "dst": p.destination,
+                    "dst_owner": p.destination_owner_id,
+                }
+                for p in postings
+            ],
+        },
+    ).scalar_one()
+    if written != 2 * len(postings):
+        raise AccountMissing(f"{len(postings)} postings made {written} entries")

@@ -1,0 +1,1 @@
+"""Notices: a shopper's inbox."""

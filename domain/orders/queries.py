@@ -1,0 +1,159 @@
+"""Reads of orders, as their shopper sees them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.orm import Session
+
+from domain.orders.errors import OrderNotFound
+from domain.sealing import unseal
+
+ADDRESS_PURPOSE = "order-address"
+
+
+def iso(at: datetime | None) -> str | None:
+    """Write an instant as ISO 8601 UTC with milliseconds, as the API does."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with its refund and subsidy; `to_json` is the body REST answers with."""
+
+    id: str
+    state: str
+    seat_state: str | None
+    group_id: str | None
+    campaign_id: str | None
+    variant_id: str
+    price_fen: int
+    wallet_fen: int
+    payable_fen: int
+    quote_fen: int | None
+    quote_parts: list[dict[str, Any]] | None
+    placed_at: datetime
+    hold_expires_at: datetime
+    paid_at: datetime | None = None
+    address: dict[str, Any] | None = None
+    refund: dict[str, Any] | None = None
+    subsidy: dict[str, Any] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the order as JSON."""
+        return {
+            "id": self.id,
+            "kind": "alone" if self.group_id is None else "group",
+            "state": self.state,
+            "seat_state": self.seat_state,
+            "group_id": self.group_id,
+            "campaign_id": self.campaign_id,
+            "variant_id": self.variant_id,
+            "price_fen": self.price_fen,
+            "wallet_fen": self.wallet_fen,
+            "payable_fen": self.payable_fen,
+            "quote": None
+            if self.quote_fen is None
+            else {"amount_fen": self.quote_fen, "parts": self.quote_parts},
+            "hold_expires_at": iso(self.hold_expires_at),
+            "placed_at": iso(self.placed_at),
+            "paid_at": iso(self.paid_at),
+            "address": self.address,
+            "refund": self.refund,
+            "subsidy": self.subsidy,
+        }
+
+
+_SELECT = """
+    SELECT o.id AS inner_id, o.public_id, o.state, o.seat_state, o.price_fen, o.wallet_fen,
+        o.payable_fen, o.quote_fen, o.quote_parts, o.placed_at, o.hold_expires_at, o.paid_at,
+        o.address_sealed, g.public_id AS group_public_id, c.public_id AS campaign_public_id,
+        v.public_id AS variant_public_id,
+        r.state AS refund_state, r.amount_fen AS refund_fen, r.requested_at, r.accepted_at,
+        r.arrived_at,
+        s.state AS subsidy_state, s.amount_fen AS subsidy_fen, s.parts, s.issued_at
+    FROM orders o
+    JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
+    LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+    LEFT JOIN campaigns c ON c.merchant_id = o.merchant_id AND c.id = o.campaign_id
+    LEFT JOIN LATERAL (
+        SELECT * FROM refunds r WHERE r.merchant_id = o.merchant_id AND r.order_id = o.id
+        ORDER BY (r.state = 'closed'), r.id DESC LIMIT 1
+    ) r ON true
+    LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+    WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id
+"""
+_ONE = text(_SELECT + " AND o.public_id = :order")
+_PAGE = text(_SELECT + " AND o.id < :before_id ORDER BY o.id DESC LIMIT :limit")
+
+
+def _view(row: RowMapping) -> OrderView:
+    sealed = row["address_sealed"]
+    return OrderView(
+        id=row["public_id"],
+        state=row["state"],
+        seat_state=row["seat_state"],
+        group_id=row["group_public_id"],
+        campaign_id=row["campaign_public_id"],
+        variant_id=row["variant_public_id"],
+        price_fen=row["price_fen"],
+        wallet_fen=row["wallet_fen"],
+        payable_fen=row["payable_fen"],
+        quote_fen=row["quote_fen"],
+        quote_parts=row["quote_parts"],
+        placed_at=row["placed_at"],
+        hold_expires_at=row["hold_expires_at"],
+        paid_at=row["paid_at"],
+        address=None if sealed is None else unseal(bytes(sealed), purpose=ADDRESS_PURPOSE),
+        refund=None
+        if row["refund_state"] is None
+        else {
+            "state": row["refund_state"],
+            "amount_fen": row["refund_fen"],
+            "requested_at": iso(row["requested_at"]),
+            "accepted_at": iso(row["accepted_at"]),
+            "arrived_at": iso(row["arrived_at"]),
+        },
+        subsidy=None
+        if row["subsidy_state"] is None
+        else {
+            "state": row["subsidy_state"],
+            "amount_fen": row["subsidy_fen"],
+            "parts": row["parts"],
+            "issued_at": iso(row["issued_at"]),
+        },
+    )
+
+
+def find_order(session: Session, shopper: tuple[int, int], public_id: str) -> OrderView:
+    """Return an order of a shopper. Raises OrderNotFound, also for somebody else's."""
+    row = (
+        session.execute(
+            _ONE, {"merchant_id": shopper[0], "shopper_id": shopper[1], "order": public_id}
+        )
+        .mappings()
+        .first()
+    )
+    if row is None:
+        raise OrderNotFound
+    return _view(row)
+
+
+def list_orders(
+    session: Session, shopper: tuple[int, int], *, before_id: int, limit: int
+) -> Sequence[tuple[int, OrderView]]:
+    """List a shopper's orders below an inner id, newest first, each with its inner id."""
+    rows = session.execute(
+        _PAGE,
+        {
+            "merchant_id": shopper[0],
+            "shopper_id": shopper[1],
+            "before_id": before_id,
+            "limit": limit,
+        },
+    ).mappings()
+    return [(row["inner_id"], _view(row)) for row in rows]

@@ -1,0 +1,1 @@
+"""Payments: money in at a gateway."""

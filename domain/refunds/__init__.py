@@ -1,0 +1,1 @@
+"""Refunds: money back to the payer at a gateway."""

@@ -1,0 +1,1 @@
+"""Risk: allow, review or block, with the rules that fired and their inputs."""

@@ -1,0 +1,133 @@
+"""Applying what a gateway says of a refund: accepted, arrived, abnormal, closed, or refused."""
+
+import logging
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain import outbox
+from domain.ledger import posting
+from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
+from domain.settlement.locking import Key
+from domain.settlement.moving import move_orders
+from domain.states import REFUND, OrderState, RefundState
+
+logger = logging.getLogger(__name__)
+
+_FIND = text(
+    """
+    SELECT r.id, r.order_id FROM refunds r
+    JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+    WHERE r.merchant_id = :merchant_id AND r.public_id = :no AND p.gateway_account_id = :account_id
+    """
+)
+_LOCK_ORDER = text(
+    "SELECT state FROM orders WHERE merchant_id = :merchant_id AND id = :id FOR NO KEY UPDATE"
+)
+_LOCK = text(
+    """
+    SELECT r.id, r.order_id, r.state, r.amount_fen, p.gateway_account_id
+    FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+    WHERE r.merchant_id = :merchant_id AND r.id = :id FOR NO KEY UPDATE OF r
+    """
+)
+_MOVE = text(
+    """
+    UPDATE refunds SET state = :state, moved_at = :at, moved_by = :actor, error_code = :error,
+        accepted_at = CASE WHEN :state IN ('accepted', 'arrived')
+            THEN coalesce(accepted_at, :at) ELSE accepted_at END,
+        arrived_at = CASE WHEN :state = 'arrived' THEN CAST(:at AS timestamptz) END
+    WHERE merchant_id = :merchant_id AND id = :id
+    """
+)
+_UNARRIVED = text(
+    """
+    SELECT count(*) FROM refunds
+    WHERE merchant_id = :merchant_id AND order_id = :id AND state NOT IN ('arrived', 'closed')
+    """
+)
+
+
+def find_refund(session: Session, account: Key, refund_no: str) -> tuple[int, int] | None:
+    """Return (refund id, order id) of a gateway account's refund number, if it is ours."""
+    row = session.execute(
+        _FIND, {"merchant_id": account[0], "account_id": account[1], "no": refund_no}
+    ).first()
+    return None if row is None else (row.id, row.order_id)
+
+
+def move_refund(
+    session: Session,
+    refund: Key,
+    order_id: int,
+    to: RefundState,
+    *,
+    at: datetime,
+    actor: str,
+    error: str | None = None,
+) -> bool:
+    """Move a refund to what the gateway says; returns False where that is no news.
+
+    Locks the order, then the refund. An arrival posts the money out, and finishes the order when it
+    was the last part. Answers that come late or twice are no news; nothing goes back.
+    """
+    merchant_id = refund[0]
+    order_state = session.execute(
+        _LOCK_ORDER, {"merchant_id": merchant_id, "id": order_id}
+    ).scalar_one()
+    row = session.execute(_LOCK, {"merchant_id": merchant_id, "id": refund[1]}).one()
+    if row.state == to or not REFUND.allows(row.state, to):
+        return False
+    session.execute(
+        _MOVE,
+        {
+            "merchant_id": merchant_id,
+            "id": refund[1],
+            "state": to.value,
+            "at": at,
+            "actor": actor,
+            "error": error,
+        },
+    )
+    if to is RefundState.ABNORMAL:
+        logger.error("refund abnormal", extra={"refund_id": refund[1]})
+    if to is RefundState.ARRIVED:
+        _arrive(session, merchant_id, row.id, row.amount_fen, row.gateway_account_id, at)
+        _finish_order(session, (merchant_id, order_id), order_state, at=at)
+    return True
+
+
+def _arrive(
+    session: Session,
+    merchant_id: int,
+    refund_id: int,
+    amount_fen: int,
+    account_id: int,
+    at: datetime,
+) -> None:
+    posting.post(
+        session,
+        [
+            Posting(
+                merchant_id,
+                "refund.arrived",
+                refund_id,
+                REFUNDS_PAYABLE,
+                GATEWAY,
+                amount_fen,
+                destination_owner_id=account_id,
+            )
+        ],
+        at=at,
+    )
+
+
+def _finish_order(session: Session, order: Key, state: str, *, at: datetime) -> None:
+    """Move a refunding order to refunded once every part has arrived."""
+    if state != OrderState.REFUNDING:
+        return
+    left = session.execute(_UNARRIVED, {"merchant_id": order[0], "id": order[1]}).scalar_one()
+    if left == 0:
+        move_orders(session, [order], OrderState.REFUNDED, at=at, actor="settlement:refund")
+        outbox.emit(session, [outbox.NewFact(order[0], "order.refunded", order[1])], at=at)

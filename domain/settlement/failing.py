@@ -1,0 +1,243 @@
+"""Failing: at its deadline a group is decided once, with all its paid members, in one transaction.
+
+For each member a refund and a subsidy decision, independent of each other. Set-based: a chunk of
+groups is a few statements. A group waits for releasing seats in two cases only: where taken +
+releasing = size, up to two minutes (a payment in time then forms it), and where nobody paid.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from domain import outbox
+from domain.ledger import posting
+from domain.settlement.forming import remember_paid_seats
+from domain.settlement.granting import Granted, grant_subsidies
+from domain.settlement.locking import (
+    Key,
+    LockedGroup,
+    LockedOrder,
+    change_days,
+    lock_days_of,
+    lock_groups,
+    lock_members,
+    lock_orders,
+)
+from domain.settlement.movements import Movement, record_movements
+from domain.settlement.moving import (
+    count_seats,
+    move_groups,
+    move_orders,
+    move_orders_and_seats,
+)
+from domain.settlement.refunding import refund_of, request_refunds, wallet_returns
+from domain.settlement.releasing import close_payments, free_orders, start_release
+from domain.settlement.taking import mark_paid
+from domain.states import FINAL_GROUP_STATES, GrantState, GroupState, OrderState, SeatState
+
+ACTOR = "settlement:fail"
+LAST_SEAT_WAIT = timedelta(minutes=2)
+
+
+def settle_groups(session: Session, keys: Sequence[Key], *, at: datetime) -> dict[Key, datetime]:
+    """Settle groups whose deadline has come; returns those that wait, with when to look again.
+
+    Groups that are over already, or not due, are left as they are. Locks groups, days, orders.
+    """
+    groups = lock_groups(session, keys)
+    due = {
+        key: group
+        for key, group in groups.items()
+        if group.state in (GroupState.OPEN, GroupState.CLOSING)
+        and group.cut is not None
+        and group.cut <= at
+    }
+    waits = {
+        key: group.deadline_at
+        for key, group in groups.items()
+        if key not in due
+        and group.state not in FINAL_GROUP_STATES
+        and group.deadline_at is not None
+        and group.deadline_at > at
+    }
+    if not due:
+        return waits
+    lock_days_of(session, list(due))
+    members = lock_members(session, list(due))
+    opened = [key for key, group in due.items() if group.state == GroupState.OPEN]
+    move_groups(session, opened, GroupState.CLOSING, at=at, actor=ACTOR, reason="deadline")
+    members = _release_holds(session, members, due, at=at)
+    return waits | _decide(session, due, members, at=at)
+
+
+def _release_holds(
+    session: Session,
+    members: list[LockedOrder],
+    groups: dict[Key, LockedGroup],
+    *,
+    at: datetime,
+) -> list[LockedOrder]:
+    """Make held seats releasing; frees those that nothing can pay; returns who is left."""
+    held = [m for m in members if m.seat_state == SeatState.HELD]
+    freed = start_release(session, held, reason="expired", at=at, actor=ACTOR)
+    closing = {key: g._replace(state=GroupState.CLOSING.value) for key, g in groups.items()}
+    free_orders(session, freed, closing, at=at, actor=ACTOR)
+    gone, waiting = {o.key for o in freed}, {o.key for o in held}
+    return [
+        m._replace(seat_state=SeatState.RELEASING.value) if m.key in waiting else m
+        for m in members
+        if m.key not in gone
+    ]
+
+
+def _decide(
+    session: Session,
+    groups: dict[Key, LockedGroup],
+    members: Sequence[LockedOrder],
+    *,
+    at: datetime,
+) -> dict[Key, datetime]:
+    paid: defaultdict[Key, list[LockedOrder]] = defaultdict(list)
+    releasing: defaultdict[Key, int] = defaultdict(int)
+    for member in members:
+        if member.state == OrderState.PAID:
+            paid[member.group_key].append(member)
+        else:
+            releasing[member.group_key] += 1
+    waits: dict[Key, datetime] = {}
+    failing: list[LockedGroup] = []
+    for key, group in groups.items():
+        wait = _wait(group, len(paid[key]), releasing[key], at)
+        if wait is not None:
+            waits[key] = wait
+        elif paid[key]:
+            failing.append(group)
+    fail_groups(session, failing, {g.key: paid[g.key] for g in failing}, releasing, at=at)
+    return waits
+
+
+def _wait(group: LockedGroup, paid: int, releasing: int, at: datetime) -> datetime | None:
+    """Return when to look again at a group that must wait for its releasing seats."""
+    if releasing == 0 or group.deadline_at is None:
+        return None
+    if paid == 0:
+        return at + timedelta(seconds=15)
+    until = group.deadline_at + LAST_SEAT_WAIT
+    if paid + releasing == group.size and at < until:
+        return min(until, at + timedelta(seconds=15))
+    return None
+
+
+def fail_groups(
+    session: Session,
+    groups: Sequence[LockedGroup],
+    paid: dict[Key, list[LockedOrder]],
+    releasing: dict[Key, int],
+    *,
+    at: datetime,
+) -> None:
+    """Fail locked closing groups: refunds requested, subsidies decided and credited, all at once."""
+    if not groups:
+        return
+    keys = [g.key for g in groups]
+    members = [member for key in keys for member in paid[key]]
+    deadlines = {g.key: g.deadline_at for g in groups if g.deadline_at is not None}
+    grants = _return_and_grant(session, members, deadlines, at=at)
+    count_seats(session, {key: (-len(paid[key]), 0, 0) for key in keys})
+    move_groups(session, keys, GroupState.FAILED, at=at, actor=ACTOR)
+    remember_paid_seats(session, {key: len(paid[key]) for key in keys})
+    record_movements(
+        session, [_movement(g, paid[g.key], releasing.get(g.key, 0), grants) for g in groups], at=at
+    )
+    outbox.emit(
+        session, [outbox.NewFact(g.merchant_id, "group.failed", g.id) for g in groups], at=at
+    )
+
+
+def _return_and_grant(
+    session: Session,
+    members: Sequence[LockedOrder],
+    deadlines: dict[Key, datetime],
+    *,
+    at: datetime,
+) -> Granted:
+    """Move paid members to refunding, request their refunds, decide and credit their subsidies."""
+    move_orders_and_seats(
+        session,
+        [m.key for m in members],
+        OrderState.REFUNDING,
+        SeatState.RELEASED,
+        at=at,
+        actor=ACTOR,
+    )
+    refunds = [refund for m in members if (refund := refund_of(m, "failed")) is not None]
+    postings = request_refunds(session, refunds, at=at, actor=ACTOR)
+    granted = grant_subsidies(session, members, deadline_of=deadlines, at=at, actor=ACTOR)
+    change_days(session, granted.day_changes)
+    posting.post(session, [*postings, *wallet_returns(members), *granted.postings], at=at)
+    without_gateway = [m.key for m in members if m.payment_id is None]
+    move_orders(session, without_gateway, OrderState.REFUNDED, at=at, actor=ACTOR)
+    return granted
+
+
+def _amount(members: Sequence[LockedOrder], granted: Granted, state: GrantState) -> int:
+    decisions = [granted.decisions[m.key] for m in members]
+    return sum(d.amount_fen for d in decisions if d.state is state)
+
+
+def _movement(
+    group: LockedGroup, members: Sequence[LockedOrder], releasing: int, granted: Granted
+) -> Movement:
+    """Build a failed group's movement: held grants and releasing seats keep their commitment."""
+    kept = _amount(members, granted, GrantState.HELD) + releasing * group.largest_subsidy_fen
+    return Movement(
+        group.merchant_id,
+        group.campaign_id,
+        group.id,
+        "failed",
+        committed_fen=kept - group.size * group.largest_subsidy_fen,
+        spent_fen=_amount(members, granted, GrantState.ISSUED),
+        stock_committed=-group.size,
+        groups_failed=1,
+        people_paid=len(members),
+    )
+
+
+def settle_late_member(
+    session: Session, group: LockedGroup, order: LockedOrder, *, paid_at: datetime, at: datetime
+) -> None:
+    """Make a releasing seat that was paid in time a member of its failed group: refund and subsidy.
+
+    Group, days and order are locked.
+    """
+    if group.deadline_at is None:
+        raise ValueError("a failed group has a deadline")
+    mark_paid(session, order, paid_at=paid_at, at=at, actor=ACTOR)
+    close_payments(session, [order.key], at=at, actor=ACTOR)
+    count_seats(session, {group.key: (0, 0, -1)})
+    member = lock_orders(session, [order.key])[0]
+    granted = _return_and_grant(session, [member], {group.key: group.deadline_at}, at=at)
+    record_movements(
+        session,
+        [
+            Movement(
+                group.merchant_id,
+                group.campaign_id,
+                group.id,
+                "joined_late",
+                order_id=order.id,
+                committed_fen=_amount([member], granted, GrantState.HELD)
+                - group.largest_subsidy_fen,
+                spent_fen=_amount([member], granted, GrantState.ISSUED),
+                people_paid=1,
+            )
+        ],
+        at=at,
+    )
+    outbox.emit(
+        session,
+        [outbox.NewFact(group.merchant_id, "order.settled_late", order.id)],
+        at=at,
+    )

@@ -1,0 +1,61 @@
+"""Leaving an open group: full refund, no subsidy; the earliest paid member leads."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain.ledger import posting
+from domain.settlement.locking import DayChange, LockedGroup, LockedOrder, change_days
+from domain.settlement.moving import count_seats, move_orders, move_orders_and_seats
+from domain.settlement.refunding import refund_of, request_refunds, wallet_returns
+from domain.settlement.releasing import end_empty_groups
+from domain.states import GroupState, OrderState, SeatState
+
+_HAND_OVER = text(
+    """
+    UPDATE groups g SET leader_id = (
+        SELECT o.shopper_id FROM orders o
+        WHERE o.merchant_id = g.merchant_id AND o.group_id = g.id AND o.state = 'paid'
+        ORDER BY o.paid_at, o.id LIMIT 1)
+    WHERE g.merchant_id = :merchant_id AND g.id = :id
+    """
+)
+
+
+def may_leave(group: LockedGroup, order: LockedOrder, at: datetime) -> bool:
+    """Say whether a member may leave: paid, the group open, its deadline not reached by the clock."""
+    return (
+        order.state == OrderState.PAID
+        and group.state == GroupState.OPEN
+        and group.cut is not None
+        and at < group.cut
+    )
+
+
+def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at: datetime) -> None:
+    """Take a paid member out of a locked open group; everything it paid goes back by its means."""
+    actor = f"shopper:{order.shopper_id}"
+    move_orders_and_seats(
+        session, [order.key], OrderState.REFUNDING, SeatState.RELEASED, at=at, actor=actor
+    )
+    refund = refund_of(order, "left")
+    postings = request_refunds(session, [] if refund is None else [refund], at=at, actor=actor)
+    if order.cap_on is not None:
+        change_days(
+            session,
+            [
+                DayChange(
+                    order.merchant_id,
+                    order.shopper_id,
+                    order.cap_on,
+                    reserved_fen=-(order.quote_fen or 0),
+                )
+            ],
+        )
+    posting.post(session, [*postings, *wallet_returns([order])], at=at)
+    if refund is None:
+        move_orders(session, [order.key], OrderState.REFUNDED, at=at, actor=actor)
+    counted = count_seats(session, {group.key: (-1, 0, 0)})
+    session.execute(_HAND_OVER, {"merchant_id": group.merchant_id, "id": group.id})
+    end_empty_groups(session, counted, {group.key: group}, at=at, actor=actor)

@@ -1,0 +1,102 @@
+"""Requesting refunds: the means an order was paid by go back, each once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import bindparam
+
+from domain import work
+from domain.ledger.posting import ORDER_DEPOSITS, REFUNDS_PAYABLE, WALLET, Posting
+from domain.public_ids import new_public_id
+from domain.settlement.locking import LockedOrder
+
+WORK = "drive_refund"
+
+
+@dataclass(frozen=True, slots=True)
+class WantedRefund:
+    """A received payment that goes back: in full, for one purpose."""
+
+    merchant_id: int
+    payment_id: int
+    order_id: int
+    amount_fen: int
+    purpose: str
+
+
+_REQUEST = text(
+    """
+    INSERT INTO refunds (merchant_id, public_id, payment_id, order_id, purpose, state, amount_fen,
+        requested_at, moved_at, moved_by)
+    SELECT m, public_id, payment_id, order_id, purpose, 'requested', amount, :at, :at, :actor
+    FROM jsonb_to_recordset(:wanted) AS t (
+        m bigint, public_id text, payment_id bigint, order_id bigint, purpose text, amount bigint)
+    RETURNING merchant_id, id, amount_fen
+    """
+).bindparams(bindparam("wanted", type_=JSONB))
+
+
+def request_refunds(
+    session: Session, wanted: Sequence[WantedRefund], *, at: datetime, actor: str
+) -> list[Posting]:
+    """Write refund rows and the work to send them; returns the postings, which the caller posts."""
+    if not wanted:
+        return []
+    made = session.execute(
+        _REQUEST,
+        {
+            "at": at,
+            "actor": actor,
+            "wanted": [
+                {
+                    "m": w.merchant_id,
+                    "public_id": new_public_id(),
+                    "payment_id": w.payment_id,
+                    "order_id": w.order_id,
+                    "purpose": w.purpose,
+                    "amount": w.amount_fen,
+                }
+                for w in wanted
+            ],
+        },
+    ).all()
+    work.put(session, WORK, [(row.merchant_id, row.id) for row in made], due_at=at)
+    return [
+        Posting(
+            row.merchant_id,
+            "refund.requested",
+            row.id,
+            ORDER_DEPOSITS,
+            REFUNDS_PAYABLE,
+            row.amount_fen,
+        )
+        for row in made
+    ]
+
+
+def refund_of(order: LockedOrder, purpose: str) -> WantedRefund | None:
+    """Return the refund of a paid order's gateway part, if it has one."""
+    if order.payment_id is None or order.received_fen is None:
+        return None
+    return WantedRefund(order.merchant_id, order.payment_id, order.id, order.received_fen, purpose)
+
+
+def wallet_returns(orders: Sequence[LockedOrder]) -> list[Posting]:
+    """Build the postings that give wallet parts back; (wallet.returned, order) happens once."""
+    return [
+        Posting(
+            order.merchant_id,
+            "wallet.returned",
+            order.id,
+            ORDER_DEPOSITS,
+            WALLET,
+            order.wallet_fen,
+            destination_owner_id=order.shopper_id,
+        )
+        for order in orders
+        if order.wallet_fen
+    ]

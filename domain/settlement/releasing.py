@@ -1,0 +1,319 @@
+"""Releasing unpaid seats: closing their payments first, freeing them when the gateway says closed.
+
+A hold that runs out (or is given up) becomes releasing: seat, means, cap and budget stay reserved,
+and the order stays placed. The seat is freed when no payment of the order can succeed any more, or
+after 15 minutes all the same.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain import work
+from domain.ledger import posting
+from domain.orders.rules import RELEASING_LIMIT
+from domain.settlement.locking import (
+    DayChange,
+    Key,
+    LockedGroup,
+    LockedOrder,
+    change_days,
+    columns,
+    lock_days_of,
+    lock_groups,
+    lock_orders,
+)
+from domain.settlement.movements import Movement, record_movements
+from domain.settlement.moving import count_seats, move_groups, move_orders_and_seats
+from domain.settlement.refunding import wallet_returns
+from domain.states import GroupState, OrderState, SeatState
+
+DRIVE_PAYMENT = "drive_payment"
+ACTOR = "settlement:release"
+
+
+class Candidate(NamedTuple):
+    """An order that may be due, seen without a lock."""
+
+    merchant_id: int
+    id: int
+    group_id: int | None
+
+
+_EXPIRED = """
+    SELECT merchant_id, id, group_id FROM orders
+    WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at
+    ORDER BY hold_expires_at LIMIT {limit}
+"""
+_OVERDUE = """
+    SELECT merchant_id, id, group_id FROM orders
+    WHERE state = 'placed' AND releasing_at IS NOT NULL AND releasing_at <= :before
+    ORDER BY releasing_at LIMIT {limit}
+"""
+
+
+def find_expired_holds(session: Session, *, at: datetime, limit: int) -> list[Candidate]:
+    """Find placed orders whose hold has run out."""
+    rows = session.execute(text(_EXPIRED.format(limit=int(limit))), {"at": at})
+    return [Candidate(*row) for row in rows]
+
+
+def find_overdue_releases(session: Session, *, at: datetime, limit: int) -> list[Candidate]:
+    """Find placed orders that have been releasing for 15 minutes."""
+    rows = session.execute(
+        text(_OVERDUE.format(limit=int(limit))), {"before": at - RELEASING_LIMIT}
+    )
+    return [Candidate(*row) for row in rows]
+
+
+_START = text(
+    """
+    UPDATE orders o SET releasing_at = :at, release_reason = :reason, moved_at = :at,
+        moved_by = :actor, seat_state = CASE o.seat_state WHEN 'held' THEN 'releasing' END
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+    WHERE o.merchant_id = t.m AND o.id = t.i
+    """
+)
+_CLOSE_PAYMENTS = text(
+    """
+    WITH open AS (
+        SELECT p.merchant_id, p.id FROM payments p
+        JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+            ON p.merchant_id = t.m AND p.order_id = t.i
+        WHERE p.state IN ('created', 'pending', 'unknown')
+        ORDER BY p.merchant_id, p.id FOR NO KEY UPDATE OF p
+    )
+    UPDATE payments p SET state = 'closing', moved_at = :at, moved_by = :actor
+    FROM open WHERE p.merchant_id = open.merchant_id AND p.id = open.id
+    RETURNING p.merchant_id, p.id
+    """
+)
+_STILL_OPEN = text(
+    """
+    SELECT DISTINCT p.merchant_id, p.order_id FROM payments p
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+        ON p.merchant_id = t.m AND p.order_id = t.i
+    WHERE p.state IN ('created', 'pending', 'unknown', 'closing')
+    """
+)
+
+
+def close_payments(session: Session, orders: Sequence[Key], *, at: datetime, actor: str) -> None:
+    """Move the orders' open payments to closing, and make closing them at the gateway due."""
+    if not orders:
+        return
+    closing = session.execute(_CLOSE_PAYMENTS, {**columns(orders), "at": at, "actor": actor}).all()
+    keys = [(row.merchant_id, row.id) for row in closing]
+    work.hasten(session, DRIVE_PAYMENT, keys, due_at=at)
+
+
+def start_release(
+    session: Session,
+    orders: Sequence[LockedOrder],
+    *,
+    reason: str,
+    at: datetime,
+    actor: str = ACTOR,
+) -> list[LockedOrder]:
+    """Make locked placed orders releasing; returns those that have no payment to wait for.
+
+    Their groups (if any) are locked. `reason` is `expired` or `cancelled`.
+    """
+    if not orders:
+        return []
+    keys = [o.key for o in orders]
+    session.execute(_START, {**columns(keys), "at": at, "reason": reason, "actor": actor})
+    changes: dict[Key, tuple[int, int, int]] = {}
+    for order in orders:
+        if order.group_id is not None:
+            _, held, releasing = changes.get(order.group_key, (0, 0, 0))
+            changes[order.group_key] = (0, held - 1, releasing + 1)
+    if changes:
+        count_seats(session, changes)
+    close_payments(session, keys, at=at, actor=actor)
+    waiting = {tuple(row) for row in session.execute(_STILL_OPEN, columns(keys))}
+    return [
+        o._replace(
+            release_reason=reason,
+            seat_state=None if o.seat_state is None else SeatState.RELEASING.value,
+        )
+        for o in orders
+        if o.key not in waiting
+    ]
+
+
+_RESTOCK = text(
+    """
+    UPDATE variants v SET stock_units = v.stock_units + t.n
+    FROM (
+        SELECT m, i, count(*) AS n
+        FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS u (m, i) GROUP BY 1, 2
+    ) t
+    WHERE v.merchant_id = t.m AND v.id = t.i
+    """
+)
+
+
+def free_orders(
+    session: Session,
+    orders: Sequence[LockedOrder],
+    groups: dict[Key, LockedGroup],
+    *,
+    at: datetime,
+    actor: str = ACTOR,
+) -> None:
+    """Free locked releasing orders: seat released, order expired or cancelled, means given back.
+
+    Their groups and days are locked. An unpaid expiry gives the day's participation back. A group
+    that is left with no seat ends: abandoned if its leader never paid, else closed.
+    """
+    if not orders:
+        return
+    for reason, state in (("expired", OrderState.EXPIRED), ("cancelled", OrderState.CANCELLED)):
+        of_reason = [o for o in orders if o.release_reason == reason]
+        in_group = [o.key for o in of_reason if o.group_id is not None]
+        alone = [o.key for o in of_reason if o.group_id is None]
+        move_orders_and_seats(session, in_group, state, SeatState.RELEASED, at=at, actor=actor)
+        move_orders_and_seats(session, alone, state, None, at=at, actor=actor)
+    change_days(session, [change for o in orders for change in _days_given_back(o)])
+    posting.post(session, wallet_returns(orders), at=at)
+    restocked = [(o.merchant_id, o.variant_id) for o in orders if o.group_id is None]
+    if restocked:
+        session.execute(_RESTOCK, columns(restocked))
+    _leave_groups(session, orders, groups, at=at, actor=actor)
+
+
+def _days_given_back(order: LockedOrder) -> list[DayChange]:
+    if order.cap_on is None:
+        return []
+    is_expiry = order.release_reason == "expired"
+    return [
+        DayChange(
+            order.merchant_id, order.shopper_id, order.cap_on, reserved_fen=-(order.quote_fen or 0)
+        ),
+        DayChange(
+            order.merchant_id,
+            order.shopper_id,
+            order.placed_on,
+            participations=-1 if is_expiry else 0,
+            expired_holds=1 if is_expiry else 0,
+        ),
+    ]
+
+
+def _leave_groups(
+    session: Session,
+    orders: Sequence[LockedOrder],
+    groups: dict[Key, LockedGroup],
+    *,
+    at: datetime,
+    actor: str,
+) -> None:
+    changes: dict[Key, tuple[int, int, int]] = {}
+    for order in orders:
+        if order.group_id is not None:
+            changes[order.group_key] = (0, 0, changes.get(order.group_key, (0, 0, 0))[2] - 1)
+    if not changes:
+        return
+    counted = count_seats(session, changes)
+    end_empty_groups(session, counted, groups, at=at, actor=actor)
+    record_movements(
+        session,
+        [
+            Movement(
+                o.merchant_id,
+                groups[o.group_key].campaign_id,
+                groups[o.group_key].id,
+                "released_late",
+                order_id=o.id,
+                committed_fen=-groups[o.group_key].largest_subsidy_fen,
+            )
+            for o in orders
+            if o.group_id is not None and groups[o.group_key].state == GroupState.FAILED
+        ],
+        at=at,
+    )
+
+
+def end_empty_groups(
+    session: Session,
+    counted: dict[Key, tuple[str, int, int, int]],
+    groups: dict[Key, LockedGroup],
+    *,
+    at: datetime,
+    actor: str,
+) -> None:
+    """End groups in which no seat is taken, held or releasing any more; releases what they bind."""
+    empty = {key: row[0] for key, row in counted.items() if row[1:] == (0, 0, 0)}
+    abandoned = [key for key, state in empty.items() if state == GroupState.PENDING]
+    closed = [
+        key
+        for key, state in empty.items()
+        if state in (GroupState.OPEN, GroupState.CLOSING, GroupState.FROZEN)
+    ]
+    move_groups(session, abandoned, GroupState.ABANDONED, at=at, actor=actor, reason="unpaid")
+    move_groups(session, closed, GroupState.CLOSED, at=at, actor=actor)
+    record_movements(
+        session,
+        [
+            Movement(
+                groups[key].merchant_id,
+                groups[key].campaign_id,
+                groups[key].id,
+                "ended_empty",
+                committed_fen=-groups[key].size * groups[key].largest_subsidy_fen,
+                stock_committed=-groups[key].size,
+            )
+            for key in (*abandoned, *closed)
+        ],
+        at=at,
+    )
+
+
+def _locked(
+    session: Session, candidates: Sequence[Candidate]
+) -> tuple[dict[Key, LockedGroup], list[LockedOrder]]:
+    groups = lock_groups(
+        session, sorted({(c.merchant_id, c.group_id) for c in candidates if c.group_id is not None})
+    )
+    lock_days_of(session, list(groups))
+    return groups, lock_orders(session, [(c.merchant_id, c.id) for c in candidates])
+
+
+def expire_holds(session: Session, candidates: Sequence[Candidate], *, at: datetime) -> int:
+    """Release orders whose hold has run out; frees at once those without a payment to close."""
+    groups, orders = _locked(session, candidates)
+    due = [o for o in orders if o.state == OrderState.PLACED and o.release_reason is None]
+    free_orders(session, start_release(session, due, reason="expired", at=at), groups, at=at)
+    return len(due)
+
+
+def free_overdue(session: Session, candidates: Sequence[Candidate], *, at: datetime) -> int:
+    """Free orders that have been releasing for 15 minutes, whatever their payments say."""
+    groups, orders = _locked(session, candidates)
+    due = [o for o in orders if o.state == OrderState.PLACED and o.release_reason is not None]
+    free_orders(session, due, groups, at=at)
+    return len(due)
+
+
+def free_if_unpayable(
+    session: Session, order: LockedOrder, groups: dict[Key, LockedGroup], *, at: datetime
+) -> None:
+    """Release a locked placed order, and free it if none of its payments can succeed any more."""
+    if order.release_reason is None:
+        free_orders(
+            session, start_release(session, [order], reason="expired", at=at), groups, at=at
+        )
+    elif not session.execute(_STILL_OPEN, columns([order.key])).first():
+        free_orders(session, [order], groups, at=at)
+
+
+def free_if_closed(session: Session, candidate: Candidate, *, at: datetime) -> None:
+    """Free a releasing order if none of its payments can succeed any more."""
+    groups, orders = _locked(session, [candidate])
+    for order in orders:
+        if order.state == OrderState.PLACED and order.release_reason is not None:
+            free_if_unpayable(session, order, groups, at=at)

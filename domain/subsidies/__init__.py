@@ -1,0 +1,1 @@
+"""Subsidies: what an order of a failed group is owed."""

@@ -1,0 +1,27 @@
+"""How a subsidy is decided from its quote. Pure."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.risk.rules import Outcome
+from domain.states import GrantState
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDecision:
+    """What a grant becomes: its state, fen, and the parts and reasons that make it up."""
+
+    state: GrantState
+    amount_fen: int
+    parts: list[dict[str, Any]]
+
+
+def decide_grant(
+    quote_fen: int, quote_parts: list[dict[str, Any]], outcome: Outcome
+) -> GrantDecision:
+    """Decide a grant: the quote is the promise, less risk only."""
+    if outcome is not Outcome.ALLOW:
+        return GrantDecision(GrantState.HELD, quote_fen, [*quote_parts, {"kind": "held"}])
+    if quote_fen == 0:
+        return GrantDecision(GrantState.ZERO, 0, quote_parts)
+    return GrantDecision(GrantState.ISSUED, quote_fen, quote_parts)
