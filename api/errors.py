@@ -95,7 +95,28 @@ def on_domain_error(error: errors.DomainError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if status >= 500:
         logger.warning("domain error", extra={"code": error.code}, exc_info=error)
-    return problem(status, error.code, details=error.details, headers=headers)
+    return problem(status, error.code, details=_localised(error.details), headers=headers)
+
+
+def _localised(details: Mapping[str, Any]) -> dict[str, Any]:
+    """Give listed errors and warnings, which the domain names by code, their sentences."""
+    language = request_context.language()
+    answer = dict(details)
+    if "errors" in details:
+        answer["errors"] = [
+            {**failure, "detail": text(f"fields.{failure['code']}", language)}
+            for failure in details["errors"]
+        ]
+    if "warnings" in details:
+        answer["warnings"] = [
+            {
+                "code": warning["code"],
+                "severity": warning["severity"],
+                "sentence": text(f"warnings.{warning['code']}", language, **warning["parameters"]),
+            }
+            for warning in details["warnings"]
+        ]
+    return answer
 
 
 def on_database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:

@@ -1,0 +1,139 @@
+"""New merchants, mini-programs, staff and gateway accounts: the operator of Pinbu adds them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.merchants.errors import AppTaken, GatewayAccountTaken, LoginTaken, MerchantNotFound
+from domain.merchants.passwords import hash_password
+from domain.merchants.queries import APP_SECRET_PURPOSE
+from domain.merchants.rules import Role, normalise_login
+from domain.models import (
+    GatewayAccount,
+    GatewayAddress,
+    Merchant,
+    MerchantApp,
+    MerchantSettings,
+    Staff,
+    StaffLogin,
+)
+from domain.public_ids import new_public_id
+from domain.sealing import seal
+
+CREDENTIALS_PURPOSE = "gateway-credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class NewStaff:
+    """A person who is to work for a merchant."""
+
+    name: str
+    role: Role
+    login: str
+    password_hash: str
+
+
+def find_merchant(session: Session, public_id: str) -> Merchant:
+    """Find a merchant. Raises MerchantNotFound."""
+    merchant = session.scalars(
+        select(Merchant).where(Merchant.public_id == public_id)
+    ).one_or_none()
+    if merchant is None:
+        raise MerchantNotFound
+    return merchant
+
+
+def add_merchant(session: Session, *, name: str, at: datetime) -> Merchant:
+    """Add a merchant with its settings."""
+    merchant = Merchant(public_id=new_public_id(), name=name, created_at=at)
+    session.add(merchant)
+    session.flush()
+    session.add(MerchantSettings(merchant_id=merchant.id, daily_cash_cap_fen=None))
+    session.flush()
+    return merchant
+
+
+def add_app(session: Session, merchant_id: int, *, app_id: str, secret: str) -> None:
+    """Add a mini-program, or renew its secret. Raises AppTaken."""
+    app = session.get(MerchantApp, app_id, with_for_update=True)
+    sealed = seal(secret, purpose=APP_SECRET_PURPOSE)
+    if app is None:
+        session.add(MerchantApp(app_id=app_id, merchant_id=merchant_id, secret_sealed=sealed))
+    elif app.merchant_id != merchant_id:
+        raise AppTaken(field="app_id")
+    else:
+        app.secret_sealed = sealed
+    session.flush()
+
+
+def prepare_staff(*, name: str, role: Role, login: str, password: str) -> NewStaff:
+    """Hash the password, which takes a while: before the transaction is opened."""
+    return NewStaff(name, role, normalise_login(login), hash_password(password))
+
+
+def add_staff(session: Session, merchant_id: int, new: NewStaff, *, at: datetime) -> Staff:
+    """Add a member of staff with a login. Raises LoginTaken."""
+    if session.get(StaffLogin, new.login) is not None:
+        raise LoginTaken(field="login")
+    staff = Staff(
+        merchant_id=merchant_id,
+        public_id=new_public_id(),
+        name=new.name,
+        role=new.role.value,
+        created_at=at,
+        disabled_at=None,
+    )
+    session.add(staff)
+    session.flush()
+    session.add(
+        StaffLogin(
+            login=new.login,
+            merchant_id=merchant_id,
+            staff_id=staff.id,
+            password_hash=new.password_hash,
+        )
+    )
+    session.flush()
+    return staff
+
+
+def add_gateway_account(
+    session: Session,
+    merchant_id: int,
+    *,
+    gateway: str,
+    mch_no: str,
+    app_id: str,
+    credentials: Mapping[str, Any],
+    at: datetime,
+) -> GatewayAccount:
+    """Add a gateway account with its address for callbacks. Raises GatewayAccountTaken."""
+    same = select(GatewayAccount.id).where(
+        GatewayAccount.merchant_id == merchant_id,
+        GatewayAccount.gateway == gateway,
+        GatewayAccount.mch_no == mch_no,
+    )
+    if session.scalars(same).first() is not None:
+        raise GatewayAccountTaken(field="mch_no")
+    account = GatewayAccount(
+        merchant_id=merchant_id,
+        public_id=new_public_id(),
+        gateway=gateway,
+        mch_no=mch_no,
+        app_id=app_id,
+        credentials_sealed=seal(dict(credentials), purpose=CREDENTIALS_PURPOSE),
+        created_at=at,
+    )
+    session.add(account)
+    session.flush()
+    session.add(
+        GatewayAddress(
+            public_id=account.public_id, merchant_id=merchant_id, gateway_account_id=account.id
+        )
+    )
+    session.flush()
+    return account

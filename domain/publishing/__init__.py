@@ -1,0 +1,1 @@
+"""Publishing a campaign: check, warn, acknowledge, freeze."""

@@ -1,0 +1,177 @@
+"""Checking a campaign's draft, and publishing it as a new frozen rule version."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from domain.campaigns import rules
+from domain.campaigns.drafting import OVER, variants_of
+from domain.campaigns.errors import CampaignOver
+from domain.campaigns.moving import move_to
+from domain.campaigns.queries import campaign_to_json, find_campaign, lock_campaign
+from domain.campaigns.rules_text import write_rules_text
+from domain.database import merchant_transaction
+from domain.merchants.auditing import StaffActor, audit
+from domain.merchants.rules import Role
+from domain.models import Campaign, MerchantSettings, RuleVersion
+from domain.publishing.errors import (
+    CampaignWindowPast,
+    NothingToPublish,
+    WarningsNotAcknowledged,
+)
+from domain.publishing.warnings import (
+    OPENING_MARGIN,
+    Plan,
+    PricedVariant,
+    PublishWarning,
+    Severity,
+    find_warnings,
+)
+from domain.states import CampaignState
+from domain.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """A warning that is accepted, and why."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PublishCampaign:
+    """Publish a campaign's draft."""
+
+    actor: StaffActor
+    campaign_id: str
+    acknowledged: Sequence[Acknowledgement] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What a publication would warn of, and the text it would show."""
+
+    warnings: list[PublishWarning]
+    rules_text_zh: list[str]
+    rules_text_en: list[str]
+
+
+def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Check:
+    """Say what publishing would warn of. Raises what publishing would, but for warnings."""
+    with merchant_transaction(actor.merchant_id) as session:
+        campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
+        return _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
+
+
+def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
+    """Publish a draft as a new rule version; paused stays paused, open groups keep theirs.
+
+    Raises CampaignNotFound, CampaignOver, TermsInvalid, CampaignWindowPast, NothingToPublish,
+    WarningsNotAcknowledged; RoleTooLow where a red warning is acknowledged by less than an owner.
+    """
+    actor = command.actor
+    with merchant_transaction(actor.merchant_id) as session:
+        campaign = lock_campaign(session, actor.merchant_id, command.campaign_id)
+        terms = Terms.from_json(campaign.draft_terms)
+        before = campaign_to_json(campaign)
+        check = _check(session, campaign, terms, at=at)
+        last = _last_version(session, campaign)
+        if last is not None and Terms.from_json(last.terms) == terms:
+            raise NothingToPublish
+        acknowledged = _acknowledge(check.warnings, command.acknowledged, actor)
+        version = RuleVersion(
+            merchant_id=campaign.merchant_id,
+            campaign_id=campaign.id,
+            number=1 if last is None else last.number + 1,
+            terms=terms.to_json(),
+            text_zh=check.rules_text_zh,
+            text_en=check.rules_text_en,
+            acknowledged=acknowledged,
+            published_at=at,
+            published_by=actor.staff_id,
+        )
+        session.add(version)
+        session.flush()
+        campaign.rule_version_id = version.id
+        campaign.starts_at, campaign.ends_at = terms.starts_at, terms.ends_at
+        if campaign.state == CampaignState.DRAFT:
+            move_to(campaign, CampaignState.PUBLISHED, moved_by=actor.moved_by, at=at)
+        session.flush()
+        audit(
+            session,
+            actor,
+            "campaign.published",
+            subject_kind="campaign",
+            subject_id=campaign.id,
+            at=at,
+            reason="; ".join(f"{a['code']}: {a['reason']}" for a in acknowledged) or None,
+            before=before,
+            after={**campaign_to_json(campaign), "number": version.number},
+        )
+
+
+def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) -> Check:
+    if campaign.state in OVER:
+        raise CampaignOver(state=campaign.state)
+    variants = {
+        variant.id: variant
+        for variant in variants_of(session, campaign.merchant_id, campaign.product_id).values()
+    }
+    rules.check_terms(terms, variant_ids=variants)
+    if terms.ends_at < at + OPENING_MARGIN:
+        raise CampaignWindowPast(field="ends_at")
+    plan = Plan(
+        terms=terms,
+        variants=tuple(
+            PricedVariant(
+                title=variants[price.variant_id].title,
+                list_price_fen=variants[price.variant_id].list_price_fen,
+                unit_cost_fen=variants[price.variant_id].unit_cost_fen,
+                group_price_fen=price.group_price_fen,
+            )
+            for price in terms.prices
+        ),
+        budget_left_fen=campaign.budget_fen - campaign.committed_fen - campaign.spent_fen,
+        stock_left=campaign.stock_units - campaign.stock_committed - campaign.stock_consumed,
+        daily_cash_cap_fen=session.scalars(
+            select(MerchantSettings.daily_cash_cap_fen).where(
+                MerchantSettings.merchant_id == campaign.merchant_id
+            )
+        ).one_or_none(),
+    )
+    titles = {id_: variant.title for id_, variant in variants.items()}
+    return Check(
+        warnings=find_warnings(plan),
+        rules_text_zh=write_rules_text(terms, variant_titles=titles, language="zh"),
+        rules_text_en=write_rules_text(terms, variant_titles=titles, language="en"),
+    )
+
+
+def _last_version(session: Session, campaign: Campaign) -> RuleVersion | None:
+    of_campaign = (
+        RuleVersion.merchant_id == campaign.merchant_id,
+        RuleVersion.campaign_id == campaign.id,
+    )
+    newest = select(func.max(RuleVersion.number)).where(*of_campaign).scalar_subquery()
+    return session.scalars(
+        select(RuleVersion).where(*of_campaign, RuleVersion.number == newest)
+    ).one_or_none()
+
+
+def _acknowledge(
+    warnings: Sequence[PublishWarning], given: Sequence[Acknowledgement], actor: StaffActor
+) -> list[dict[str, Any]]:
+    reasons = {a.code: a.reason.strip() for a in given if a.reason.strip()}
+    missing = [warning for warning in warnings if warning.code not in reasons]
+    if missing:
+        raise WarningsNotAcknowledged(warnings=[warning.to_json() for warning in missing])
+    if any(warning.severity is Severity.RED for warning in warnings):
+        actor.require(Role.OWNER)
+    return [
+        {"code": w.code, "severity": w.severity.value, "reason": reasons[w.code]} for w in warnings
+    ]

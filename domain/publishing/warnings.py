@@ -1,0 +1,141 @@
+"""What a publication warns of, and the arbitrage test. Pure.
+
+The arbitrage test (economics, B3): an opener who values the product at its list price gains by
+sharing only while the subsidy is below S_max = gap - e / (P_s - P_0), where gap = list price -
+group price, e = the effort of sharing (0.5 yuan) and P_s - P_0 = 0.71, what sharing adds to the
+chance of forming. Above S_max failing pays more than forming: red; above 0.7 S_max: amber.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from domain.money import yuan
+from domain.terms import Terms
+from domain.texts import Language, text
+
+SHARING_EFFORT_FEN = 50
+SHARING_GAIN_BPS = 7100
+SAFE_SHARE_BPS = 7000
+DEEPEST_DISCOUNT_BPS = 8000
+OPENING_MARGIN = timedelta(minutes=30)
+
+
+class Severity(StrEnum):
+    """Amber needs an acknowledgement, red an owner's."""
+
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishWarning:
+    """One warning; its sentence stands in the catalogue."""
+
+    code: str
+    severity: Severity
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the warning without its sentence, which depends on the reader."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "parameters": dict(self.parameters),
+        }
+
+    def sentence(self, language: Language) -> str:
+        """Say it to people."""
+        return text(f"warnings.{self.code}", language, **self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class PricedVariant:
+    """A variant as it will be sold."""
+
+    title: str
+    list_price_fen: int
+    unit_cost_fen: int | None
+    group_price_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be published, with what is left of budget and stock."""
+
+    terms: Terms
+    variants: tuple[PricedVariant, ...]
+    budget_left_fen: int
+    stock_left: int
+    daily_cash_cap_fen: int | None
+
+
+def largest_safe_subsidy_fen(gap_fen: int) -> int:
+    """Return S_max for a buyer who values the product at its list price."""
+    return max(0, gap_fen - SHARING_EFFORT_FEN * 10_000 // SHARING_GAIN_BPS)
+
+
+def find_warnings(plan: Plan) -> list[PublishWarning]:
+    """Find what publishing should warn of, red ones first."""
+    found = [
+        *_arbitrage(plan),
+        *_funds(plan),
+        *_price_slips(plan),
+        *_window(plan.terms),
+    ]
+    return sorted(found, key=lambda warning: warning.severity is not Severity.RED)
+
+
+def _arbitrage(plan: Plan) -> Iterator[PublishWarning]:
+    gap = min(v.list_price_fen - v.group_price_fen for v in plan.variants)
+    subsidy = plan.terms.largest_subsidy_fen
+    safe = largest_safe_subsidy_fen(gap)
+    parameters = {"subsidy": yuan(subsidy), "gap": yuan(gap), "safe": yuan(safe)}
+    if subsidy > safe:
+        yield PublishWarning("subsidy_rewards_failing", Severity.RED, parameters)
+    elif subsidy * 10_000 > safe * SAFE_SHARE_BPS:
+        yield PublishWarning("subsidy_near_gap", Severity.AMBER, parameters)
+
+
+def _funds(plan: Plan) -> Iterator[PublishWarning]:
+    terms = plan.terms
+    if plan.daily_cash_cap_fen is None:
+        yield PublishWarning("no_daily_cash_cap", Severity.AMBER)
+    if plan.budget_left_fen < terms.worst_case_fen:
+        yield PublishWarning(
+            "budget_below_one_group",
+            Severity.RED,
+            {"left": yuan(plan.budget_left_fen), "needed": yuan(terms.worst_case_fen)},
+        )
+    if plan.stock_left < terms.group_size:
+        yield PublishWarning(
+            "stock_below_one_group",
+            Severity.RED,
+            {"left": plan.stock_left, "needed": terms.group_size},
+        )
+
+
+def _price_slips(plan: Plan) -> Iterator[PublishWarning]:
+    codes: dict[str, list[str]] = {}
+    for variant in plan.variants:
+        for code in _slips_of(variant):
+            codes.setdefault(code, []).append(variant.title)
+    for code, titles in codes.items():
+        yield PublishWarning(code, Severity.AMBER, {"titles": ", ".join(titles)})
+
+
+def _slips_of(variant: PricedVariant) -> Iterator[str]:
+    if variant.group_price_fen >= variant.list_price_fen:
+        yield "price_not_below_list"
+    off_bps = 10_000 - variant.group_price_fen * 10_000 // variant.list_price_fen
+    if off_bps > DEEPEST_DISCOUNT_BPS:
+        yield "discount_very_deep"
+    if variant.unit_cost_fen is not None and variant.group_price_fen < variant.unit_cost_fen:
+        yield "price_below_cost"
+
+
+def _window(terms: Terms) -> Iterator[PublishWarning]:
+    if terms.ends_at - terms.starts_at < timedelta(seconds=terms.life_seconds) + OPENING_MARGIN:
+        yield PublishWarning("window_below_one_life", Severity.AMBER)
