@@ -1,0 +1,1 @@
+"""Shoppers: the people of a merchant's mini-program, their logins and addresses."""
