@@ -1,0 +1,50 @@
+"""Payment gateways: one protocol, one provider per merchant account."""
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import astuple
+
+from domain.config import Settings, settings
+from domain.gateways.protocol import GatewayCredentials, PaymentProvider
+from domain.gateways.wechat import WeChatPayments
+from domain.gateways.wechat_sdk import build_sdk
+
+__all__ = ["GatewayCredentials", "PaymentProvider", "provider_for"]
+
+_KEPT = 512
+_lock = threading.Lock()
+_providers: OrderedDict[str, PaymentProvider] = OrderedDict()
+
+
+def provider_for(
+    credentials: GatewayCredentials, *, config: Settings | None = None
+) -> PaymentProvider:
+    """Return the provider of a gateway account; kept in the process, as loading keys is slow.
+
+    Raises ValueError for an unknown gateway or a host that is not allowed.
+    """
+    config = config or settings()
+    key = _fingerprint(credentials, config)
+    with _lock:
+        if key in _providers:
+            _providers.move_to_end(key)
+            return _providers[key]
+    provider = _build(credentials, config)
+    with _lock:
+        _providers[key] = provider
+        while len(_providers) > _KEPT:
+            _providers.popitem(last=False)
+    return provider
+
+
+def _build(credentials: GatewayCredentials, config: Settings) -> PaymentProvider:
+    if credentials.gateway != "wechat":
+        raise ValueError(f"no gateway {credentials.gateway!r}")
+    return WeChatPayments(credentials, build_sdk(credentials, config))
+
+
+def _fingerprint(credentials: GatewayCredentials, config: Settings) -> str:
+    """Name credentials without keeping the keys themselves as a dictionary's keys."""
+    parts = (*astuple(credentials), config.environment, config.wechatpay_base_url)
+    return hashlib.sha256("\x00".join(parts).encode()).hexdigest()
