@@ -61,8 +61,10 @@ def sole_launcher(home: Path, about: Mapping[str, Any]) -> Iterator[None]:
         file.truncate(0)
         file.write(json.dumps({"pid": os.getpid(), **about}))
         file.flush()
-        yield
-        file.truncate(0)
+        try:
+            yield
+        finally:
+            file.truncate(0)
 
 
 def require_no_launcher(home: Path) -> None:

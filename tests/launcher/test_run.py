@@ -1,0 +1,157 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from launcher.places import PROJECT
+from launcher.ports import free_port
+
+
+class Launcher:
+    """The real command in a place of its own, with the servers and the schema only."""
+
+    def __init__(self, place):
+        self.home = place.home / "var"
+        self.environment = {
+            name: value for name, value in os.environ.items() if not name.endswith("_URL")
+        } | {
+            "PINBU_VAR": str(self.home),
+            "PINBU_SERVERS_DIR": str(place.home),
+            "PINBU_POSTGRES_PORT": str(free_port()),
+            "PINBU_VALKEY_PORT": str(free_port()),
+            "NO_COLOR": "1",
+        }
+        self.running = []
+
+    def command(self, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "launcher", *arguments],
+            cwd=PROJECT,
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def run(self, only="postgres,valkey"):
+        """Start `run` and wait for its last line."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "launcher", "run", "--only", only],
+            cwd=PROJECT,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.running.append(process)
+        shown = []
+        for line in process.stdout:
+            shown.append(line)
+            if "Ctrl-C stops" in line:
+                return process, "".join(shown)
+        raise AssertionError("".join(shown))
+
+    def connect(self):
+        password = (self.home / "keys/postgres").read_text()
+        port = self.environment["PINBU_POSTGRES_PORT"]
+        url = f"postgresql://postgres:{password}@127.0.0.1:{port}/pinbu"
+        return psycopg.connect(url, autocommit=True)
+
+
+@pytest.fixture
+def launcher(place):
+    made = Launcher(place)
+    yield made
+    for process in made.running:
+        if process.poll() is None:
+            process.terminate()
+        process.wait()
+        process.stdout.close()
+
+
+def test_data_outlives_a_stop_and_a_killed_launcher(launcher):
+    process, shown = launcher.run()
+    with launcher.connect() as connection:
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
+    process.kill()
+    process.wait()
+    again, _ = launcher.run()
+    again.send_signal(signal.SIGINT)
+    rest = again.stdout.read()
+    again.wait()
+    launcher.run()
+
+    with launcher.connect() as connection:
+        kept = connection.execute("SELECT number FROM kept").fetchone()
+
+    assert kept == (7,)
+    assert again.returncode == 0
+    assert rest.endswith("Stopped.\n")
+    assert "Pinbu is running." in shown
+
+
+def test_one_place_has_one_launcher(launcher):
+    process, _ = launcher.run("valkey")
+
+    second = launcher.command("run", "--only", "valkey")
+    reset = launcher.command("reset", "--yes")
+
+    assert second.returncode == reset.returncode == 1
+    assert f"already running here (pid {process.pid}" in second.stderr
+    assert f"already running here (pid {process.pid}" in reset.stderr
+
+
+def test_reset_deletes_data_and_keys_after_saying_so(launcher, place):
+    process, _ = launcher.run("valkey")
+    process.terminate()
+    process.wait()
+
+    done = launcher.command("reset")
+
+    assert done.returncode == 0
+    assert str(launcher.home) in done.stdout
+    assert not launcher.home.exists()
+    assert [path.name for path in place.home.iterdir() if path.name.startswith("pinbu-")] == []
+
+
+def test_secrets_are_readable_by_their_owner_only(launcher):
+    launcher.run("valkey")
+
+    modes = {oct(path.stat().st_mode & 0o777) for path in (launcher.home / "keys").iterdir()}
+
+    assert modes == {"0o600"}
+    assert (launcher.home / "keys").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_wish_that_makes_no_sense_is_answered_in_words(launcher):
+    done = launcher.command("run", "--only", "postgres,mysql")
+
+    assert done.returncode == 1
+    assert "not mysql" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_half_of_an_outside_database_is_refused(launcher):
+    launcher.environment["DATABASE_URL"] = "postgresql+psycopg://a@db/pinbu"
+
+    done = launcher.command("run")
+
+    assert done.returncode == 1
+    assert "OWNER_DATABASE_URL and MERCHANT_DATABASE_URL is not" in done.stderr
+
+
+def test_outside_servers_keep_the_embedded_ones_off(launcher, place):
+    for name in ("OWNER_DATABASE_URL", "DATABASE_URL", "MERCHANT_DATABASE_URL"):
+        launcher.environment[name] = "postgresql+psycopg://a@db/pinbu"
+    launcher.environment["REDIS_URL"] = "redis://cache/0"
+
+    launcher.run("postgres,valkey")
+
+    assert json.loads((launcher.home / "processes.json").read_text()) == []
+    assert not list(Path(place.home).glob("*/postgres"))
