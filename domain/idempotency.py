@@ -26,7 +26,7 @@ class IdempotencyKeyReused(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A caller's key for one request; `caller` is `shopper:7`, `request_hash` covers path and body."""
+    """A caller's key for one request: `caller` is `shopper:7`, the hash covers path and body."""
 
     merchant_id: int
     caller: str

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from domain import clock
@@ -16,6 +16,10 @@ from domain import clock
 MAX_ATTEMPTS = 5
 
 Key = tuple[int, int]
+
+
+class LeaseLost(RuntimeError):
+    """Another worker has taken the work over: this one must write nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +161,8 @@ _FINISH = text(
 
 
 def finish(session: Session, leases: Sequence[Lease]) -> None:
-    """Mark held leases done."""
-    if leases:
-        session.execute(_FINISH, _columns(leases))
+    """Mark leases done. Raises LeaseLost if one was overtaken."""
+    _write(session, _FINISH, leases)
 
 
 _PUT_BACK = text(
@@ -174,14 +177,21 @@ _PUT_BACK = text(
 )
 
 
-def put_back(
-    session: Session, leases: Sequence[Lease], *, due_at: datetime, error: str | None = None
-) -> None:
-    """Make leases due again later: waiting is not failing, so attempts start anew."""
-    if leases:
-        session.execute(
-            _PUT_BACK, {**_columns(leases), "due_at": due_at, "error": error, "forgiven": True}
-        )
+def put_back(session: Session, leases: Sequence[Lease], *, due_at: datetime) -> None:
+    """Make leases due again later: waiting is not failing, so attempts start anew.
+
+    Raises LeaseLost if one was overtaken.
+    """
+    _write(session, _PUT_BACK, leases, due_at=due_at, error=None, forgiven=True)
+
+
+def retry_later(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
+    """Make a lease due again after a failure that is nobody's fault here: later each time.
+
+    Never parked: an hour without a gateway must not strand a refund. Raises LeaseLost.
+    """
+    due_at = at + timedelta(seconds=min(300, 2**lease.attempts))
+    _write(session, _PUT_BACK, [lease], due_at=due_at, error=error, forgiven=False)
 
 
 _PARK = text(
@@ -195,19 +205,15 @@ _PARK = text(
 
 
 def fail(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
-    """Put a lease back after an error, later each time; park it after MAX_ATTEMPTS."""
+    """Put a lease back after an error, later each time; park it after MAX_ATTEMPTS.
+
+    Raises LeaseLost if it was overtaken.
+    """
     if lease.attempts >= MAX_ATTEMPTS:
-        session.execute(_PARK, {**_columns([lease]), "error": error})
-        return
-    session.execute(
-        _PUT_BACK,
-        {
-            **_columns([lease]),
-            "due_at": at + timedelta(seconds=2**lease.attempts),
-            "error": error,
-            "forgiven": False,
-        },
-    )
+        _write(session, _PARK, [lease], error=error)
+    else:
+        due_at = at + timedelta(seconds=2**lease.attempts)
+        _write(session, _PUT_BACK, [lease], due_at=due_at, error=error, forgiven=False)
 
 
 _UNPARK = text(
@@ -221,6 +227,16 @@ _UNPARK = text(
 def unpark(session: Session, row: Key, *, at: datetime) -> None:
     """Make a parked row due again."""
     session.execute(_UNPARK, {"merchant_id": row[0], "id": row[1], "at": at})
+
+
+def _write(
+    session: Session, statement: TextClause, leases: Sequence[Lease], **values: object
+) -> None:
+    if not leases:
+        return
+    written = session.execute(statement, {**_columns(leases), **values})
+    if written.rowcount != len(leases):  # type: ignore[attr-defined]
+        raise LeaseLost
 
 
 def _columns(leases: Sequence[Lease]) -> dict[str, object]:

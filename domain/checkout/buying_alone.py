@@ -32,7 +32,8 @@ _TAKE_STOCK = text(
 )
 _EXISTS = text(
     """
-    SELECT 1 FROM variants v JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
+    SELECT 1 FROM variants v
+    JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
     WHERE v.merchant_id = :merchant_id AND v.public_id = :variant AND p.archived_at IS NULL
     """
 )
@@ -41,9 +42,9 @@ _PLACE = text(
     INSERT INTO orders (merchant_id, public_id, shopper_id, variant_id, state, price_fen,
         list_price_fen, wallet_fen, payable_fen, placed_on, placed_at, hold_expires_at,
         address_sealed, client_address, device, channel, moved_at, moved_by)
-    VALUES (:merchant_id, :public_id, :shopper_id, :variant_id, 'placed', :price, :list_price, :wallet,
-        :price - :wallet, :placed_on, :at, :hold_expires_at, :address, :client_address, :device,
-        :channel, :at, :actor)
+    VALUES (:merchant_id, :public_id, :shopper_id, :variant_id, 'placed', :price, :list_price,
+        :wallet, :price - :wallet, :placed_on, :at, :hold_expires_at, :address, :client_address,
+        :device, :channel, :at, :actor)
     RETURNING id
     """
 )

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
 from domain.checkout import placing
-from domain.checkout.commands import Basket, JoinGroup
+from domain.checkout.commands import JoinGroup
 from domain.checkout.errors import VariantNotSold
 from domain.database import transaction
 from domain.groups.errors import (
@@ -93,7 +93,7 @@ def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, An
     _check_open(seen, at)
     if seen.is_in:
         raise AlreadyInGroup
-    place = _place(seen, basket)
+    place = _place(seen)
     key = {"merchant_id": merchant_id, "id": seen.id}
     _check_open(session.execute(_LOCK, key).one(), at)
     admitted = placing.admit(session, basket, place, at=at)
@@ -110,10 +110,10 @@ def _check_open(group: Row[Any], at: datetime) -> None:
         raise GroupFull
 
 
-def _place(seen: Row[Any], basket: Basket) -> placing.Place:
+def _place(seen: Row[Any]) -> placing.Place:
     terms = Terms.from_json(seen.terms)
-    prices = {price.variant_id: price.group_price_fen for price in terms.prices}
-    if seen.variant_id not in prices:
+    price_fen = None if seen.variant_id is None else terms.price_of(seen.variant_id)
+    if price_fen is None:
         raise VariantNotSold(field="variant_id")
     return placing.Place(
         group_id=seen.id,
@@ -122,7 +122,7 @@ def _place(seen: Row[Any], basket: Basket) -> placing.Place:
         campaign_public_id=seen.campaign_public_id,
         variant_id=seen.variant_id,
         list_price_fen=seen.list_price_fen,
-        price_fen=prices[seen.variant_id],
+        price_fen=price_fen,
         terms=terms,
         deadline_at=seen.deadline_at,
         cap_on=clock.ending_day(seen.deadline_at),

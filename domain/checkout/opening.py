@@ -41,7 +41,8 @@ _LOOK = text(
 )
 _COMMIT = text(
     """
-    UPDATE campaigns SET committed_fen = committed_fen + :worst, stock_committed = stock_committed + :size
+    UPDATE campaigns SET committed_fen = committed_fen + :worst,
+        stock_committed = stock_committed + :size
     WHERE merchant_id = :merchant_id AND id = :id AND state = 'published'
         AND committed_fen + spent_fen + :worst <= budget_fen
         AND stock_committed + stock_consumed + :size <= stock_units
@@ -64,7 +65,8 @@ _OPEN = text(
     ), moved AS (
         INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, committed_fen,
             stock_committed, at, folded_at)
-        SELECT :merchant_id, :campaign_id, id, 'pending', :size * :largest, :size, :at, :at FROM opened
+        SELECT :merchant_id, :campaign_id, id, 'pending', :size * :largest, :size, :at, :at
+        FROM opened
     )
     SELECT id FROM opened
     """

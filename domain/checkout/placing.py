@@ -140,28 +140,32 @@ _PLACE = text(
     WITH counted AS (
         UPDATE shopper_days SET
             participations = participations + CASE WHEN on_day = :placed_on THEN 1 ELSE 0 END,
-            cash_reserved_fen = cash_reserved_fen + CASE WHEN on_day = :cap_on THEN :quote ELSE 0 END
+            cash_reserved_fen = cash_reserved_fen
+                + CASE WHEN on_day = :cap_on THEN :quote ELSE 0 END
         WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id
             AND on_day IN (:placed_on, :cap_on)
     ), placed AS (
         INSERT INTO orders (
-            merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state, seat_state,
-            price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen, quote_parts,
+            merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state,
+            seat_state, price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen, quote_parts,
             placed_on, cap_on, placed_at, hold_expires_at, address_sealed,
             client_address, device, channel, share_id, risk_outcome, moved_at, moved_by)
         VALUES (
-            :merchant_id, :public_id, :group_id, :campaign_id, :shopper_id, :variant_id, 'placed', 'held',
-            :price, :list_price, :wallet, :price - :wallet, :quote, :quote_parts,
+            :merchant_id, :public_id, :group_id, :campaign_id, :shopper_id, :variant_id, 'placed',
+            'held', :price, :list_price, :wallet, :price - :wallet, :quote, :quote_parts,
             :placed_on, :cap_on, :at, :hold_expires_at, :address,
             :client_address, :device, :channel, :share_id, :risk_outcome, :at, :actor)
         RETURNING id
     ), judged AS (
         INSERT INTO risk_decisions
             (merchant_id, occurred_at, point, shopper_id, order_id, outcome, fired, inputs)
-        SELECT :merchant_id, :at, 'join', :shopper_id, id, :risk_outcome, :fired, :inputs FROM placed
+        SELECT :merchant_id, :at, 'join', :shopper_id, id, :risk_outcome, :fired, :inputs
+        FROM placed
     ), remembered AS (
-        INSERT INTO idempotency_keys (merchant_id, caller, key, request_hash, status, body, created_at)
-        SELECT :merchant_id, :caller, :key, :request_hash, 201, :body, :at WHERE :price > :wallet
+        INSERT INTO idempotency_keys
+            (merchant_id, caller, key, request_hash, status, body, created_at)
+        SELECT :merchant_id, :caller, :key, :request_hash, 201, :body, :at
+        WHERE :price > :wallet
     )
     SELECT id FROM placed
     """

@@ -66,7 +66,8 @@ _POST = text(
         RETURNING merchant_id, id, kind, ref_id
     ), sides AS (
         SELECT made.merchant_id, made.id, side.account, side.owner_id, side.amount
-        FROM made JOIN wanted w ON w.m = made.merchant_id AND w.kind = made.kind AND w.ref = made.ref_id
+        FROM made
+        JOIN wanted w ON w.m = made.merchant_id AND w.kind = made.kind AND w.ref = made.ref_id
         CROSS JOIN LATERAL (
             VALUES (w.src, w.src_owner, -w.amount), (w.dst, w.dst_owner, w.amount)
         ) AS side (account, owner_id, amount)
@@ -82,7 +83,8 @@ _POST = text(
             SELECT s.merchant_id, s.owner_id, sum(s.amount) AS amount
             FROM sides s WHERE s.account = 'wallet' GROUP BY 1, 2
         ) moved
-        WHERE a.merchant_id = moved.merchant_id AND a.kind = 'wallet' AND a.owner_id = moved.owner_id
+        WHERE a.merchant_id = moved.merchant_id AND a.kind = 'wallet'
+            AND a.owner_id = moved.owner_id
     )
     SELECT count(*) FROM entries
     """

@@ -20,7 +20,7 @@ class Quote:
 
 
 def hold_until(at: datetime, deadline_at: datetime | None) -> datetime:
-    """Return when an unpaid seat's hold runs out: after 5 minutes, at the deadline at the latest."""
+    """Return when an unpaid seat's hold runs out: after 5 minutes, or at the deadline."""
     until = at + HOLD
     return until if deadline_at is None else min(until, deadline_at)
 

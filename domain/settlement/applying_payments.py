@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
@@ -72,9 +73,9 @@ _LOCK = text(
 )
 _SUCCEED = text(
     """
-    UPDATE payments SET state = 'succeeded', received_fen = :received, transaction_no = :transaction_no,
-        succeeded_at = :succeeded_at, learned_at = :at, outcome = :outcome, moved_at = :at,
-        moved_by = :actor
+    UPDATE payments SET state = 'succeeded', received_fen = :received,
+        transaction_no = :transaction_no, succeeded_at = :succeeded_at, learned_at = :at,
+        outcome = :outcome, moved_at = :at, moved_by = :actor
     WHERE merchant_id = :merchant_id AND id = :id
     """
 )
@@ -116,7 +117,7 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
     logger.warning(
         "payment goes back", extra={"payment_id": payment.id, "order_id": order.id, "why": outcome}
     )
-    _give_back(session, group, order, payment, paid, outcome, at=at)
+    _give_back(session, group, order, payment_id=payment.id, paid=paid, outcome=outcome, at=at)
     return Applied.REFUNDED
 
 
@@ -124,7 +125,7 @@ def _judge(  # noqa: PLR0911 - one reason per return
     session: Session,
     group: LockedGroup | None,
     order: LockedOrder,
-    payment: Row[tuple[int, int, int, str, int]],
+    payment: Row[Any],
     paid: SuccessfulPayment,
 ) -> tuple[str, datetime | None]:
     """Say what becomes of a payment: `seated` (with the group's deadline), or why it goes back."""
@@ -149,7 +150,7 @@ def _judge(  # noqa: PLR0911 - one reason per return
 
 
 def _is_late_member(group: LockedGroup, order: LockedOrder, paid_at: datetime) -> bool:
-    """Say whether a releasing seat turns out to have been paid in time in a group that has failed."""
+    """Say whether a releasing seat of a failed group turns out to have been paid in time."""
     return (
         group.state == GroupState.FAILED
         and order.seat_state == SeatState.RELEASING
@@ -161,7 +162,7 @@ def _is_late_member(group: LockedGroup, order: LockedOrder, paid_at: datetime) -
 def _receive(
     session: Session,
     paid: SuccessfulPayment,
-    payment: Row[tuple[int, int, int, str, int]],
+    payment: Row[Any],
     outcome: str,
     *,
     at: datetime,
@@ -171,7 +172,7 @@ def _receive(
         _SUCCEED,
         {
             "merchant_id": merchant_id,
-            "id": payment[0],
+            "id": payment.id,
             "received": paid.amount_fen,
             "transaction_no": paid.transaction_no,
             "succeeded_at": paid.succeeded_at,
@@ -186,7 +187,7 @@ def _receive(
             Posting(
                 merchant_id,
                 "payment.received",
-                payment[0],
+                payment.id,
                 GATEWAY,
                 ORDER_DEPOSITS,
                 paid.amount_fen,
@@ -245,15 +246,15 @@ def _give_back(
     session: Session,
     group: LockedGroup | None,
     order: LockedOrder,
-    payment: Row[tuple[int, int, int, str, int]],
+    *,
+    payment_id: int,
     paid: SuccessfulPayment,
     outcome: str,
-    *,
     at: datetime,
 ) -> None:
     actor = f"gateway:{paid.source}"
     merchant_id = paid.gateway_account[0]
-    wanted = WantedRefund(merchant_id, payment[0], order.id, paid.amount_fen, outcome)
+    wanted = WantedRefund(merchant_id, payment_id, order.id, paid.amount_fen, outcome)
     posting.post(session, request_refunds(session, [wanted], at=at, actor=actor), at=at)
     outbox.emit(
         session,
@@ -261,7 +262,7 @@ def _give_back(
             outbox.NewFact(
                 merchant_id,
                 "payment.returned",
-                payment[0],
+                payment_id,
                 {"order_id": order.id, "amount_fen": paid.amount_fen, "why": outcome},
             )
         ],

@@ -93,7 +93,14 @@ def move_refund(
     if to is RefundState.ABNORMAL:
         logger.error("refund abnormal", extra={"refund_id": refund[1]})
     if to is RefundState.ARRIVED:
-        _arrive(session, merchant_id, row.id, row.amount_fen, row.gateway_account_id, at)
+        _arrive(
+            session,
+            merchant_id,
+            row.id,
+            amount_fen=row.amount_fen,
+            account_id=row.gateway_account_id,
+            at=at,
+        )
         _finish_order(session, (merchant_id, order_id), order_state, at=at)
     return True
 
@@ -102,6 +109,7 @@ def _arrive(
     session: Session,
     merchant_id: int,
     refund_id: int,
+    *,
     amount_fen: int,
     account_id: int,
     at: datetime,

@@ -138,7 +138,7 @@ def fail_groups(
     *,
     at: datetime,
 ) -> None:
-    """Fail locked closing groups: refunds requested, subsidies decided and credited, all at once."""
+    """Fail locked closing groups: refunds requested, subsidies decided and credited."""
     if not groups:
         return
     keys = [g.key for g in groups]

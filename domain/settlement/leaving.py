@@ -24,7 +24,7 @@ _HAND_OVER = text(
 
 
 def may_leave(group: LockedGroup, order: LockedOrder, at: datetime) -> bool:
-    """Say whether a member may leave: paid, the group open, its deadline not reached by the clock."""
+    """Say whether a member may leave: paid, the group open, before its deadline by the clock."""
     return (
         order.state == OrderState.PAID
         and group.state == GroupState.OPEN

@@ -93,7 +93,8 @@ _GROUPS = text(
 _ORDER_COLUMNS = """
     o.merchant_id, o.id, o.group_id, o.campaign_id, o.shopper_id, o.variant_id, o.state,
     o.seat_state, o.price_fen, o.wallet_fen, o.payable_fen, o.quote_fen, o.quote_parts, o.placed_on,
-    o.cap_on, o.paid_at, o.release_reason, o.risk_outcome, s.flag, p.id AS payment_id, p.received_fen
+    o.cap_on, o.paid_at, o.release_reason, o.risk_outcome, s.flag, p.id AS payment_id,
+    p.received_fen
 """
 _ORDER_JOINS = """
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id

@@ -311,9 +311,34 @@ def free_if_unpayable(
         free_orders(session, [order], groups, at=at)
 
 
-def free_if_closed(session: Session, candidate: Candidate, *, at: datetime) -> None:
-    """Free a releasing order if none of its payments can succeed any more."""
+_PAYMENT_CLOSING = text(
+    """
+    UPDATE payments SET state = 'closing', moved_at = :at, moved_by = :actor
+    WHERE merchant_id = :merchant_id AND id = :id AND state = 'pending'
+    """
+)
+_PAYMENT_CLOSED = text(
+    """
+    UPDATE payments SET state = 'closed', moved_at = :at, moved_by = :actor
+    WHERE merchant_id = :merchant_id AND id = :id AND state IN ('created', 'unknown', 'closing')
+    """
+)
+
+
+def record_closed(session: Session, candidate: Candidate, payment_id: int, *, at: datetime) -> None:
+    """Record that a gateway has closed a payment; frees its releasing order if it was the last.
+
+    Locks the group, its days and the order first. A payment that succeeded meanwhile stays so.
+    """
     groups, orders = _locked(session, [candidate])
+    key = {
+        "merchant_id": candidate.merchant_id,
+        "id": payment_id,
+        "at": at,
+        "actor": "gateway:closed",
+    }
+    session.execute(_PAYMENT_CLOSING, key)
+    session.execute(_PAYMENT_CLOSED, key)
     for order in orders:
         if order.state == OrderState.PLACED and order.release_reason is not None:
             free_if_unpayable(session, order, groups, at=at)

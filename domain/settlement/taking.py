@@ -30,7 +30,8 @@ _SEATED_STATES = (GroupState.PENDING, GroupState.OPEN, GroupState.CLOSING, Group
 
 _TAKE = text(
     """
-    UPDATE orders o SET state = 'paid', seat_state = CASE WHEN o.group_id IS NULL THEN NULL ELSE 'taken' END,
+    UPDATE orders o SET state = 'paid',
+        seat_state = CASE WHEN o.group_id IS NOT NULL THEN 'taken' END,
         paid_at = :paid_at, moved_at = :at, moved_by = :actor, risk_outcome = :risk,
         is_first_paid = NOT EXISTS (
             SELECT 1 FROM orders e
@@ -126,7 +127,7 @@ def take_seat(
     at: datetime,
     actor: str,
 ) -> None:
-    """Take the seat of a locked order that is paid in time; opens a pending group, forms a full one.
+    """Take the seat of a locked order paid in time; opens a pending group, forms a full one.
 
     `deadline_at` is the group's, or the one it gets by opening.
     """
@@ -182,7 +183,7 @@ def _open(
 def take_prepaid_seat(session: Session, order_key: Key, group_key: Key, *, at: datetime) -> str:
     """Take the seat of an order that was just placed with nothing payable; returns its new state.
 
-    Raises ValueError if the seat cannot be taken: the caller checked everything in this transaction.
+    Raises ValueError if the seat cannot be taken: the caller has checked in this transaction.
     """
     group, order = lock_for_payment(session, order_key, group_key)
     if group is None or not may_take(group, order, at):

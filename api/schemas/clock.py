@@ -1,0 +1,21 @@
+"""The business clock out."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Count, Instant, Schema
+
+
+class AdvanceArguments(Schema):
+    """Where a jump must stop."""
+
+    until_at = Instant(load_default=None, allow_none=True)
+
+
+class ClockSchema(Schema):
+    """The business clock and what is due."""
+
+    now = Instant()
+    offset_seconds = ma.fields.Float()
+    next_due_at = Instant(allow_none=True)
+    is_drained = ma.fields.Boolean()
+    waiting = ma.fields.Dict(keys=ma.fields.String(), values=Count())

@@ -1,0 +1,32 @@
+"""Groups out."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Count, Instant, PublicId, Schema
+
+
+class MemberSchema(Schema):
+    """Who is in a group; the name is masked."""
+
+    nickname = ma.fields.String()
+    is_leader = ma.fields.Boolean()
+    joined_at = Instant()
+
+
+class GroupSchema(Schema):
+    """A group's progress."""
+
+    id = PublicId()
+    campaign_id = PublicId()
+    state = ma.fields.String()
+    size = Count()
+    taken = Count()
+    held = Count()
+    releasing = Count()
+    seats_left = Count()
+    is_one_short = ma.fields.Boolean()
+    deadline_at = Instant(allow_none=True)
+    ended_at = Instant(allow_none=True)
+    server_time = Instant()
+    members = ma.fields.List(ma.fields.Nested(MemberSchema))
+    my_order_id = PublicId(allow_none=True)

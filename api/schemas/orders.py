@@ -1,0 +1,104 @@
+"""Orders in and out."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+
+
+class DeliveryAddressSchema(Schema):
+    """A delivery address, as it is kept with the order."""
+
+    recipient = Text(most=40, required=True)
+    phone = ma.fields.String(required=True, validate=ma.validate.Regexp(r"[0-9+ -]{5,20}\Z"))
+    region = Text(most=100, required=True)
+    detail = Text(most=200, required=True)
+
+
+class BuyArguments(Schema):
+    """What is bought alone, how it is paid, where it goes."""
+
+    variant_id = PublicId(required=True)
+    use_wallet = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    address = ma.fields.Nested(DeliveryAddressSchema, load_default=None, allow_none=True)
+
+
+class PlaceArguments(BuyArguments):
+    """What is bought in a group, and the share it came by."""
+
+    share_token = ma.fields.String(
+        load_default=None, allow_none=True, validate=ma.validate.Regexp(r"[0-9a-z]{1,32}\Z")
+    )
+
+
+class PartSchema(Schema):
+    """One part of a subsidy's amount, with its reason."""
+
+    kind = ma.fields.String()
+    by = ma.fields.String()
+    amount_fen = Fen(least=None)
+
+
+class QuoteSchema(Schema):
+    """The promised subsidy."""
+
+    amount_fen = Fen()
+    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+
+
+class OrderRefundSchema(Schema):
+    """How an order's refund stands."""
+
+    state = ma.fields.String()
+    amount_fen = Fen()
+    requested_at = Instant(allow_none=True)
+    accepted_at = Instant(allow_none=True)
+    arrived_at = Instant(allow_none=True)
+
+
+class OrderSubsidySchema(Schema):
+    """How an order's subsidy stands."""
+
+    state = ma.fields.String()
+    amount_fen = Fen()
+    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    issued_at = Instant(allow_none=True)
+
+
+class OrderSchema(Schema):
+    """An order, with its refund and subsidy."""
+
+    id = PublicId()
+    kind = ma.fields.String(metadata={"enum": ["group", "alone"]})
+    state = ma.fields.String()
+    seat_state = ma.fields.String(allow_none=True)
+    group_id = PublicId(allow_none=True)
+    campaign_id = PublicId(allow_none=True)
+    variant_id = PublicId()
+    price_fen = Fen()
+    wallet_fen = Fen()
+    payable_fen = Fen()
+    quote = ma.fields.Nested(QuoteSchema, allow_none=True)
+    hold_expires_at = Instant()
+    placed_at = Instant()
+    paid_at = Instant(allow_none=True)
+    address = ma.fields.Nested(DeliveryAddressSchema, allow_none=True)
+    refund = ma.fields.Nested(OrderRefundSchema, allow_none=True)
+    subsidy = ma.fields.Nested(OrderSubsidySchema, allow_none=True)
+
+
+ClientParametersSchema = Schema.from_dict(
+    {
+        name: ma.fields.String()
+        for name in ("appId", "timeStamp", "nonceStr", "package", "signType", "paySign")
+    },
+    name="ClientParameters",
+)
+"""The arguments of `wx.requestPayment`, signed."""
+
+
+class PreparedPaymentSchema(Schema):
+    """What the client needs to pay."""
+
+    payment_id = PublicId()
+    expires_at = Instant()
+    client_parameters = ma.fields.Nested(ClientParametersSchema)

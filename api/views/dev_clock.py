@@ -1,0 +1,39 @@
+"""The business clock, in development: how it stands, and jumping forward."""
+
+from typing import Any
+
+from api.blueprint import Blueprint
+from api.schemas.clock import AdvanceArguments, ClockSchema
+from domain.groups.queries import PROGRESS
+from domain.timekeeping.advancing import ClockView, advance_clock, look_at_clock
+
+blueprint = Blueprint(
+    "dev-clock", __name__, url_prefix="/v1/dev", description="Development: the business clock"
+)
+
+
+def _body(view: ClockView) -> dict[str, Any]:
+    return {
+        "now": view.now,
+        "offset_seconds": view.offset_seconds,
+        "next_due_at": view.next_due_at,
+        "is_drained": not view.waiting,
+        "waiting": view.waiting,
+    }
+
+
+@blueprint.route("/clock", methods=["GET"])
+@blueprint.response(200, ClockSchema)
+def look() -> dict[str, Any]:
+    """Look at the clock, and at what is due."""
+    return _body(look_at_clock())
+
+
+@blueprint.route("/clock", methods=["POST"])
+@blueprint.arguments(AdvanceArguments)
+@blueprint.response(200, ClockSchema)
+def advance(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Jump to the next due instant, or by 5 minutes where that is later."""
+    view = advance_clock(until_at=arguments["until_at"])
+    PROGRESS.clear()
+    return _body(view)

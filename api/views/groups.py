@@ -1,0 +1,83 @@
+"""Groups: opening, progress, joining."""
+
+import re
+from typing import Any
+
+from flask import Response, jsonify, request
+
+from api.auth import ShopperCaller, optional_shopper, require_merchant_of_shopper, require_shopper
+from api.blueprint import Blueprint
+from api.idempotency import request_key
+from api.schemas.groups import GroupSchema
+from api.schemas.orders import OrderSchema, PlaceArguments
+from domain.checkout.commands import Basket, Client, JoinGroup, OpenGroup
+from domain.checkout.joining import join_group
+from domain.checkout.opening import open_group
+from domain.database import read_clock, reading
+from domain.groups.queries import PROGRESS, as_json, read_group
+
+blueprint = Blueprint("groups", __name__, url_prefix="/v1", description="Groups")
+
+_VERSION = re.compile(r'"v(\d+)-')
+
+
+def _basket(caller: ShopperCaller, body: dict[str, Any]) -> Basket:
+    return Basket(
+        shopper=caller.key,
+        key=request_key(caller, body),
+        variant_id=body["variant_id"],
+        use_wallet=body["use_wallet"],
+        address=body["address"],
+        share_token=body["share_token"],
+        client=Client(caller.client_address, caller.device, caller.channel),
+    )
+
+
+def _created(body: dict[str, Any]) -> Response:
+    response = jsonify(body)
+    response.status_code = 201
+    return response
+
+
+@blueprint.route("/campaigns/<campaign_id>/groups", methods=["POST"])
+@blueprint.arguments(PlaceArguments)
+@blueprint.response(201, OrderSchema)
+def open_(body: dict[str, Any], campaign_id: str) -> Response:
+    """Open a group: pending until its leader has paid."""
+    basket = _basket(require_shopper(), body)
+    return _created(open_group(OpenGroup(basket, campaign_id), at=read_clock()))
+
+
+@blueprint.route("/groups/<group_id>/orders", methods=["POST"])
+@blueprint.arguments(PlaceArguments)
+@blueprint.response(201, OrderSchema)
+def join(body: dict[str, Any], group_id: str) -> Response:
+    """Join a group: a seat is held until it is paid."""
+    basket = _basket(require_shopper(), body)
+    return _created(join_group(JoinGroup(basket, group_id), at=read_clock()))
+
+
+@blueprint.route("/groups/<group_id>", methods=["GET"])
+@blueprint.response(200, GroupSchema)
+@blueprint.alt_response(304, description="Nothing has changed since the ETag that was sent")
+def progress(group_id: str) -> Response:
+    """Read a group's progress; cheap to poll with If-None-Match."""
+    merchant_id = require_merchant_of_shopper()
+    caller = optional_shopper()
+    shopper_id = None if caller is None else caller.shopper_id
+    asked = request.headers.get("If-None-Match", "")
+    seen = _VERSION.search(asked)
+    view = PROGRESS.get(merchant_id, group_id, seen_version=int(seen[1]) if seen else 0)
+    if view is None:
+        with reading() as session:
+            view = read_group(session, merchant_id, group_id)
+        PROGRESS.put(merchant_id, view)
+    etag = f'"v{view.version}-{view.orders.get(shopper_id or 0, "")}"'
+    response = (
+        Response(status=304)
+        if etag in asked
+        else jsonify(as_json(view, shopper_id, at=read_clock()))
+    )
+    response.headers["ETag"] = etag
+    response.headers["Cache-Control"] = "private, no-cache"
+    return response

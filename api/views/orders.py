@@ -1,0 +1,87 @@
+"""Orders: buying alone, reading, giving up, paying."""
+
+from typing import Any
+
+from flask import Response, jsonify
+
+from api.auth import require_shopper
+from api.blueprint import Blueprint
+from api.idempotency import request_key
+from api.paging import PageArguments, answer_page, page_of, read_page
+from api.schemas.orders import BuyArguments, OrderSchema, PreparedPaymentSchema
+from domain.checkout.buying_alone import buy_alone
+from domain.checkout.commands import Basket, BuyAlone, Client
+from domain.checkout.giving_up import give_up_order
+from domain.checkout.paying import PreparePayment, prepare_payment
+from domain.database import read_clock, reading
+from domain.orders.queries import find_order, list_orders
+
+blueprint = Blueprint("orders", __name__, url_prefix="/v1", description="Orders", caller="shopper")
+
+_LARGEST_ID = 2**63 - 1
+
+
+def _answer(status: int, body: dict[str, Any]) -> Response:
+    response = jsonify(body)
+    response.status_code = status
+    return response
+
+
+@blueprint.route("/orders", methods=["POST"])
+@blueprint.arguments(BuyArguments)
+@blueprint.response(201, OrderSchema)
+def buy(body: dict[str, Any]) -> Response:
+    """Buy a product alone."""
+    caller = require_shopper()
+    basket = Basket(
+        shopper=caller.key,
+        key=request_key(caller, body),
+        variant_id=body["variant_id"],
+        use_wallet=body["use_wallet"],
+        address=body["address"],
+        client=Client(caller.client_address, caller.device, caller.channel),
+    )
+    return _answer(201, buy_alone(BuyAlone(basket), at=read_clock()))
+
+
+@blueprint.route("/orders/<order_id>", methods=["GET"])
+@blueprint.response(200, OrderSchema)
+def read(order_id: str) -> Response:
+    """Read one of my orders."""
+    with reading() as session:
+        return _answer(200, find_order(session, require_shopper().key, order_id).to_json())
+
+
+@blueprint.route("/me/orders", methods=["GET"])
+@blueprint.arguments(PageArguments, location="query")
+@blueprint.response(200, page_of(OrderSchema))
+def mine(arguments: dict[str, Any]) -> Response:
+    """List my orders, newest first."""
+    page = read_page(arguments, "orders", int)
+    with reading() as session:
+        rows = list_orders(
+            session,
+            require_shopper().key,
+            before_id=_LARGEST_ID if page.after is None else page.after[0],
+            limit=page.limit + 1,
+        )
+    answer = answer_page(rows, page, "orders", lambda row: (row[0],))
+    return _answer(200, {**answer, "items": [view.to_json() for _, view in answer["items"]]})
+
+
+@blueprint.route("/orders/<order_id>/cancellation", methods=["POST"])
+@blueprint.response(201, OrderSchema)
+def give_up(order_id: str) -> Response:
+    """Give up an unpaid order, or leave an open group before its deadline."""
+    caller = require_shopper()
+    key = request_key(caller)
+    return _answer(201, give_up_order(caller.key, order_id, key, at=read_clock()))
+
+
+@blueprint.route("/orders/<order_id>/payments", methods=["POST"])
+@blueprint.response(201, PreparedPaymentSchema)
+def pay(order_id: str) -> Response:
+    """Prepare a payment; the answer goes to `wx.requestPayment` as it is."""
+    caller = require_shopper()
+    command = PreparePayment(caller.key, order_id, request_key(caller))
+    return _answer(201, prepare_payment(command, at=read_clock()))

@@ -1,0 +1,19 @@
+"""Gateways' callbacks: verify, apply, commit, 204. No caller, no rate limit."""
+
+from flask import Response, request
+
+from api.blueprint import Blueprint
+from domain.checkout.hearing_gateways import hear_callback
+from domain.database import read_clock
+
+blueprint = Blueprint(
+    "callbacks", __name__, url_prefix="/v1/callbacks", description="For payment gateways"
+)
+
+
+@blueprint.route("/<any(wechat):gateway>/<account>/<any(payment, refund):kind>", methods=["POST"])
+@blueprint.response(204)
+def hear(gateway: str, account: str, kind: str) -> Response:  # noqa: ARG001 - both kinds say what they are
+    """Hear a gateway's callback; a forged, stale or foreign one gets 401 and does nothing."""
+    hear_callback(gateway, account, dict(request.headers), request.get_data(), at=read_clock())
+    return Response(status=204)

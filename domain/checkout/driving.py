@@ -1,0 +1,50 @@
+"""Driving leased work that asks gateways: each row on its own, several at once, errors sorted.
+
+What happens between a lease and its record is a gateway call; nothing is locked meanwhile.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from domain import work
+from domain.database import transaction
+from domain.errors import Busy, GatewayFailed
+from domain.work import Lease
+
+logger = logging.getLogger(__name__)
+
+CALLS_AT_ONCE = 8
+
+Step = Callable[[Lease, datetime], None]
+
+
+def drive(kind: str, step: Step, *, at: datetime, limit: int) -> int:
+    """Lease up to `limit` rows of a kind and run a step for each; returns how many were leased."""
+    with transaction() as session:
+        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=60)
+    _run_all(leases, step, at)
+    return len(leases)
+
+
+def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:
+    if not leases:
+        return
+    with ThreadPoolExecutor(max_workers=min(CALLS_AT_ONCE, len(leases))) as pool:
+        for future in [pool.submit(_run, lease, step, at) for lease in leases]:
+            future.result()
+
+
+def _run(lease: Lease, step: Step, at: datetime) -> None:
+    try:
+        step(lease, at)
+    except work.LeaseLost:
+        logger.info("lease lost", extra={"work_id": lease.id})
+    except (GatewayFailed, Busy) as error:
+        with transaction() as session:
+            work.retry_later(session, lease, at=at, error=error.code)
+    except Exception as error:
+        logger.exception("work failed", extra={"work_id": lease.id, "attempts": lease.attempts})
+        with transaction() as session:
+            work.fail(session, lease, at=at, error=f"{type(error).__name__}: {error}"[:500])

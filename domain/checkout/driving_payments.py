@@ -1,0 +1,133 @@
+"""Driving payments to their end: asking for those not heard of, closing those given up."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from domain import work
+from domain.checkout.driving import drive
+from domain.checkout.successes import success_of
+from domain.database import reading, transaction
+from domain.gateways.protocol import CloseResult, GatewayPayment, PaymentStatus
+from domain.payments.accounts import Account, find_account
+from domain.settlement.applying_payments import SuccessfulPayment, apply_payment
+from domain.settlement.releasing import DRIVE_PAYMENT, Candidate, record_closed
+from domain.states import PaymentState
+from domain.work import Lease
+
+POLL_EVERY = timedelta(seconds=30)
+BATCH = 64
+
+_LOOK = text(
+    """
+    SELECT p.id, p.public_id, p.order_id, p.gateway_account_id, p.state, p.expires_at, o.group_id
+    FROM payments p JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+    WHERE p.merchant_id = :merchant_id AND p.id = :id
+    """
+)
+_STATE = text("SELECT state FROM payments WHERE merchant_id = :merchant_id AND id = :id")
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A payment as it stood when its work was leased."""
+
+    row: Row[Any]
+    account: Account
+
+    @property
+    def candidate(self) -> Candidate:
+        return Candidate(self.account.merchant_id, self.row.order_id, self.row.group_id)
+
+
+def drive_payments(*, at: datetime, limit: int = BATCH) -> int:
+    """Ask the gateway about payments that are due; returns how many were looked at."""
+    return drive(DRIVE_PAYMENT, _step, at=at, limit=limit)
+
+
+def _step(lease: Lease, at: datetime) -> None:
+    with reading() as session:
+        row = session.execute(
+            _LOOK, {"merchant_id": lease.merchant_id, "id": lease.subject_id}
+        ).one()
+        account = find_account(session, (lease.merchant_id, row.gateway_account_id))
+    seen = _Seen(row, account)
+    if row.state in (PaymentState.SUCCEEDED, PaymentState.CLOSED):
+        with transaction() as session:
+            work.finish(session, [lease])
+    elif row.state == PaymentState.CLOSING:
+        _close(seen, lease, at)
+    else:
+        _poll(seen, lease, at)
+
+
+def _poll(seen: _Seen, lease: Lease, at: datetime) -> None:
+    answer = seen.account.provider.query(seen.row.public_id)
+    paid = _success(seen, answer)
+    if paid is not None:
+        _apply(paid, lease, at)
+        return
+    with transaction() as session:
+        if answer.status is PaymentStatus.CLOSED:
+            record_closed(session, seen.candidate, seen.row.id, at=at)
+            _finish_or_look_again(session, seen, lease, at)
+            return
+        _look_again(session, seen, lease, at)
+
+
+def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
+    result = seen.account.provider.close(seen.row.public_id)
+    if result is CloseResult.ALREADY_PAID:
+        answer = seen.account.provider.query(seen.row.public_id)
+        paid = _success(seen, answer)
+        if paid is not None:
+            _apply(paid, lease, at)
+            return
+    with transaction() as session:
+        # "Does not exist" counts as closed only after the payment's own time-out: a prepay that is
+        # still on its way may create it.
+        is_closed = result is CloseResult.CLOSED or (
+            result is CloseResult.NOT_FOUND and at >= seen.row.expires_at
+        )
+        if is_closed:
+            record_closed(session, seen.candidate, seen.row.id, at=at)
+            _finish_or_look_again(session, seen, lease, at)
+        else:
+            _look_again(session, seen, lease, at)
+
+
+def _success(seen: _Seen, answer: GatewayPayment) -> SuccessfulPayment | None:
+    return success_of(seen.account, answer, source="query", is_confirmed=True)
+
+
+def _apply(paid: SuccessfulPayment, lease: Lease, at: datetime) -> None:
+    with transaction() as session:
+        apply_payment(session, paid, at=at)
+        work.finish(session, [lease])
+
+
+def _finish_or_look_again(session: Session, seen: _Seen, lease: Lease, at: datetime) -> None:
+    state = session.execute(
+        _STATE, {"merchant_id": seen.account.merchant_id, "id": seen.row.id}
+    ).scalar_one()
+    if state in (PaymentState.SUCCEEDED, PaymentState.CLOSED):
+        work.finish(session, [lease])
+    else:
+        work.put_back(session, [lease], due_at=at)
+
+
+def _look_again(session: Session, seen: _Seen, lease: Lease, at: datetime) -> None:
+    """Put a payment's work back: at once if it is being closed meanwhile, else a poll later."""
+    state = session.execute(
+        _STATE, {"merchant_id": seen.account.merchant_id, "id": seen.row.id}
+    ).scalar_one()
+    if state == PaymentState.CLOSING and seen.row.state != PaymentState.CLOSING:
+        due_at = at
+    elif state == PaymentState.CLOSING:
+        due_at = max(at + timedelta(seconds=5), min(seen.row.expires_at, at + POLL_EVERY))
+    else:
+        due_at = at + POLL_EVERY
+    work.put_back(session, [lease], due_at=due_at)

@@ -1,0 +1,135 @@
+"""Driving refunds to their end: sent, repeated with the same number, asked after until arrived."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from domain import work
+from domain.checkout.driving import drive
+from domain.checkout.hearing_gateways import REFUND_STATES
+from domain.database import reading, transaction
+from domain.errors import GatewayFailed
+from domain.gateways.errors import (
+    GatewayConflict,
+    GatewayNeedsFunds,
+    GatewayRejected,
+    GatewayRetryable,
+)
+from domain.gateways.protocol import RefundRequest
+from domain.money import Fen
+from domain.payments.accounts import Account, callback_url, find_account
+from domain.settlement.applying_refunds import move_refund
+from domain.settlement.refunding import WORK
+from domain.states import RefundState
+from domain.work import Lease
+
+BATCH = 64
+FIRST_QUERY = timedelta(seconds=30)
+FUNDS_WAIT = timedelta(minutes=1)
+SAME_ORDER_WAIT = timedelta(minutes=1)
+
+_LOOK = text(
+    """
+    SELECT r.id, r.public_id, r.order_id, r.state, r.amount_fen, r.accepted_at,
+        p.public_id AS payment_no, p.received_fen, p.gateway_account_id
+    FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+    WHERE r.merchant_id = :merchant_id AND r.id = :id
+    """
+)
+_TO_SEND = (
+    RefundState.REQUESTED,
+    RefundState.SENDING,
+    RefundState.NEEDS_FUNDS,
+    RefundState.UNKNOWN,
+)
+
+
+def drive_refunds(*, at: datetime, limit: int = BATCH) -> int:
+    """Send or ask about refunds that are due; returns how many were looked at."""
+    return drive(WORK, _step, at=at, limit=limit)
+
+
+def _step(lease: Lease, at: datetime) -> None:
+    with reading() as session:
+        row = session.execute(
+            _LOOK, {"merchant_id": lease.merchant_id, "id": lease.subject_id}
+        ).one()
+        account = find_account(session, (lease.merchant_id, row.gateway_account_id))
+    if row.state in _TO_SEND:
+        _send(row, account, lease, at)
+    elif row.state == RefundState.ACCEPTED:
+        answer = account.provider.query_refund(row.public_id)
+        _record(row, lease, REFUND_STATES[answer.status], at)
+    else:
+        with transaction() as session:
+            work.finish(session, [lease])
+
+
+def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
+    if row.state != RefundState.SENDING:
+        with transaction() as session:
+            move_refund(
+                session,
+                (lease.merchant_id, row.id),
+                row.order_id,
+                RefundState.SENDING,
+                at=at,
+                actor="job:refund",
+            )
+    request = RefundRequest(
+        out_refund_no=row.public_id,
+        out_trade_no=row.payment_no,
+        amount_fen=Fen(row.amount_fen),
+        total_fen=Fen(row.received_fen),
+        reason="拼团退款",
+        notify_url=callback_url(account, "refund"),
+    )
+    try:
+        answer = account.provider.refund(request)
+    except GatewayNeedsFunds as error:
+        _record(row, lease, RefundState.NEEDS_FUNDS, at, error=error.code, again=FUNDS_WAIT)
+    except GatewayRetryable as error:
+        _record(row, lease, RefundState.REQUESTED, at, error=error.code, again=SAME_ORDER_WAIT)
+    except (GatewayRejected, GatewayConflict) as error:
+        _record(row, lease, RefundState.REJECTED, at, error=error.code)
+    except GatewayFailed as error:
+        _record(
+            row,
+            lease,
+            RefundState.UNKNOWN,
+            at,
+            error=error.code,
+            again=timedelta(seconds=min(300, 2**lease.attempts)),
+        )
+    else:
+        _record(row, lease, REFUND_STATES[answer.status], at)
+
+
+def _record(
+    row: Row[Any],
+    lease: Lease,
+    to: RefundState,
+    at: datetime,
+    *,
+    error: str | None = None,
+    again: timedelta | None = None,
+) -> None:
+    """Record what the gateway said, and when to look again; final states end the work."""
+    with transaction() as session:
+        move_refund(
+            session,
+            (lease.merchant_id, row.id),
+            row.order_id,
+            to,
+            at=at,
+            actor="job:refund",
+            error=error,
+        )
+        if to is RefundState.ACCEPTED:
+            waited = at - (row.accepted_at or at)
+            again = min(max(FIRST_QUERY, waited), timedelta(hours=1))
+        if again is None:
+            work.finish(session, [lease])
+        else:
+            work.put_back(session, [lease], due_at=at + again)

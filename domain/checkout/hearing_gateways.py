@@ -1,0 +1,73 @@
+"""Hearing what a gateway calls back: verify, apply, commit."""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+from domain import clock
+from domain.checkout.successes import success_of
+from domain.database import reading, transaction
+from domain.gateways.protocol import PaymentEvent, RefundEvent, RefundStatus
+from domain.payments.accounts import Account, addressed_account
+from domain.settlement.applying_payments import apply_payment
+from domain.settlement.applying_refunds import find_refund, move_refund
+from domain.states import RefundState
+
+logger = logging.getLogger(__name__)
+
+Kind = Literal["payment", "refund"]
+
+REFUND_STATES = {
+    RefundStatus.NOT_FOUND: RefundState.UNKNOWN,
+    RefundStatus.PROCESSING: RefundState.ACCEPTED,
+    RefundStatus.SUCCESS: RefundState.ARRIVED,
+    RefundStatus.CLOSED: RefundState.CLOSED,
+    RefundStatus.ABNORMAL: RefundState.ABNORMAL,
+}
+
+
+def hear_callback(
+    gateway: str, account_no: str, headers: Mapping[str, str], body: bytes, *, at: datetime
+) -> None:
+    """Verify a callback and apply it, once.
+
+    Raises UnknownGatewayAccount, InvalidCallback (forged, stale, foreign): nothing is done then.
+    """
+    with reading() as session:
+        account = addressed_account(session, gateway, account_no)
+    event = account.provider.parse_callback(headers, body, clock.real_now())
+    if isinstance(event, PaymentEvent):
+        _hear_payment(account, event, at=at)
+    else:
+        _hear_refund(account, event, at=at)
+
+
+def _hear_payment(account: Account, event: PaymentEvent, *, at: datetime) -> None:
+    paid = success_of(account, event.payment, source="callback", is_confirmed=False)
+    if paid is None:
+        return
+    with transaction() as session:
+        applied = apply_payment(session, paid, at=at)
+    logger.info(
+        "payment callback", extra={"applied": applied.value, "merchant_id": account.merchant_id}
+    )
+
+
+def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:
+    with transaction() as session:
+        found = find_refund(session, account.key, event.refund.out_refund_no)
+        if found is None:
+            logger.warning(
+                "callback of an unknown refund", extra={"merchant_id": account.merchant_id}
+            )
+            return
+        refund_id, order_id = found
+        move_refund(
+            session,
+            (account.merchant_id, refund_id),
+            order_id,
+            REFUND_STATES[event.refund.status],
+            at=at,
+            actor="gateway:callback",
+        )

@@ -1,0 +1,68 @@
+"""Writing notices from facts: set-based, each notice once by its key."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+Key = tuple[int, int]
+
+_WRITE = text(
+    """
+    WITH told AS (
+        SELECT f.merchant_id, f.kind, f.subject_id, f.payload
+        FROM facts f
+        JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+            ON f.merchant_id = t.m AND f.id = t.i
+    ), of_groups AS (
+        SELECT o.merchant_id, o.shopper_id, o.id AS order_id, told.kind AS key,
+            jsonb_build_object('group', g.public_id, 'title', c.title, 'order', o.public_id,
+                'refund_fen', CASE told.kind WHEN 'group.failed' THEN o.price_fen END,
+                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state) AS parameters
+        FROM told
+        JOIN groups g ON g.merchant_id = told.merchant_id AND g.id = told.subject_id
+        JOIN campaigns c ON c.merchant_id = g.merchant_id AND c.id = g.campaign_id
+        JOIN orders o ON o.merchant_id = g.merchant_id AND o.group_id = g.id
+        LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        WHERE (told.kind = 'group.formed' AND o.state IN ('fulfilling', 'fulfilled', 'aftersale'))
+            OR (told.kind = 'group.failed' AND s.id IS NOT NULL)
+    ), of_orders AS (
+        SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
+            CASE told.kind WHEN 'order.settled_late' THEN 'group.failed' ELSE told.kind END AS key,
+            jsonb_build_object('order', o.public_id, 'title', coalesce(c.title, p.title),
+                'group', g.public_id, 'refund_fen', o.price_fen,
+                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state) AS parameters
+        FROM told
+        JOIN orders o ON o.merchant_id = told.merchant_id AND o.id = told.subject_id
+        JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
+        JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
+        LEFT JOIN campaigns c ON c.merchant_id = o.merchant_id AND c.id = o.campaign_id
+        LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        WHERE told.kind IN ('order.settled_late', 'order.refunded')
+    ), of_payments AS (
+        SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
+            'payment.returned.' || told.subject_id AS key,
+            told.payload || jsonb_build_object('order', o.public_id) AS parameters
+        FROM told
+        JOIN orders o
+            ON o.merchant_id = told.merchant_id AND o.id = (told.payload ->> 'order_id')::bigint
+        WHERE told.kind = 'payment.returned'
+    )
+    INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
+    SELECT merchant_id, shopper_id, order_id, key, parameters, :at
+    FROM (TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments) n
+    ORDER BY merchant_id, order_id
+    ON CONFLICT (merchant_id, order_id, key) DO NOTHING
+    """
+)
+
+
+def write_notices(session: Session, facts: Sequence[Key], *, at: datetime) -> None:
+    """Write the notices of facts to everybody they concern; repeating writes nothing."""
+    if facts:
+        session.execute(
+            _WRITE,
+            {"merchants": [m for m, _ in facts], "ids": [i for _, i in facts], "at": at},
+        )

@@ -1,0 +1,83 @@
+"""A merchant's gateway accounts, with their keys unsealed for use."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from domain.config import settings
+from domain.gateways import provider_for
+from domain.gateways.protocol import GatewayCredentials, PaymentProvider
+from domain.payments.errors import NoGatewayAccount, UnknownGatewayAccount
+from domain.sealing import unseal
+
+CREDENTIALS_PURPOSE = "gateway-credentials"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A gateway account, ready to be asked."""
+
+    merchant_id: int
+    id: int
+    public_id: str
+    gateway: str
+    provider: PaymentProvider
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Return (merchant_id, id)."""
+        return (self.merchant_id, self.id)
+
+
+_SELECT = "SELECT merchant_id, id, public_id, gateway, credentials_sealed FROM gateway_accounts"
+_OF_MERCHANT = text(_SELECT + " WHERE merchant_id = :merchant_id ORDER BY id DESC LIMIT 1")
+_ONE = text(_SELECT + " WHERE merchant_id = :merchant_id AND id = :id")
+_ADDRESSED = text(
+    """
+    SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed
+    FROM gateway_addresses d
+    JOIN gateway_accounts a ON a.merchant_id = d.merchant_id AND a.id = d.gateway_account_id
+    WHERE d.public_id = :public_id AND a.gateway = :gateway
+    """
+)
+
+
+def _account(row: Row[Any]) -> Account:
+    sealed = unseal(bytes(row.credentials_sealed), purpose=CREDENTIALS_PURPOSE)
+    return Account(
+        row.merchant_id,
+        row.id,
+        row.public_id,
+        row.gateway,
+        provider_for(GatewayCredentials(**sealed)),
+    )
+
+
+def account_of_merchant(session: Session, merchant_id: int) -> Account:
+    """Return the account a merchant's new payments go to. Raises NoGatewayAccount."""
+    row = session.execute(_OF_MERCHANT, {"merchant_id": merchant_id}).first()
+    if row is None:
+        raise NoGatewayAccount
+    return _account(row)
+
+
+def find_account(session: Session, account: tuple[int, int]) -> Account:
+    """Return an account by its key."""
+    found = session.execute(_ONE, {"merchant_id": account[0], "id": account[1]})
+    return _account(found.one())
+
+
+def addressed_account(session: Session, gateway: str, public_id: str) -> Account:
+    """Return the account a callback's URL names. Raises UnknownGatewayAccount."""
+    row = session.execute(_ADDRESSED, {"public_id": public_id, "gateway": gateway}).first()
+    if row is None:
+        raise UnknownGatewayAccount
+    return _account(row)
+
+
+def callback_url(account: Account, kind: str) -> str:
+    """Return the URL a gateway calls back for an account: `kind` is payment or refund."""
+    base = settings().public_base_url
+    return f"{base}/v1/callbacks/{account.gateway}/{account.public_id}/{kind}"

@@ -1,0 +1,119 @@
+"""Advancing the business clock: forward only, never past work, the gateway's clock first.
+
+The clock never runs at another rate. It jumps to the next due instant, or by 5 minutes where that
+is later, and only when nothing is due any more.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain import clock
+from domain.config import settings
+from domain.database import read_clock, reading, transaction
+from domain.errors import Conflict, Forbidden, Rejected
+
+SMALLEST_JUMP = timedelta(minutes=5)
+
+_OFFSET = text("SELECT offset_seconds FROM clock_offset")
+_SET = text("UPDATE clock_offset SET offset_seconds = :offset")
+_WAITING = text(
+    """
+    SELECT 'work.' || kind AS name, count(*) AS waiting FROM work_rows
+    WHERE (state = 'due' AND due_at <= :at) OR state = 'leased' GROUP BY kind
+    UNION ALL
+    SELECT 'holds', count(*) FROM orders
+    WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at
+    UNION ALL
+    SELECT 'releases', count(*) FROM orders
+    WHERE state = 'placed' AND releasing_at + interval '15 minutes' <= :at
+    UNION ALL
+    SELECT 'movements', count(*) FROM campaign_movements WHERE folded_at IS NULL
+    """
+)
+_NEXT = text(
+    """
+    SELECT least(
+        (SELECT min(due_at) FROM work_rows WHERE state = 'due' AND due_at > :at),
+        (SELECT min(hold_expires_at) FROM orders
+            WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at > :at),
+        (SELECT min(releasing_at) + interval '15 minutes' FROM orders
+            WHERE state = 'placed' AND releasing_at IS NOT NULL))
+    """
+)
+
+
+class ClockFixed(Forbidden):
+    """The clock can only be moved in development."""
+
+
+class NotDrained(Conflict):
+    """Work is still due; `waiting` says how much of what."""
+
+
+class ClockBackwards(Rejected):
+    """The clock moves forward only."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockView:
+    """The business clock: now, its offset, when something is due next, what is due now."""
+
+    now: datetime
+    offset_seconds: float
+    next_due_at: datetime | None
+    waiting: dict[str, int]
+
+
+def _require_adjustable() -> str:
+    control = settings().sandbox_control_url
+    if not settings().is_clock_adjustable or control is None:
+        raise ClockFixed
+    return control
+
+
+def look_at_clock() -> ClockView:
+    """Return how the business clock stands. Raises ClockFixed outside development."""
+    control = _require_adjustable()
+    at = read_clock()
+    with reading() as session:
+        view = _look(session, at)
+    pending = httpx.get(f"{control}/drained", timeout=10).raise_for_status().json()
+    if pending["pending_callbacks"]:
+        view.waiting["callbacks"] = pending["pending_callbacks"]
+    return view
+
+
+def _look(session: Session, at: datetime) -> ClockView:
+    waiting = {row.name: row.waiting for row in session.execute(_WAITING, {"at": at})}
+    return ClockView(
+        now=at,
+        offset_seconds=session.execute(_OFFSET).scalar_one(),
+        next_due_at=session.execute(_NEXT, {"at": at}).scalar(),
+        waiting={name: count for name, count in waiting.items() if count},
+    )
+
+
+def advance_clock(*, until_at: datetime | None = None) -> ClockView:
+    """Jump to the next due instant, or 5 minutes on where that is later; not past `until_at`.
+
+    The gateway's clock goes first. Raises ClockFixed, NotDrained, ClockBackwards.
+    """
+    control = _require_adjustable()
+    view = look_at_clock()
+    if view.waiting:
+        raise NotDrained(waiting=view.waiting)
+    if until_at is not None and until_at <= view.now:
+        raise ClockBackwards(field="until_at")
+    target = max(view.next_due_at or view.now, view.now + SMALLEST_JUMP)
+    if until_at is not None:
+        target = min(target, until_at)
+    offset = (target - clock.real_now()).total_seconds()
+    answer = httpx.post(f"{control}/clock", json={"offset_seconds": offset}, timeout=30)
+    answer.raise_for_status()
+    with transaction() as session:
+        session.execute(_SET, {"offset": offset})
+    return look_at_clock()

@@ -1,0 +1,16 @@
+"""Jobs that ask gateways."""
+
+from domain.checkout import driving_payments, driving_refunds
+from jobs.looping import until_done
+
+
+def drive_payments() -> int:
+    """Ask about payments not heard of; close those given up."""
+    return until_done(
+        lambda at: driving_payments.drive_payments(at=at), full=driving_payments.BATCH
+    )
+
+
+def drive_refunds() -> int:
+    """Send refunds, and ask until they arrive."""
+    return until_done(lambda at: driving_refunds.drive_refunds(at=at), full=driving_refunds.BATCH)

@@ -1,0 +1,24 @@
+"""The frame of every job: look, work, look again, until nothing is due or the time is up."""
+
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from domain.database import read_clock
+
+BUDGET_SECONDS = 10.0
+
+
+def until_done(work: Callable[[datetime], int], *, full: int) -> int:
+    """Repeat `work` while it fills whole batches of `full`; returns how much was done.
+
+    A job ends after some seconds all the same, so that the others on its queue get their turn; the
+    next look goes on.
+    """
+    ends_at = time.monotonic() + BUDGET_SECONDS
+    total = 0
+    while True:
+        done = work(read_clock())
+        total += done
+        if done < full or time.monotonic() >= ends_at:
+            return total

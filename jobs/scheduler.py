@@ -1,0 +1,101 @@
+"""The scheduler: `python -m jobs.scheduler`. Puts due looks on the queues; one at a time works.
+
+Queues hold at most `copies` of each look, so a queue that nobody serves does not grow, and a
+flushed Redis is filled again within a tick. A database lock keeps a second scheduler waiting.
+"""
+
+import logging
+import signal
+import threading
+import time
+from collections import Counter
+from types import FrameType
+
+from redis.exceptions import RedisError
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from domain.database import core_engine
+from domain.public_ids import new_public_id
+from jobs.queues import FAILURES_KEPT_SECONDS, NAMES, queue
+from jobs.schedule import SCHEDULE, Periodic
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.5
+_LOCK = text("SELECT pg_try_advisory_lock(7206518)")
+
+
+def job_id(entry: Periodic) -> str:
+    """Return a new job's id: its function, so that waiting copies can be counted, and chance."""
+    return f"{entry.function.replace('.', '-')}_{new_public_id()}"
+
+
+def enqueue_due(entries: list[Periodic]) -> None:
+    """Put looks on their queues, as far as not enough copies of them wait there."""
+    for name in NAMES:
+        wanted = [entry for entry in entries if entry.queue == name]
+        if not wanted:
+            continue
+        waiting = Counter(waiting_id.rsplit("_", 1)[0] for waiting_id in queue(name).job_ids)
+        for entry in wanted:
+            for _ in range(entry.copies - waiting[entry.function.replace(".", "-")]):
+                queue(name).enqueue(
+                    entry.function,
+                    job_id=job_id(entry),
+                    result_ttl=0,
+                    failure_ttl=FAILURES_KEPT_SECONDS,
+                )
+
+
+class Scheduler:
+    """Enqueues each entry of the schedule at its interval until it is told to stop."""
+
+    def __init__(self) -> None:
+        self._stopping = threading.Event()
+        self._last: dict[str, float] = {}
+
+    def stop(self, *_: int | FrameType | None) -> None:
+        """Stop after the current tick; a signal handler."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Tick until stopped; waits out a database or a Redis that is away."""
+        while not self._stopping.is_set():
+            try:
+                with core_engine().connect() as connection:
+                    if connection.execute(_LOCK).scalar_one():
+                        connection.commit()
+                        self._tick_while_leading(connection)
+            except SQLAlchemyError:
+                logger.warning("database away")
+            self._stopping.wait(2)
+
+    def _tick_while_leading(self, connection: object) -> None:
+        checked = time.monotonic()
+        while not self._stopping.is_set():
+            now = time.monotonic()
+            if now - checked > 5:
+                connection.execute(text("SELECT 1"))  # type: ignore[attr-defined]
+                connection.commit()  # type: ignore[attr-defined]
+                checked = now
+            due = [e for e in SCHEDULE if now - self._last.get(e.function, -1e9) >= e.every_seconds]
+            try:
+                enqueue_due(due)
+                self._last.update({entry.function: now for entry in due})
+            except RedisError:
+                logger.warning("queue away")
+            self._stopping.wait(TICK_SECONDS)
+
+
+def main() -> None:
+    """Run the scheduler until a signal stops it."""
+    logging.basicConfig(level=logging.INFO)
+    scheduler = Scheduler()
+    signal.signal(signal.SIGTERM, scheduler.stop)
+    signal.signal(signal.SIGINT, scheduler.stop)
+    scheduler.run()
+
+
+if __name__ == "__main__":
+    main()
