@@ -1,0 +1,1 @@
+"""The merchants' console: Streamlit pages over the REST API, and nothing else."""

@@ -1,0 +1,109 @@
+"""Campaigns: the list with budgets and results, and one campaign with its moves."""
+
+from html import escape
+
+import streamlit as st
+
+from console import formats, markup
+from console.client import Json
+from console.navigation import page_of
+from console.parts.campaign_detail import show_campaign
+from console.parts.pager import Pager
+from console.parts.states import guarded, show_empty
+from console.session import Session
+
+CHOSEN = "id"
+
+
+def show(session: Session) -> None:
+    """Draw the list, or the campaign that the address names."""
+    chosen = st.query_params.get(CHOSEN)
+    if chosen:
+        show_campaign(session, chosen)
+        return
+    t = session.t
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.title(t("campaigns.title"))
+        if session.may("change"):
+            st.page_link(
+                page_of("new_campaign", session),
+                label=t("campaigns.new"),
+                icon=":material/add_circle:",
+            )
+    pager = Pager(t, "campaigns")
+    with st.skeleton(height=300), guarded(t, key="campaigns"):
+        page = session.client.list_campaigns(cursor=pager.cursor)
+        if not page.items:
+            show_empty(t("campaigns.empty"), t("campaigns.empty_next"))
+            return
+        with st.grid("auto", min_column_width=330, key="campaign_cards"):
+            for campaign in page.items:
+                _show_card(session, campaign)
+        pager.show_buttons(page)
+
+
+def _show_card(session: Session, campaign: Json) -> None:
+    t = session.t
+    with st.container(border=True, height="stretch", key=f"campaign_{campaign['id']}"):
+        st.html(_card(session, campaign))
+        st.button(
+            t("campaigns.open"),
+            key=f"open_{campaign['id']}",
+            width="stretch",
+            on_click=st.query_params.from_dict,
+            args=({CHOSEN: campaign["id"]},),
+        )
+
+
+def _card(session: Session, campaign: Json) -> str:
+    t, totals, terms = session.t, campaign["totals"], campaign["terms"]
+    prices = [price["group_price_fen"] for price in terms["prices"]]
+    return (
+        '<div class="pb-card"><header>'
+        f"<b>{escape(campaign['title'])}</b>"
+        f"{markup.pill(t.named('campaign', campaign['state']), campaign['state'])}</header>"
+        f'<p class="pb-note">{escape(_terms(session, terms, prices))}</p>'
+        f"{budget(session, campaign)}"
+        f"{markup.facts(_results(session, totals))}"
+        f'<p class="pb-note">{t("campaigns.until", at=formats.day_time(campaign["ends_at"]))}</p>'
+        "</div>"
+    )
+
+
+def budget(session: Session, campaign: Json) -> str:
+    """Draw how much of the budget is spent and committed."""
+    used = campaign["spent_fen"] + campaign["committed_fen"]
+    share = 10_000 * used // campaign["budget_fen"] if campaign["budget_fen"] else None
+    spent_tone = "red" if share is not None and share >= 9500 else "teal"
+    bar = markup.meter(
+        [(campaign["spent_fen"], spent_tone), (campaign["committed_fen"], "amber")],
+        campaign["budget_fen"],
+    )
+    words = session.t(
+        "campaigns.budget",
+        used=formats.short_yuan(used, session.language),
+        whole=formats.short_yuan(campaign["budget_fen"], session.language),
+        share=formats.percent(share),
+    )
+    return f'<div class="pb-budget"><span class="pb-note">{words}</span>{bar}</div>'
+
+
+def _terms(session: Session, terms: Json, prices: list[int]) -> str:
+    low = formats.yuan(min(prices)) if prices else formats.DASH
+    return session.t(
+        "campaigns.terms",
+        size=terms["group_size"],
+        price=low,
+        subsidy=formats.yuan(terms["subsidy"]["amount_fen"]),
+        life=formats.span(terms["life_seconds"], session.language),
+    )
+
+
+def _results(session: Session, totals: Json) -> list[tuple[str, str]]:
+    ended = totals["groups_formed"] + totals["groups_failed"]
+    rate = round(10_000 * totals["groups_formed"] / ended) if ended else None
+    return [
+        (session.t("campaigns.opened"), formats.count(totals["groups_opened"])),
+        (session.t("campaigns.success"), formats.percent(rate)),
+        (session.t("campaigns.people"), formats.count(totals["people_paid"])),
+    ]

@@ -1,0 +1,233 @@
+"""New campaign, in four steps: product and prices, rules, subsidy and budget, check."""
+
+from datetime import datetime, time, timedelta
+
+import streamlit as st
+
+from console import formats, markup, reading
+from console.client import ApiError, Json
+from console.drafting import Draft
+from console.navigation import page_of
+from console.parts.fields import ask_yuan
+from console.parts.states import explain, flash, guarded, show_empty
+from console.session import Session
+
+DRAFT_KEY = "campaign_draft"
+STEP_KEY = "campaign_step"
+STEPS = ("product", "rules", "subsidy", "check")
+LONGEST_TITLE = 60
+
+
+def show(session: Session) -> None:
+    """Draw the present step."""
+    t = session.t
+    st.title(t("wizard.title"))
+    draft: Draft = st.session_state.setdefault(DRAFT_KEY, Draft())
+    step: int = st.session_state.setdefault(STEP_KEY, 0)
+    _show_progress(session, step)
+    with guarded(t, key="wizard"):
+        (_ask_product, _ask_rules, _ask_subsidy, _show_check)[step](session, draft)
+
+
+def _show_progress(session: Session, step: int) -> None:
+    t = session.t
+    items = "".join(
+        f'<li class="{"done" if place < step else "now" if place == step else ""}">'
+        f"<b>{place + 1}</b>{t(f'wizard.step_{name}')}</li>"
+        for place, name in enumerate(STEPS)
+    )
+    st.html(f'<ol class="pb-steps">{items}</ol>')
+
+
+def _ask_product(session: Session, draft: Draft) -> None:
+    t = session.t
+    products = session.client.list_products(limit=100).items
+    if not products:
+        show_empty(t("products.empty"), t("products.empty_next"))
+        st.page_link(page_of("products", session), label=t("nav.products"))
+        return
+    names = {one["id"]: one["title"] for one in products}
+    known = draft.product["id"] if draft.product else None
+    chosen = st.selectbox(
+        t("wizard.product"),
+        list(names),
+        index=list(names).index(known) if known in names else 0,
+        format_func=names.__getitem__,
+    )
+    product = next(one for one in products if one["id"] == chosen)
+    today = formats.instant(reading.board(session.client)["server_time"]).astimezone(
+        formats.SHANGHAI
+    )
+    with st.form("product", border=True):
+        title = st.text_input(
+            t("wizard.campaign_title"),
+            value=draft.title or t("wizard.title_example", product=product["title"]),
+            max_chars=LONGEST_TITLE,
+        )
+        prices = _ask_prices(session, draft, product)
+        starts_at, ends_at = _ask_window(session, draft, today)
+        is_done = st.form_submit_button(t("wizard.on"), type="primary")
+    if not is_done:
+        return
+    if not title.strip() or starts_at >= ends_at:
+        st.warning(t("wizard.window_wrong" if title.strip() else "wizard.title_missing"))
+        return
+    draft.product, draft.title, draft.prices_fen = product, title.strip(), prices
+    draft.starts_at, draft.ends_at = starts_at, ends_at
+    _go_to(1)
+
+
+def _ask_prices(session: Session, draft: Draft, product: Json) -> dict[str, int]:
+    prices = {}
+    with st.grid("auto", min_column_width=220):
+        for variant in product["variants"]:
+            listed = variant["list_price_fen"]
+            prices[variant["id"]] = ask_yuan(
+                session.t(
+                    "wizard.group_price", variant=variant["title"], listed=formats.yuan(listed)
+                ),
+                draft.prices_fen.get(variant["id"], listed * 2 // 3),
+                least_fen=1,
+                most_fen=listed,
+                key=f"price_{variant['id']}",
+            )
+    return prices
+
+
+def _ask_window(session: Session, draft: Draft, today: datetime) -> tuple[datetime, datetime]:
+    t = session.t
+    first = datetime.combine(today.date(), time(0, 0))
+    with st.container(horizontal=True):
+        starts_at = st.datetime_input(
+            t("wizard.starts_at"), draft.starts_at or first, width=240, step=1800
+        )
+        ends_at = st.datetime_input(
+            t("wizard.ends_at"),
+            draft.ends_at or first + timedelta(days=14),
+            width=240,
+            step=1800,
+        )
+    return starts_at, ends_at
+
+
+def _ask_rules(session: Session, draft: Draft) -> None:
+    t = session.t
+    with st.form("rules", border=True), st.grid("auto", min_column_width=220):
+        size = st.number_input(t("wizard.group_size"), 2, 100, draft.group_size)
+        life = st.number_input(t("wizard.life_hours"), 1, 240, draft.life_hours)
+        stock = st.number_input(t("wizard.stock_units"), 1, 1_000_000, draft.stock_units)
+        open_groups = st.number_input(t("wizard.open_groups"), 1, 100, draft.open_groups)
+        per_day = st.number_input(t("wizard.per_day"), 1, 100, draft.participations_per_day)
+        expired = st.number_input(t("wizard.expired_holds"), 1, 100, draft.expired_holds_per_day)
+        is_done = st.form_submit_button(t("wizard.on"), type="primary")
+    _show_back(session)
+    if is_done:
+        draft.group_size, draft.life_hours, draft.stock_units = size, life, stock
+        draft.open_groups, draft.participations_per_day = open_groups, per_day
+        draft.expired_holds_per_day = expired
+        _go_to(2)
+
+
+def _ask_subsidy(session: Session, draft: Draft) -> None:
+    t = session.t
+    cheapest = min(draft.prices_fen.values())
+    with st.container(border=True):
+        with st.grid("auto", min_column_width=220):
+            draft.subsidy_fen = ask_yuan(
+                t("wizard.subsidy"),
+                min(draft.subsidy_fen, cheapest - 1),
+                least_fen=1,
+                most_fen=cheapest - 1,
+                key="subsidy",
+                help_text=t("wizard.subsidy_help"),
+            )
+            draft.budget_fen = ask_yuan(
+                t("wizard.budget"),
+                draft.budget_fen,
+                least_fen=1,
+                most_fen=10**10,
+                key="budget",
+                help_text=t("wizard.budget_help"),
+            )
+        _show_cost(session, draft)
+    with st.container(horizontal=True):
+        if st.button(t("wizard.on"), type="primary"):
+            _go_to(3)
+        _show_back(session)
+
+
+def _show_cost(session: Session, draft: Draft) -> None:
+    t = session.t
+    st.html(
+        markup.facts(
+            [
+                (t("wizard.worst_group"), formats.yuan(draft.worst_group_fen)),
+                (t("wizard.groups_in_budget"), formats.count(draft.groups_in_budget)),
+                (t("wizard.smallest_gap"), formats.yuan(draft.smallest_gap_fen)),
+                (t("wizard.gap_share"), formats.percent(draft.gap_share_bps)),
+            ]
+        )
+    )
+    if draft.is_subsidy_safe:
+        st.success(t("wizard.gap_safe"), icon=":material/verified:")
+    else:
+        st.warning(t("wizard.gap_unsafe"), icon=":material/report:")
+    if not draft.groups_in_budget:
+        st.error(t("wizard.budget_too_small"), icon=":material/report:")
+
+
+def _show_check(session: Session, draft: Draft) -> None:
+    t = session.t
+    with st.container(border=True):
+        st.subheader(draft.title)
+        st.html(
+            markup.facts(
+                [
+                    (t("wizard.product"), draft.product["title"] if draft.product else ""),
+                    (t("campaign.size"), t("campaign.people", number=draft.group_size)),
+                    (
+                        t("campaign.life"),
+                        formats.span(draft.life_hours * 3600, session.language),
+                    ),
+                    (
+                        t("campaign.group_price"),
+                        " / ".join(formats.yuan(price) for price in draft.prices_fen.values()),
+                    ),
+                    (t("campaign.subsidy"), formats.yuan(draft.subsidy_fen)),
+                    (t("campaign.budget"), formats.yuan(draft.budget_fen)),
+                    (t("campaign.stock"), formats.count(draft.stock_units)),
+                    (
+                        t("campaign.window"),
+                        f"{draft.starts_at:%m-%d %H:%M} – {draft.ends_at:%m-%d %H:%M}",
+                    ),
+                ]
+            )
+        )
+        _show_cost(session, draft)
+    st.caption(t("wizard.check_note"))
+    with st.container(horizontal=True):
+        if st.button(t("wizard.save"), type="primary", icon=":material/save:"):
+            _save(session, draft)
+        _show_back(session)
+
+
+def _save(session: Session, draft: Draft) -> None:
+    try:
+        campaign = session.client.create_campaign(draft.body())
+    except ApiError as error:
+        st.error(explain(session.t, error), icon=":material/error:")
+        return
+    for key in (DRAFT_KEY, STEP_KEY):
+        del st.session_state[key]
+    flash(session.t("wizard.saved"))
+    st.switch_page(page_of("campaigns", session), query_params={"id": campaign["id"]})
+
+
+def _show_back(session: Session) -> None:
+    if st.button(session.t("wizard.back"), icon=":material/arrow_back:", type="tertiary"):
+        _go_to(st.session_state[STEP_KEY] - 1)
+
+
+def _go_to(step: int) -> None:
+    st.session_state[STEP_KEY] = step
+    st.rerun()

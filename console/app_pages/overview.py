@@ -1,0 +1,170 @@
+"""Overview: the figures of a span of days against the span before, and their charts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import streamlit as st
+
+from console import formats, reading
+from console.charts import growth, style, subsidies, success
+from console.client import Json
+from console.comparing import Kind, compare
+from console.navigation import page_of
+from console.parts.daily import show_daily
+from console.parts.filters import choose_campaign, choose_period
+from console.parts.states import guarded, show_empty
+from console.periods import Period, local_day
+from console.session import Session
+
+STALE_SECONDS = 300
+KPI_HEIGHT = 130
+CHART_HEIGHT = 330
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One number of the overview: its field, its unit, and whether more is good, bad or neither."""
+
+    key: str
+    kind: Kind
+    more_is: str = "good"
+
+
+KPIS = (
+    Kpi("success_rate_bps", "bps"),
+    Kpi("people_paid", "count"),
+    Kpi("new_shoppers_registered", "count"),
+    Kpi("viral_registered_milli", "milli"),
+    Kpi("viral_paid_milli", "milli"),
+    Kpi("subsidies_issued_fen", "fen", "neither"),
+    Kpi("subsidy_share_of_formed_bps", "bps", "bad"),
+    Kpi("solo_failure_share_bps", "bps", "bad"),
+    Kpi("k_factor_milli", "milli"),
+    Kpi("credit_seconds_p99", "seconds", "bad"),
+)
+DELTA_COLORS: dict[str, Any] = {"good": "normal", "bad": "inverse", "neither": "off"}
+
+
+def show(session: Session) -> None:
+    """Draw the page."""
+    t = session.t
+    st.title(t("overview.title"))
+    board = reading.board(session.client)
+    today = local_day(board["server_time"])
+    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+        period = choose_period(session, today)
+        campaign_id = choose_campaign(session)
+    _show_alerts(session, board)
+    with st.skeleton(height=2 * KPI_HEIGHT), guarded(t, key="figures"):
+        figures = reading.figures(session.client, session.language, period, campaign_id)
+        _show_stamp(session, figures, period, today)
+        if not figures["total"]["groups_opened"] and not figures["total"]["people_paid"]:
+            show_empty(t("overview.empty"), t("overview.empty_next"))
+            return
+        _show_kpis(session, figures)
+        with guarded(t, key="before"):
+            before = reading.figures(session.client, session.language, period.before, campaign_id)
+            _show_charts(session, figures, before["days"])
+        show_daily(session, figures["days"])
+
+
+def _show_alerts(session: Session, board: Json) -> None:
+    t = session.t
+    troubles = [
+        t(f"overview.alert_{key}", number=board[key])
+        for key in ("unsettled_past_deadline", "parked_work")
+        if board.get(key)
+    ]
+    if not troubles:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning("  ".join(troubles), icon=":material/notification_important:")
+        st.page_link(page_of("board", session), label=t("overview.open_board"))
+
+
+def _show_stamp(session: Session, figures: Json, period: Period, today: object) -> None:
+    t = session.t
+    until = formats.instant(figures["as_of"])
+    span = f"{period.first:%Y-%m-%d} – {period.last:%Y-%m-%d}"
+    text = t("overview.stamp", span=span, until=formats.clock_time(figures["as_of"]))
+    if period.last == today:
+        text += " · " + t("overview.unfinished")
+    st.html(f'<div class="pb-stamp">{text}</div>')
+    if (datetime.now(UTC) - until).total_seconds() > STALE_SECONDS:
+        st.warning(t("overview.stale"), icon=":material/schedule:")
+
+
+def _show_kpis(session: Session, figures: Json) -> None:
+    sentences = {one["key"]: one["sentence"] for one in figures["definitions"]}
+    with st.grid(5, min_column_width=150, key="kpis"):
+        for kpi in KPIS:
+            _show_kpi(session, kpi, figures, sentences.get(kpi.key))
+
+
+def _show_kpi(session: Session, kpi: Kpi, figures: Json, sentence: str | None) -> None:
+    t = session.t
+    now, before = figures["total"].get(kpi.key), figures["previous"].get(kpi.key)
+    change = compare(now, before, kpi.kind)
+    is_flat = change is not None and change.is_flat
+    st.metric(
+        t(f"kpi.{kpi.key}"),
+        _written(kpi, figures["total"], session.language),
+        delta=None if change is None else (t("kpi.flat") if is_flat else change.text),
+        delta_color="off" if is_flat else DELTA_COLORS[kpi.more_is],
+        delta_arrow="off" if is_flat else "auto",
+        delta_description=_beside(session, kpi, figures["total"], has_change=change is not None),
+        help=sentence,
+        border=True,
+        chart_data=_sparkline(kpi, figures["days"]),
+        height="stretch",
+    )
+
+
+def _written(kpi: Kpi, total: Json, language: str) -> str:
+    value = total.get(kpi.key)
+    writers: dict[str, Callable[[int | None], str]] = {
+        "bps": formats.percent,
+        "milli": formats.ratio,
+        "count": lambda number: formats.short_count(number, language),
+        "fen": lambda fen: formats.short_yuan(fen, language),
+        "seconds": lambda seconds: formats.span(seconds, language),
+    }
+    return writers[kpi.kind](value)
+
+
+def _beside(session: Session, kpi: Kpi, total: Json, *, has_change: bool) -> str | None:
+    """Say what stands beside the change: the other clocks for the credit, else the comparison."""
+    t = session.t
+    if kpi.key == "credit_seconds_p99":
+        return t(
+            "kpi.credit_others",
+            p50=formats.span(total.get("credit_seconds_p50"), session.language),
+            max=formats.span(total.get("credit_seconds_max"), session.language),
+        )
+    return t("kpi.against_before") if has_change else t("kpi.nothing_before")
+
+
+def _sparkline(kpi: Kpi, days: list[Json]) -> list[int] | None:
+    values = [day[kpi.key] for day in days if day.get(kpi.key) is not None]
+    return values if len(values) > 2 else None
+
+
+def _show_charts(session: Session, figures: Json, before: list[Json]) -> None:
+    t, days = session.t, figures["days"]
+    charts = {
+        "success": lambda: success.success_rate(days, before, t),
+        "outcomes": lambda: success.groups_by_outcome(days, t),
+        "subsidies": lambda: subsidies.subsidy_cost(days, t),
+        "viral": lambda: growth.viral(days, t),
+        "credit": lambda: subsidies.credit_clock(days, t),
+        "funnel": lambda: growth.funnel(figures["total"], t),
+    }
+    with st.grid(2, min_column_width=360, key="charts"):
+        for name, draw in charts.items():
+            with st.container(border=True, height="stretch"):
+                st.subheader(t(f"chart.{name}_title"), help=t(f"chart.{name}_help"))
+                st.plotly_chart(
+                    draw(), theme=None, config=style.CONFIG, key=f"chart_{name}", width="stretch"
+                )

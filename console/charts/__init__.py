@@ -1,0 +1,1 @@
+"""Charts: lists of days in, Plotly figures out; no Streamlit, no HTTP."""

@@ -1,0 +1,81 @@
+"""The house style of every chart: colours, fonts, grid, hover and sizes.
+
+Text and grid are half-transparent greys, so that one figure reads well on a light and a dark page.
+"""
+
+from typing import Any
+
+import plotly.graph_objects as go
+
+TEAL = "#12908e"
+ORANGE = "#f0883e"
+INDIGO = "#6b7ae8"
+GOLD = "#d9a520"
+SLATE = "#8b95a7"
+COLORWAY = (TEAL, ORANGE, INDIGO, GOLD, "#d6527e", SLATE)
+FONTS = (
+    '"PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC",'
+    ' "WenQuanYi Micro Hei", sans-serif'
+)
+INK = "#7b8494"
+GRID = "rgba(128, 138, 154, 0.18)"
+CLEAR = "rgba(0, 0, 0, 0)"
+HEIGHT = 270
+CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+ROUNDED_BARS = {"barcornerradius": 3}
+
+
+def styled(figure: go.Figure, *, height: int = HEIGHT) -> go.Figure:
+    """Give a figure the house style."""
+    figure.update_layout(
+        colorway=COLORWAY,
+        font={"family": FONTS, "size": 12, "color": INK},
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34, "b": 8},
+        hovermode="x unified",
+        hoverlabel={
+            "bgcolor": "rgba(24, 30, 40, 0.94)",
+            "bordercolor": CLEAR,
+            "font": {"color": "#f2f4f7", "family": FONTS, "size": 12},
+        },
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        bargap=0.32,
+        dragmode=False,
+        **ROUNDED_BARS,
+    )
+    figure.update_xaxes(
+        showgrid=False, zeroline=False, linecolor=GRID, automargin=True, fixedrange=True
+    )
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, nticks=5, fixedrange=True)
+    return figure
+
+
+def day_axis(days: list[str]) -> dict[str, Any]:
+    """Describe a category axis of ISO days that shows about six labels as month-day."""
+    step = max(1, -(-len(days) // 6))
+    shown = days[::step]
+    return {"type": "category", "tickvals": shown, "ticktext": [day[5:] for day in shown]}
+
+
+def line(
+    name: str, days: list[str], values: list[float | None], color: str, **options: Any
+) -> go.Scatter:
+    """Draw a straight line; single points stay visible, gaps stay gaps."""
+    dash = options.pop("dash", "solid")
+    return go.Scatter(
+        name=name,
+        x=days,
+        y=values,
+        mode="lines+markers" if len(days) < 3 else "lines",
+        line={"color": color, "width": 2 if dash == "solid" else 1.6, "dash": dash},
+        marker={"color": color, "size": 7},
+        connectgaps=False,
+        **options,
+    )
+
+
+def scaled(days: list[dict[str, Any]], key: str, divisor: int) -> list[float | None]:
+    """Return a figure of each day in its shown unit; null stays null."""
+    return [None if day.get(key) is None else day[key] / divisor for day in days]

@@ -1,0 +1,86 @@
+"""What subsidies cost, and how fast they arrive."""
+
+from collections.abc import Callable
+from typing import Any
+
+import plotly.graph_objects as go
+
+from console.charts.style import GOLD, INDIGO, ORANGE, SLATE, TEAL, day_axis, line, scaled, styled
+
+Day = dict[str, Any]
+PROMISE_SECONDS = 600
+
+
+def subsidy_cost(days: list[Day], t: Callable[[str], str]) -> go.Figure:
+    """Draw issued yuan as bars, and their share of formed groups' paid value on a second axis."""
+    dates = [day["on"] for day in days]
+    figure = go.Figure()
+    figure.add_trace(
+        go.Bar(
+            name=t("chart.issued"),
+            x=dates,
+            y=scaled(days, "subsidies_issued_fen", 100),
+            marker_color=ORANGE,
+            opacity=0.85,
+            hovertemplate="¥%{y:,.2f}",
+        )
+    )
+    figure.add_trace(
+        line(
+            t("chart.share_of_formed"),
+            dates,
+            scaled(days, "subsidy_share_of_formed_bps", 100),
+            INDIGO,
+            yaxis="y2",
+            hovertemplate="%{y:.1f}%",
+        )
+    )
+    styled(figure)
+    figure.update_layout(
+        yaxis={"tickprefix": "¥", "tickformat": ",.3~s"},
+        yaxis2={
+            "overlaying": "y",
+            "side": "right",
+            "ticksuffix": "%",
+            "rangemode": "tozero",
+            "showgrid": False,
+        },
+    )
+    figure.update_xaxes(**day_axis(dates))
+    return figure
+
+
+def credit_clock(days: list[Day], t: Callable[[str], str]) -> go.Figure:
+    """Draw seconds from deadline to credit on a log scale, under the promise of ten minutes."""
+    dates = [day["on"] for day in days]
+    figure = go.Figure()
+    for key, color, dash in (
+        ("credit_seconds_p50", TEAL, "solid"),
+        ("credit_seconds_p99", INDIGO, "solid"),
+        ("credit_seconds_max", GOLD, "dot"),
+    ):
+        figure.add_trace(
+            line(
+                t(f"chart.{key}"),
+                dates,
+                scaled(days, key, 1),
+                color,
+                dash=dash,
+                hovertemplate="%{y:,.0f} s",
+            )
+        )
+    styled(figure)
+    figure.add_hline(
+        y=PROMISE_SECONDS,
+        line={"color": ORANGE, "width": 1.2, "dash": "dash"},
+        annotation={"text": t("chart.promise"), "font": {"color": SLATE, "size": 11}},
+        annotation_position="top right",
+    )
+    figure.update_xaxes(**day_axis(dates))
+    figure.update_yaxes(
+        type="log",
+        range=[0, 3.1],
+        tickvals=[1, 10, 60, 600],
+        ticktext=["1 s", "10 s", "1 min", "10 min"],
+    )
+    return figure

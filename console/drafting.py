@@ -1,0 +1,88 @@
+"""A campaign being drafted: what was typed so far, what it would cost, and the body for the API."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from console.client import Json
+from console.formats import SHANGHAI, api_instant
+
+HOUR_SECONDS = 3600
+SAFE_GAP_BPS = 5000
+
+
+@dataclass
+class Draft:
+    """The wizard's answers, in the API's units; times are naive and mean China."""
+
+    product: Json | None = None
+    title: str = ""
+    prices_fen: dict[str, int] = field(default_factory=dict)
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    group_size: int = 3
+    life_hours: int = 24
+    stock_units: int = 1000
+    open_groups: int = 3
+    participations_per_day: int = 5
+    expired_holds_per_day: int = 10
+    subsidy_fen: int = 300
+    budget_fen: int = 300_000
+
+    @property
+    def worst_group_fen(self) -> int:
+        """Return the most one group may cost: everybody's subsidy."""
+        return self.group_size * self.subsidy_fen
+
+    @property
+    def groups_in_budget(self) -> int | None:
+        """Return how many groups the budget carries if all of them fail."""
+        return self.budget_fen // self.worst_group_fen if self.worst_group_fen else None
+
+    @property
+    def smallest_gap_fen(self) -> int | None:
+        """Return the smallest difference of list price and group price."""
+        gaps = [
+            variant["list_price_fen"] - self.prices_fen[variant["id"]]
+            for variant in (self.product or {}).get("variants", [])
+            if variant["id"] in self.prices_fen
+        ]
+        return min(gaps, default=None)
+
+    @property
+    def gap_share_bps(self) -> int | None:
+        """Return the subsidy as a share of the smallest price gap."""
+        gap = self.smallest_gap_fen
+        return None if not gap or gap < 0 else 10_000 * self.subsidy_fen // gap
+
+    @property
+    def is_subsidy_safe(self) -> bool:
+        """Tell whether sharing pays clearly better than letting the group fail."""
+        share = self.gap_share_bps
+        return share is not None and share <= SAFE_GAP_BPS
+
+    def body(self) -> Json:
+        """Write the draft as the API takes it."""
+        if self.product is None or self.starts_at is None or self.ends_at is None:
+            raise ValueError("a draft without product or window")
+        return {
+            "product_id": self.product["id"],
+            "title": self.title,
+            "starts_at": api_instant(self.starts_at.replace(tzinfo=SHANGHAI)),
+            "ends_at": api_instant(self.ends_at.replace(tzinfo=SHANGHAI)),
+            "budget_fen": self.budget_fen,
+            "stock_units": self.stock_units,
+            "terms": {
+                "group_size": self.group_size,
+                "life_seconds": self.life_hours * HOUR_SECONDS,
+                "prices": [
+                    {"variant_id": variant_id, "group_price_fen": price}
+                    for variant_id, price in self.prices_fen.items()
+                ],
+                "subsidy": {"kind": "cash", "amount_fen": self.subsidy_fen},
+                "limits": {
+                    "open_groups": self.open_groups,
+                    "participations_per_day": self.participations_per_day,
+                    "expired_holds_per_day": self.expired_holds_per_day,
+                },
+            },
+        }

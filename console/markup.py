@@ -1,0 +1,77 @@
+"""Small pieces of HTML that Streamlit has no element for; everything put in is escaped."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+
+TONES = {
+    "draft": "grey", "published": "green", "paused": "amber", "ended": "grey", "archived": "grey",
+    "pending": "grey", "open": "blue", "frozen": "violet", "closing": "amber", "formed": "green",
+    "formed_short": "green", "failed": "red", "cancelled": "grey", "closed": "grey",
+    "abandoned": "grey", "placed": "grey", "paid": "blue", "fulfilling": "green",
+    "fulfilled": "green", "refunding": "amber", "refunded": "grey", "expired": "grey",
+    "held": "amber", "taken": "blue", "releasing": "amber", "released": "grey",
+    "decided": "blue", "scheduled": "blue", "issued": "green", "zero": "grey", "denied": "red",
+    "clawed_back": "red", "requested": "blue", "sending": "blue", "accepted": "blue",
+    "arrived": "green", "needs_funds": "red", "unknown": "amber", "rejected": "red",
+    "abnormal": "red", "review": "amber", "block": "red", "amber": "amber", "red": "red",
+}  # fmt: skip
+
+
+def pill(text: str, code: str) -> str:
+    """Write a coloured label; the colour says the state, the words say it too."""
+    return f'<span class="pb-pill pb-{TONES.get(code, "grey")}">{escape(text)}</span>'
+
+
+def seats(taken: int, held: int, size: int) -> str:
+    """Draw a group's seats: full, half for held, empty; beyond ten as a bar."""
+    words = f'<span class="pb-count">{taken}/{size}</span>'
+    if size > 10:
+        return f'<span class="pb-seats">{meter([(taken, "teal"), (held, "amber")], size)}{words}</span>'
+    dots = "".join(
+        f'<i class="{"full" if seat < taken else "held" if seat < taken + held else "free"}"></i>'
+        for seat in range(size)
+    )
+    return f'<span class="pb-seats"><span class="pb-dots">{dots}</span>{words}</span>'
+
+
+def meter(parts: Iterable[tuple[int, str]], whole: int) -> str:
+    """Draw parts of a whole as a bar."""
+    widths = "".join(
+        f'<i class="pb-fill-{tone}" style="width:{min(100, 100 * value / whole):.2f}%"></i>'
+        for value, tone in parts
+        if whole > 0 and value > 0
+    )
+    return f'<span class="pb-meter">{widths}</span>'
+
+
+def facts(pairs: Iterable[tuple[str, str]]) -> str:
+    """Lay out names and values; a value may be markup made here."""
+    rows = "".join(f"<div><dt>{escape(name)}</dt><dd>{value}</dd></div>" for name, value in pairs)
+    return f'<dl class="pb-facts">{rows}</dl>'
+
+
+def table(columns: Sequence[tuple[str, str]], rows: Iterable[Sequence[str]]) -> str:
+    """Write a table that becomes cards on a phone; a column is (title, "" or "num").
+
+    Cells are markup made here or escaped by the caller.
+    """
+    head = "".join(f'<th class="{kind}">{escape(title)}</th>' for title, kind in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td class="{kind}" data-label="{escape(title, quote=True)}">{cell}</td>'
+            for (title, kind), cell in zip(columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table class="pb-table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def timeline(steps: Iterable[tuple[str, str, str]]) -> str:
+    """Write moves one under another: (time, label markup, note)."""
+    rows = "".join(
+        f"<li><time>{escape(at)}</time><span>{label}</span><em>{escape(note)}</em></li>"
+        for at, label, note in steps
+    )
+    return f'<ol class="pb-timeline">{rows}</ol>'

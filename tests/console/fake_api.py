@@ -1,0 +1,442 @@
+"""A stand-in for the API's merchant side, for the console's tests only.
+
+A real HTTP server on a free port that answers in the shapes of docs/rest.md from made-up data.
+What staff change (a paused campaign, a released grant) stays changed until the server stops.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from tests.console import fake_data as made_up
+from tests.console.fake_data import Json
+
+STAFF = {
+    "owner": ("owner-password", {"id": "STAFF0WNER", "name": "林店长", "role": "owner"}),
+    "operator": ("operator-password", {"id": "STAFF0PER", "name": "小周", "role": "operator"}),
+    "viewer": ("viewer-password", {"id": "STAFFV1EW", "name": "阿晴", "role": "viewer"}),
+}
+MERCHANT = {"id": "MERCHANT1", "name": "云岭坚果铺"}
+PROBLEMS = {
+    "unauthorized": (401, "请重新登录。", "Please sign in again."),
+    "wrong_password": (401, "账号或密码不对。", "Login or password is wrong."),
+    "forbidden": (403, "你的角色不能做这件事。", "Your role may not do this."),
+    "not_found": (404, "没有找到。", "Not found."),
+    "illegal_move": (409, "当前状态不允许这个操作。", "The present state does not allow this."),
+    "warnings_not_acknowledged": (409, "还有提醒没有确认。", "Warnings are not acknowledged."),
+    "invalid": (422, "有字段不正确。", "A field is wrong."),
+    "unavailable": (503, "服务暂时不可用。", "The service is unavailable."),
+}
+Answer = tuple[int, Any]
+
+
+class FakeProblem(Exception):
+    """A refusal, by its code."""
+
+
+class FakeApi:
+    """The server, its data, what it was asked, and what it is told to get wrong."""
+
+    def __init__(self) -> None:
+        now = datetime.now(UTC).replace(microsecond=0)
+        self.started_at = now
+        self.tokens: dict[str, str] = {}
+        self.asked: list[tuple[str, str, Json | None]] = []
+        self.idempotency_keys: list[str] = []
+        self.failing: dict[str, str] = {}
+        self.is_empty = False
+        self.products = made_up.products()
+        self.campaigns = made_up.campaigns(now)
+        self.groups = made_up.groups(now, self.campaigns)
+        self.shoppers = made_up.shoppers(now)
+        self.grants = made_up.grants(now, self.groups)
+        self.audit_log = made_up.audit_log(now, self.campaigns)
+        self.settings: Json = {"daily_cash_cap_fen": 3000}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def start(self) -> "FakeApi":
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def token_of(self, login: str) -> str:
+        """Sign a member of staff in without a request."""
+        token = f"token-{login}-{len(self.tokens)}"
+        self.tokens[token] = login
+        return token
+
+    def answer(
+        self, method: str, path: str, query: Json, body: Json | None, headers: Any
+    ) -> Answer:
+        for start, code in self.failing.items():
+            if f"{method} {path}".startswith(start):
+                raise FakeProblem(code)
+        if (method, path) == ("POST", "/v1/merchant/sessions"):
+            return self._sign_in(body or {})
+        token = (headers.get("Authorization") or "").removeprefix("Bearer ")
+        if token not in self.tokens:
+            raise FakeProblem("unauthorized")
+        _, staff = STAFF[self.tokens[token]]
+        if method != "GET" and staff["role"] == "viewer" and "sessions" not in path:
+            raise FakeProblem("forbidden")
+        language = headers.get("Accept-Language", "zh")
+        for route_method, pattern, handler in ROUTES:
+            found = re.fullmatch(pattern, path)
+            if found and method == route_method:
+                call = Call(token, staff, query, body or {}, language, headers)
+                return handler(self, call, *found.groups())
+        raise FakeProblem("not_found")
+
+    def _sign_in(self, body: Json) -> Answer:
+        password, staff = STAFF.get(body.get("login", ""), ("", {}))
+        if not password or body.get("password") != password:
+            raise FakeProblem("wrong_password")
+        return 201, {
+            "token": self.token_of(body["login"]),
+            "expires_at": made_up.stamp(datetime.now(UTC) + timedelta(hours=12)),
+            "staff": staff,
+            "merchant": MERCHANT,
+        }
+
+
+class Call:
+    """One request as a handler sees it."""
+
+    def __init__(
+        self, token: str, staff: Json, query: Json, body: Json, language: str, headers: Any
+    ) -> None:
+        self.token, self.staff, self.query, self.body = token, staff, query, body
+        self.language, self.headers = language, headers
+
+
+def read_session(_api: FakeApi, call: Call) -> Answer:
+    return 200, {
+        "expires_at": made_up.stamp(datetime.now(UTC) + timedelta(hours=12)),
+        "staff": call.staff,
+        "merchant": MERCHANT,
+    }
+
+
+def delete_session(api: FakeApi, call: Call) -> Answer:
+    del api.tokens[call.token]
+    return 204, None
+
+
+def read_board(api: FakeApi, _call: Call) -> Answer:
+    now = datetime.now(UTC)
+    groups = [] if api.is_empty else api.groups
+    open_groups = [group for group in groups if group["state"] == "open"]
+    soon = made_up.stamp(now + timedelta(minutes=30))
+    unsettled = [
+        group
+        for group in groups
+        if group["state"] in ("open", "closing") and group["deadline_at"] < made_up.stamp(now)
+    ]
+    return 200, {
+        "open": len(open_groups),
+        "pending": sum(group["state"] == "pending" for group in groups),
+        "closing": sum(group["state"] == "closing" for group in groups),
+        "one_short": sum(group["taken"] == group["size"] - 1 for group in open_groups),
+        "ending_soon": sum(group["deadline_at"] < soon for group in open_groups),
+        "unsettled_past_deadline": len(unsettled),
+        "oldest_unsettled_seconds": 190 if unsettled else None,
+        "parked_work": 0,
+        "server_time": made_up.stamp(now),
+    }
+
+
+def read_figures(api: FakeApi, call: Call) -> Answer:
+    first, last = (date.fromisoformat(call.query[key]) for key in ("from_on", "to_on"))
+    campaign_id = call.query.get("campaign_id")
+    index = next(
+        (i for i, one in enumerate(api.campaigns) if one["id"] == campaign_id),
+        4 if api.is_empty else None,
+    )
+    length = (last - first).days + 1
+
+    def days_from(start: date) -> list[Json]:
+        spans = (start + timedelta(days=n) for n in range(length))
+        return [
+            {"on": on.isoformat(), **made_up.with_ratios(made_up.figures_of(on, index))}
+            for on in spans
+        ]
+
+    days, before = days_from(first), days_from(first - timedelta(days=length))
+    name, sentence = (2, 3) if call.language.startswith("en") else (0, 1)
+    return 200, {
+        "from_on": first.isoformat(),
+        "to_on": last.isoformat(),
+        "as_of": made_up.stamp(datetime.now(UTC)),
+        "total": made_up.added(days),
+        "previous": made_up.added(before),
+        "days": days,
+        "definitions": [
+            {"key": key, "name": words[name], "sentence": words[sentence]}
+            for key, words in made_up.DEFINITIONS.items()
+        ],
+    }
+
+
+def paged(items: list[Json], call: Call) -> Answer:
+    start = int(call.query.get("cursor") or 0)
+    end = start + int(call.query.get("limit") or 20)
+    return 200, {
+        "items": items[start:end],
+        "next_cursor": str(end) if end < len(items) else None,
+    }
+
+
+def list_groups(api: FakeApi, call: Call) -> Answer:
+    asked = {key: call.query[key] for key in ("state", "campaign_id") if key in call.query}
+    groups = [] if api.is_empty else api.groups
+    return paged([g for g in groups if all(g[key] == asked[key] for key in asked)], call)
+
+
+def read_group(api: FakeApi, _call: Call, group_id: str) -> Answer:
+    return 200, made_up.group_detail(_one(api.groups, group_id))
+
+
+def list_campaigns(api: FakeApi, call: Call) -> Answer:
+    return paged([] if api.is_empty else api.campaigns, call)
+
+
+def read_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
+    return 200, _one(api.campaigns, campaign_id)
+
+
+def create_campaign(api: FakeApi, call: Call) -> Answer:
+    if call.body["starts_at"] >= call.body["ends_at"]:
+        raise FakeProblem("invalid")
+    campaign = {
+        **call.body,
+        "id": made_up.public_id("new campaign", len(api.campaigns)),
+        "state": "draft",
+        "rule_version": 0,
+        **dict.fromkeys(("committed_fen", "spent_fen", "stock_committed", "stock_consumed"), 0),
+        "totals": dict.fromkeys(
+            ("groups_opened", "groups_formed", "groups_failed", "people_paid"), 0
+        ),
+    }
+    api.campaigns.insert(0, campaign)
+    return 201, campaign
+
+
+def check_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
+    campaign = _one(api.campaigns, campaign_id)
+    is_english = call.language.startswith("en")
+    amber = (
+        "The subsidy is more than half of the price gap: not sharing nearly pays as well."
+        if is_english
+        else "补贴超过差价的一半：不分享几乎同样划算。"
+    )
+    size = campaign["terms"]["group_size"]
+    return 200, {
+        "warnings": [{"code": "subsidy_near_gap", "severity": "amber", "sentence": amber}],
+        "rules_text_zh": [f"{size} 人成团。", "未成团：全额退款，并获得现金补贴。"],
+        "rules_text_en": [f"A group needs {size}.", "If it fails: full refund and a cash subsidy."],
+    }
+
+
+def publish_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
+    campaign = _one(api.campaigns, campaign_id)
+    if {one["code"] for one in call.body["acknowledged"]} != {"subsidy_near_gap"}:
+        raise FakeProblem("warnings_not_acknowledged")
+    _move(campaign, ("draft",), "published")
+    return 201, campaign
+
+
+def pause_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
+    return 200, _move(_one(api.campaigns, campaign_id), ("published",), "paused")
+
+
+def resume_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
+    return 200, _move(_one(api.campaigns, campaign_id), ("paused",), "published")
+
+
+def end_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
+    return 200, _move(_one(api.campaigns, campaign_id), ("published", "paused"), "ended")
+
+
+def list_products(api: FakeApi, call: Call) -> Answer:
+    return paged([] if api.is_empty else api.products, call)
+
+
+def create_product(api: FakeApi, call: Call) -> Answer:
+    number = len(api.products)
+    variants = [
+        {**one, "id": made_up.public_id("new variant", number, index)}
+        for index, one in enumerate(call.body["variants"])
+    ]
+    product = {
+        **call.body,
+        "id": made_up.public_id("new product", number),
+        "images": [],
+        "variants": variants,
+    }
+    api.products.insert(0, product)
+    return 201, product
+
+
+def read_product(api: FakeApi, _call: Call, product_id: str) -> Answer:
+    return 200, _one(api.products, product_id)
+
+
+def change_variant(api: FakeApi, call: Call, variant_id: str) -> Answer:
+    variant = _one([one for product in api.products for one in product["variants"]], variant_id)
+    variant["stock_units"] += call.body.get("stock_delta", 0)
+    return 200, variant
+
+
+def list_shoppers(api: FakeApi, call: Call) -> Answer:
+    asked = call.query.get("query", "")
+    return paged([one for one in api.shoppers if asked in (one["nickname"], one["id"], "")], call)
+
+
+def flag_shopper(api: FakeApi, call: Call, shopper_id: str) -> Answer:
+    shopper = _one(api.shoppers, shopper_id)
+    shopper["flag"] = call.body["flag"]
+    return 200, shopper
+
+
+def list_grants(api: FakeApi, call: Call) -> Answer:
+    asked = call.query.get("state")
+    return paged([one for one in api.grants if asked in (None, one["state"])], call)
+
+
+def decide_grant(api: FakeApi, call: Call, grant_id: str, verdict: str) -> Answer:
+    api.idempotency_keys.append(call.headers["Idempotency-Key"])
+    return 200, _move(
+        _one(api.grants, grant_id), ("held",), {"release": "issued", "denial": "denied"}[verdict]
+    )
+
+
+def list_audit_log(api: FakeApi, call: Call) -> Answer:
+    if call.staff["role"] == "viewer":
+        raise FakeProblem("forbidden")
+    return paged(api.audit_log, call)
+
+
+def read_settings(api: FakeApi, _call: Call) -> Answer:
+    return 200, api.settings
+
+
+def change_settings(api: FakeApi, call: Call) -> Answer:
+    api.settings["daily_cash_cap_fen"] = call.body["daily_cash_cap_fen"]
+    return 200, api.settings
+
+
+def _one(items: list[Json], wanted: str) -> Json:
+    for item in items:
+        if item["id"] == wanted:
+            return item
+    raise FakeProblem("not_found")
+
+
+def _move(item: Json, old: tuple[str, ...], new: str) -> Json:
+    if item["state"] not in old:
+        raise FakeProblem("illegal_move")
+    item["state"] = new
+    return item
+
+
+MERCHANT_SIDE = "/v1/merchant"
+ONE = "([A-Z0-9]+)"
+ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
+    (method, MERCHANT_SIDE + path, handler)
+    for method, path, handler in (
+        ("GET", "/sessions/current", read_session),
+        ("DELETE", "/sessions/current", delete_session),
+        ("GET", "/board", read_board),
+        ("GET", "/figures", read_figures),
+        ("GET", "/groups", list_groups),
+        ("GET", f"/groups/{ONE}", read_group),
+        ("GET", "/campaigns", list_campaigns),
+        ("POST", "/campaigns", create_campaign),
+        ("GET", f"/campaigns/{ONE}", read_campaign),
+        ("GET", f"/campaigns/{ONE}/check", check_campaign),
+        ("POST", f"/campaigns/{ONE}/publication", publish_campaign),
+        ("POST", f"/campaigns/{ONE}/pause", pause_campaign),
+        ("POST", f"/campaigns/{ONE}/resumption", resume_campaign),
+        ("POST", f"/campaigns/{ONE}/end", end_campaign),
+        ("GET", "/products", list_products),
+        ("POST", "/products", create_product),
+        ("GET", f"/products/{ONE}", read_product),
+        ("PATCH", f"/variants/{ONE}", change_variant),
+        ("GET", "/shoppers", list_shoppers),
+        ("PATCH", f"/shoppers/{ONE}", flag_shopper),
+        ("GET", "/grants", list_grants),
+        ("POST", f"/grants/{ONE}/(release|denial)", decide_grant),
+        ("GET", "/audit-log", list_audit_log),
+        ("GET", "/settings", read_settings),
+        ("PATCH", "/settings", change_settings),
+    )
+)
+
+
+def _handler_of(api: FakeApi) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._answer("GET")
+
+        def do_POST(self) -> None:
+            self._answer("POST")
+
+        def do_PATCH(self) -> None:
+            self._answer("PATCH")
+
+        def do_DELETE(self) -> None:
+            self._answer("DELETE")
+
+        def _answer(self, method: str) -> None:
+            url = urlsplit(self.path)
+            length = int(self.headers.get("Content-Length") or 0)
+            body = json.loads(self.rfile.read(length)) if length else None
+            api.asked.append((method, self.path, body))
+            try:
+                status, answer = api.answer(
+                    method, url.path, dict(parse_qsl(url.query)), body, self.headers
+                )
+                kind = "application/json"
+            except FakeProblem as problem:
+                status, answer = self._problem(str(problem))
+                kind = "application/problem+json"
+            sent = b"" if answer is None else json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(sent)))
+            self.end_headers()
+            self.wfile.write(sent)
+
+        def _problem(self, code: str) -> Answer:
+            status, chinese, english = PROBLEMS[code]
+            is_english = self.headers.get("Accept-Language", "").startswith("en")
+            return status, {
+                "type": "about:blank",
+                "title": code,
+                "status": status,
+                "code": code,
+                "detail": english if is_english else chinese,
+                "request_id": "REQ7H2K9",
+            }
+
+        def log_message(self, *_: object) -> None:
+            """Keep quiet."""
+
+    return Handler
