@@ -1,5 +1,6 @@
 """The mini-program's server API: who is logging in."""
 
+import atexit
 import logging
 import os
 from functools import lru_cache
@@ -58,7 +59,9 @@ def code2session(app_id: str, secret: str, code: str, *, config: Settings | None
 @lru_cache(maxsize=4)
 def _client(base_url: str, _process: int) -> httpx.Client:
     """Keep connections alive per process: a forked child must not share its parent's sockets."""
-    return httpx.Client(base_url=base_url, timeout=_TIMEOUT, trust_env=False)
+    client = httpx.Client(base_url=base_url, timeout=_TIMEOUT, trust_env=False)
+    atexit.register(client.close)
+    return client
 
 
 def _refusal(errcode: object) -> Exception:

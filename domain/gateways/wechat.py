@@ -81,7 +81,7 @@ class WeChatPayments:
         return _read(answer, lambda body: PrepayResult(read_text(body, "prepay_id")))
 
     def client_parameters(self, prepay_id: str) -> dict[str, str]:
-        """Sign `wx.requestPayment`'s parameters: four lines, RSA-SHA256 (gateway docs, 2.1)."""
+        """Sign `wx.requestPayment`'s parameters: RSA-SHA256 over four lines (v3 docs, paySign)."""
         at = str(int(real_now().timestamp()))
         nonce = secrets.token_hex(16)
         package = f"prepay_id={prepay_id}"
@@ -181,7 +181,7 @@ class WeChatPayments:
         owner = (read_text(body, "mchid"), read_text(body, "appid"), payment.out_trade_no)
         if owner != (self._mch_no, self._app_id, out_trade_no):
             raise Malformed(f"the answer is about {owner}")
-        if read_part(body, "amount").get("currency", "CNY") != "CNY":
+        if payment.is_paid and read_part(body, "amount").get("currency") != "CNY":
             raise Malformed("the currency is not CNY")
         return payment
 
