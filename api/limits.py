@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cache
 
 from domain import clock
 from domain.errors import DomainError
@@ -76,8 +77,15 @@ def _number(name: str, default: int) -> int:
     return int(os.environ.get(name, str(default)))
 
 
+@cache
+def sign_in_limiter() -> Limiter:
+    """Return the limiter of shoppers' sign-ins per client address; many share one behind a NAT."""
+    return Limiter(burst=_number("PINBU_SIGN_INS_PER_MINUTE", 600), window_seconds=60)
+
+
+@cache
 def password_limiters() -> tuple[Limiter, Limiter]:
-    """Build the limiters of password attempts: per (login, address), and per login alone.
+    """Return the limiters of password attempts: per (login, address), and per login alone.
 
     The second is wider: it slows an attack from many addresses without locking its victim out at
     the first few.

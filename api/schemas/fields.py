@@ -129,6 +129,20 @@ class PublicId(ma.fields.String):
         return text
 
 
+def mask_name(name: str) -> str:
+    """Show a nickname to strangers: its first character, and stars for the rest."""
+    return name[:1] + "**"
+
+
+class MaskedName(ma.fields.String):
+    """Another person's nickname, masked on the way out."""
+
+    def _serialize(
+        self, value: str | None, attr: str | None, obj: Any, **kwargs: Any
+    ) -> str | None:
+        return None if value is None else mask_name(value)
+
+
 OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = (
     (Fen, "integer", "int64"),
     (Count, "integer", "int64"),
@@ -136,5 +150,6 @@ OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = 
     (DayOn, "string", "date"),
     (PublicId, "string", None),
     (Text, "string", None),
+    (MaskedName, "string", None),
 )
 """How the fields stand in the OpenAPI document."""

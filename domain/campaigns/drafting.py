@@ -1,11 +1,10 @@
 """Drafting campaigns, and changing them before and after they are published."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.campaigns import rules
@@ -14,8 +13,9 @@ from domain.campaigns.errors import (
     CampaignOver,
     StockBelowCommitments,
 )
-from domain.campaigns.queries import campaign_to_json, lock_campaign
-from domain.models import Campaign, Variant
+from domain.campaigns.queries import campaign_to_json, lock_campaign, variants_of
+from domain.campaigns.rules import TermsDraft
+from domain.models import Campaign
 from domain.public_ids import new_public_id
 from domain.states import CampaignState
 from domain.terms import Terms
@@ -29,7 +29,7 @@ class NewCampaign:
 
     product_id: int
     title: str
-    terms: Terms
+    terms: TermsDraft
     budget_fen: int
     stock_units: int
 
@@ -43,28 +43,20 @@ class ChangedCampaign:
     after: dict[str, Any]
 
 
-def variants_of(session: Session, merchant_id: int, product_id: int) -> dict[str, Variant]:
-    """Return a product's variants by public id."""
-    found = session.scalars(
-        select(Variant).where(Variant.merchant_id == merchant_id, Variant.product_id == product_id)
-    )
-    return {variant.public_id: variant for variant in found}
-
-
 def draft_campaign(
     session: Session, merchant_id: int, new: NewCampaign, *, moved_by: str, at: datetime
 ) -> Campaign:
     """Draft a campaign: nobody sees it until it is published. Raises TermsInvalid."""
-    _check(session, merchant_id, new.product_id, new.terms)
+    terms = _draw_up(session, (merchant_id, new.product_id), new.terms, base=None)
     campaign = Campaign(
         merchant_id=merchant_id,
         public_id=new_public_id(),
         product_id=new.product_id,
         title=new.title,
         state=CampaignState.DRAFT.value,
-        starts_at=new.terms.starts_at,
-        ends_at=new.terms.ends_at,
-        draft_terms=new.terms.to_json(),
+        starts_at=terms.starts_at,
+        ends_at=terms.ends_at,
+        draft_terms=terms.to_json(),
         rule_version_id=None,
         budget_fen=new.budget_fen,
         stock_units=new.stock_units,
@@ -83,29 +75,38 @@ def change_campaign(
     public_id: str,
     changes: Mapping[str, Any],
     *,
-    draw_up: Callable[[Terms, int], Terms] | None = None,
+    terms: TermsDraft | None = None,
 ) -> ChangedCampaign:
     """Change title, budget_fen, stock_units at once, and the draft of the terms; locks it.
 
-    `draw_up` makes the new terms of the old ones and the product. Terms take effect at the next
-    publication; a draft's window moves with them. Raises CampaignNotFound, CampaignOver,
-    TermsInvalid, BudgetBelowCommitments, StockBelowCommitments.
+    Terms take effect at the next publication; a draft's window moves with them. Raises
+    CampaignNotFound, CampaignOver, TermsInvalid, BudgetBelowCommitments, StockBelowCommitments.
     """
     campaign = lock_campaign(session, merchant_id, public_id)
     if campaign.state in OVER:
         raise CampaignOver(state=campaign.state)
-    before = campaign_to_json(campaign)
+    before = campaign_to_json(session, campaign)
     campaign.title = changes.get("title", campaign.title)
     _change_budget(campaign, changes.get("budget_fen", campaign.budget_fen))
     _change_stock(campaign, changes.get("stock_units", campaign.stock_units))
-    if draw_up is not None:
-        terms = draw_up(Terms.from_json(campaign.draft_terms), campaign.product_id)
-        _check(session, merchant_id, campaign.product_id, terms)
-        campaign.draft_terms = terms.to_json()
+    if terms is not None:
+        base = Terms.from_json(campaign.draft_terms)
+        drawn = _draw_up(session, (merchant_id, campaign.product_id), terms, base=base)
+        campaign.draft_terms = drawn.to_json()
         if campaign.state == CampaignState.DRAFT:
-            campaign.starts_at, campaign.ends_at = terms.starts_at, terms.ends_at
+            campaign.starts_at, campaign.ends_at = drawn.starts_at, drawn.ends_at
     session.flush()
-    return ChangedCampaign(campaign, before, campaign_to_json(campaign))
+    return ChangedCampaign(campaign, before, campaign_to_json(session, campaign))
+
+
+def _draw_up(
+    session: Session, product: tuple[int, int], draft: TermsDraft, *, base: Terms | None
+) -> Terms:
+    variants = variants_of(session, product)
+    ids = {variant.public_id: variant.id for variant in variants}
+    terms = rules.draw_up(draft, base=base, variant_ids=ids)
+    rules.check_terms(terms, variant_ids=ids.values())
+    return terms
 
 
 def _change_budget(campaign: Campaign, budget_fen: int) -> None:
@@ -120,8 +121,3 @@ def _change_stock(campaign: Campaign, stock_units: int) -> None:
     if stock_units < bound:
         raise StockBelowCommitments(field="stock_units", bound_units=bound)
     campaign.stock_units = stock_units
-
-
-def _check(session: Session, merchant_id: int, product_id: int, terms: Terms) -> None:
-    variants = variants_of(session, merchant_id, product_id)
-    rules.check_terms(terms, variant_ids=[variant.id for variant in variants.values()])

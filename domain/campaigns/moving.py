@@ -27,10 +27,10 @@ def move_campaign(
     campaign = lock_campaign(session, merchant_id, public_id)
     if campaign.rule_version_id is None:
         raise CampaignNotMovable(state=campaign.state)
-    before = campaign_to_json(campaign)
+    before = campaign_to_json(session, campaign)
     move_to(campaign, to, moved_by=moved_by, at=at)
     session.flush()
-    return ChangedCampaign(campaign, before, campaign_to_json(campaign))
+    return ChangedCampaign(campaign, before, campaign_to_json(session, campaign))
 
 
 def move_to(campaign: Campaign, to: CampaignState, *, moved_by: str, at: datetime) -> None:

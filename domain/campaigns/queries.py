@@ -1,6 +1,6 @@
 """Reads of campaigns, as staff see them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,13 +118,38 @@ def _one(campaign: Campaign | None) -> Campaign:
     return campaign
 
 
-def campaign_to_json(campaign: Campaign) -> dict[str, Any]:
+def variants_of(session: Session, product: tuple[int, int]) -> Sequence[Variant]:
+    """Return the variants of a product, by its key."""
+    return session.scalars(
+        select(Variant)
+        .where(Variant.merchant_id == product[0], Variant.product_id == product[1])
+        .order_by(Variant.id)
+    ).all()
+
+
+def terms_to_public_json(terms: Terms, public_ids: Mapping[int, str]) -> dict[str, Any]:
+    """Write terms with public variant ids, for people outside the database."""
+    written = terms.to_json()
+    written["prices"] = [
+        {
+            "variant_id": public_ids[price.variant_id],
+            "group_price_fen": price.group_price_fen,
+        }
+        for price in terms.prices
+    ]
+    return written
+
+
+def campaign_to_json(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Write a campaign as the audit log keeps it."""
+    variants = variants_of(session, (campaign.merchant_id, campaign.product_id))
     return {
         "title": campaign.title,
         "state": campaign.state,
         "budget_fen": campaign.budget_fen,
         "stock_units": campaign.stock_units,
-        "terms": campaign.draft_terms,
-        "rule_version_id": campaign.rule_version_id,
+        "terms": terms_to_public_json(
+            Terms.from_json(campaign.draft_terms),
+            {variant.id: variant.public_id for variant in variants},
+        ),
     }

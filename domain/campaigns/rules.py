@@ -1,8 +1,9 @@
 """Rules of a campaign's terms. Pure."""
 
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
 from domain.campaigns.errors import TermsInvalid
 from domain.terms import (
@@ -10,7 +11,9 @@ from domain.terms import (
     LONGEST_LIFE_SECONDS,
     SHORTEST_LIFE_SECONDS,
     SMALLEST_GROUP,
+    GroupPrice,
     Limits,
+    SubsidyRule,
     Terms,
 )
 
@@ -24,6 +27,43 @@ class TermsFailure:
 
     field: str
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class TermsDraft:
+    """Terms as staff write them: variants by public id, and None for what is not changed."""
+
+    group_size: int | None = None
+    life_seconds: int | None = None
+    prices: Sequence[tuple[str, int]] | None = None
+    subsidy: SubsidyRule | None = None
+    limits: Mapping[str, int] = field(default_factory=dict)
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+
+
+def draw_up(draft: TermsDraft, *, base: Terms | None, variant_ids: Mapping[str, int]) -> Terms:
+    """Draw up terms from a draft and what it changes. Raises TermsInvalid."""
+    given: dict[str, Any] = {
+        name: getattr(draft, name)
+        for name in ("group_size", "life_seconds", "subsidy", "starts_at", "ends_at")
+        if getattr(draft, name) is not None
+    }
+    if draft.prices is not None:
+        unknown = [public_id for public_id, _ in draft.prices if public_id not in variant_ids]
+        if unknown:
+            _refuse([TermsFailure("terms.prices", "not_a_variant")])
+        given["prices"] = tuple(GroupPrice(variant_ids[v], price) for v, price in draft.prices)
+    given["limits"] = replace(Limits() if base is None else base.limits, **draft.limits)
+    if base is not None:
+        return replace(base, **given)
+    missing = [name for name in _REQUIRED if name not in given]
+    if missing:
+        _refuse([TermsFailure(f"terms.{name}", "required") for name in missing])
+    return Terms(**given)
+
+
+_REQUIRED = ("group_size", "life_seconds", "prices", "subsidy", "starts_at", "ends_at")
 
 
 def find_failures(terms: Terms, *, variant_ids: Collection[int]) -> Iterator[TermsFailure]:
@@ -67,7 +107,11 @@ def check_terms(terms: Terms, *, variant_ids: Collection[int]) -> None:
     """Raise TermsInvalid unless the terms make sense for a product with these variants."""
     failures = list(find_failures(terms, variant_ids=variant_ids))
     if failures:
-        raise TermsInvalid(
-            field=failures[0].field,
-            errors=[{"field": failure.field, "code": failure.code} for failure in failures],
-        )
+        _refuse(failures)
+
+
+def _refuse(failures: Sequence[TermsFailure]) -> NoReturn:
+    raise TermsInvalid(
+        field=failures[0].field,
+        errors=[{"field": failure.field, "code": failure.code} for failure in failures],
+    )

@@ -53,7 +53,8 @@ _COLUMNS = "SELECT merchant_id, id, key, parameters, created_at, seen_at FROM no
 _LIST = text(
     _COLUMNS
     + """
-    WHERE merchant_id = :m AND shopper_id = :s AND (CAST(:below_id AS bigint) IS NULL OR id < :below_id)
+    WHERE merchant_id = :m AND shopper_id = :s
+        AND (CAST(:below_id AS bigint) IS NULL OR id < :below_id)
     ORDER BY id DESC
     LIMIT :limit
     """

@@ -9,10 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.campaigns import rules
-from domain.campaigns.drafting import OVER, variants_of
+from domain.campaigns.drafting import OVER
 from domain.campaigns.errors import CampaignOver
 from domain.campaigns.moving import move_to
-from domain.campaigns.queries import campaign_to_json, find_campaign, lock_campaign
+from domain.campaigns.queries import (
+    campaign_to_json,
+    find_campaign,
+    lock_campaign,
+    variants_of,
+)
 from domain.campaigns.rules_text import write_rules_text
 from domain.database import merchant_transaction
 from domain.merchants.auditing import StaffActor, audit
@@ -78,7 +83,7 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
     with merchant_transaction(actor.merchant_id) as session:
         campaign = lock_campaign(session, actor.merchant_id, command.campaign_id)
         terms = Terms.from_json(campaign.draft_terms)
-        before = campaign_to_json(campaign)
+        before = campaign_to_json(session, campaign)
         check = _check(session, campaign, terms, at=at)
         last = _last_version(session, campaign)
         if last is not None and Terms.from_json(last.terms) == terms:
@@ -111,7 +116,7 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
             at=at,
             reason="; ".join(f"{a['code']}: {a['reason']}" for a in acknowledged) or None,
             before=before,
-            after={**campaign_to_json(campaign), "number": version.number},
+            after={**campaign_to_json(session, campaign), "number": version.number},
         )
 
 
@@ -120,7 +125,7 @@ def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) 
         raise CampaignOver(state=campaign.state)
     variants = {
         variant.id: variant
-        for variant in variants_of(session, campaign.merchant_id, campaign.product_id).values()
+        for variant in variants_of(session, (campaign.merchant_id, campaign.product_id))
     }
     rules.check_terms(terms, variant_ids=variants)
     if terms.ends_at < at + OPENING_MARGIN:

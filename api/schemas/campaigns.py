@@ -1,0 +1,87 @@
+"""Campaigns and their groups, as shoppers see them."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.fields import Fen, Instant, MaskedName, PublicId, Schema
+
+
+class GroupBriefSchema(Schema):
+    """An open group with a seat left."""
+
+    id = PublicId()
+    size = ma.fields.Integer()
+    taken = ma.fields.Integer()
+    held = ma.fields.Integer()
+    seats_left = ma.fields.Integer()
+    deadline_at = Instant()
+    seconds_left = ma.fields.Integer()
+    leader_nickname = MaskedName(allow_none=True)
+
+
+class CampaignProductSchema(Schema):
+    """What a campaign sells."""
+
+    id = PublicId()
+    title = ma.fields.String()
+    images = ma.fields.List(ma.fields.String())
+    category = ma.fields.String()
+    description = ma.fields.String()
+
+
+class CampaignVariantSchema(Schema):
+    """A variant with its prices."""
+
+    id = PublicId()
+    title = ma.fields.String()
+    list_price_fen = Fen()
+    alone_price_fen = Fen()
+    group_price_fen = Fen()
+
+
+class SubsidySchema(Schema):
+    """What each paid member of a failed group gets."""
+
+    kind = ma.fields.String()
+    amount_fen = Fen()
+
+
+class TotalsSchema(Schema):
+    """How a campaign has done; folded every few seconds."""
+
+    groups_opened = ma.fields.Integer()
+    groups_formed = ma.fields.Integer()
+    groups_failed = ma.fields.Integer()
+    people_paid = ma.fields.Integer()
+
+
+class CampaignSchema(Schema):
+    """A campaign."""
+
+    id = PublicId()
+    title = ma.fields.String()
+    state = ma.fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+    product = ma.fields.Nested(CampaignProductSchema)
+    variants = ma.fields.List(ma.fields.Nested(CampaignVariantSchema))
+    group_size = ma.fields.Integer(attribute="terms.group_size")
+    life_seconds = ma.fields.Integer(attribute="terms.life_seconds")
+    subsidy = ma.fields.Nested(SubsidySchema, attribute="terms.subsidy")
+    is_sold_out = ma.fields.Boolean()
+    is_budget_used_up = ma.fields.Boolean()
+    totals = ma.fields.Nested(TotalsSchema)
+    fullest_group = ma.fields.Nested(GroupBriefSchema, allow_none=True)
+
+
+class CampaignDetailSchema(CampaignSchema):
+    """A campaign with its rules text."""
+
+    rules_text = ma.fields.List(ma.fields.String())
+
+
+class CampaignArguments(PageArguments):
+    """Which campaigns, in which order."""
+
+    category = ma.fields.String(load_default=None, validate=ma.validate.Length(max=64))
+    sort = ma.fields.String(load_default="new", validate=ma.validate.OneOf(["new", "hot"]))

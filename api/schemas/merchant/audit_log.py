@@ -1,0 +1,25 @@
+"""The audit log."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.fields import Instant, PublicId, Schema
+
+
+class AuditEntrySchema(Schema):
+    """One write by staff."""
+
+    at = Instant()
+    staff_name = ma.fields.String()
+    action = ma.fields.String()
+    subject_kind = ma.fields.String()
+    subject_id = PublicId(allow_none=True)
+    reason = ma.fields.String(allow_none=True)
+    before = ma.fields.Dict(allow_none=True)
+    after = ma.fields.Dict(allow_none=True)
+
+
+class AuditFilters(PageArguments):
+    """Which entries."""
+
+    action = ma.fields.String(load_default=None, validate=ma.validate.Length(max=64))

@@ -1,0 +1,160 @@
+"""Campaigns, as staff see and change them."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.campaigns import TotalsSchema
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, Text
+from domain.states import CampaignState
+from domain.terms import (
+    LARGEST_GROUP,
+    LONGEST_LIFE_SECONDS,
+    SHORTEST_LIFE_SECONDS,
+    SMALLEST_GROUP,
+    SubsidyKind,
+)
+
+
+class PriceSchema(Schema):
+    """The group price of a variant."""
+
+    variant_id = PublicId(required=True)
+    group_price_fen = Fen(least=1, required=True)
+
+
+class SubsidyRuleSchema(Schema):
+    """What each paid member of a failed group gets."""
+
+    kind = ma.fields.String(
+        load_default=SubsidyKind.CASH.value,
+        validate=ma.validate.OneOf([kind.value for kind in SubsidyKind]),
+    )
+    amount_fen = Fen(least=1, required=True)
+
+
+class LimitsSchema(Schema):
+    """How often one shopper may take part."""
+
+    open_groups = Count(least=1, most=100)
+    participations_per_day = Count(least=1, most=100)
+    expired_holds_per_day = Count(least=1, most=100)
+
+
+class TermsSchema(Schema):
+    """The rules of a campaign."""
+
+    group_size = Count(least=SMALLEST_GROUP, most=LARGEST_GROUP, required=True)
+    life_seconds = Count(least=SHORTEST_LIFE_SECONDS, most=LONGEST_LIFE_SECONDS, required=True)
+    prices = ma.fields.List(
+        ma.fields.Nested(PriceSchema), required=True, validate=ma.validate.Length(min=1, max=50)
+    )
+    subsidy = ma.fields.Nested(SubsidyRuleSchema, required=True)
+    limits = ma.fields.Nested(LimitsSchema, load_default=dict)
+
+
+class PublishedSchema(Schema):
+    """The rules that new groups are opened under."""
+
+    number = ma.fields.Integer()
+    published_at = Instant()
+    starts_at = Instant()
+    ends_at = Instant()
+    terms = ma.fields.Nested(TermsSchema)
+    acknowledged = ma.fields.List(ma.fields.Dict())
+
+
+class MerchantCampaignSchema(Schema):
+    """A campaign: `terms`, `starts_at`, `ends_at` are the draft's; `published` is in force."""
+
+    id = PublicId()
+    product_id = PublicId()
+    product_title = ma.fields.String()
+    title = ma.fields.String()
+    state = ma.fields.String()
+    starts_at = Instant()
+    ends_at = Instant()
+    budget_fen = Fen()
+    committed_fen = Fen()
+    spent_fen = Fen()
+    stock_units = Count()
+    stock_committed = Count()
+    stock_consumed = Count()
+    terms = ma.fields.Nested(TermsSchema)
+    rule_version = ma.fields.Integer(allow_none=True)
+    published = ma.fields.Nested(PublishedSchema, allow_none=True)
+    has_unpublished_changes = ma.fields.Boolean()
+    totals = ma.fields.Nested(TotalsSchema)
+    created_at = Instant()
+
+
+class NewCampaignSchema(Schema):
+    """A campaign to be drafted."""
+
+    product_id = PublicId(required=True)
+    title = Text(most=100, required=True)
+    starts_at = Instant(required=True)
+    ends_at = Instant(required=True)
+    budget_fen = Fen(required=True)
+    stock_units = Count(required=True)
+    terms = ma.fields.Nested(TermsSchema, required=True)
+
+
+class CampaignChangeSchema(Schema):
+    """What to change: title, budget and stock at once, the rules at the next publication."""
+
+    title = Text(most=100)
+    starts_at = Instant()
+    ends_at = Instant()
+    budget_fen = Fen()
+    stock_units = Count()
+    terms = ma.fields.Nested(
+        TermsSchema(partial=("group_size", "life_seconds", "prices", "subsidy"))
+    )
+    reason = Text(most=500, load_default=None, allow_none=True)
+
+
+class CampaignFilters(PageArguments):
+    """Which campaigns."""
+
+    state = ma.fields.String(
+        load_default=None, validate=ma.validate.OneOf([state.value for state in CampaignState])
+    )
+
+
+class WarningSchema(Schema):
+    """What publishing would warn of."""
+
+    code = ma.fields.String()
+    severity = ma.fields.String(metadata={"description": "amber, or red: needs an owner"})
+    sentence = ma.fields.String()
+
+
+class CheckSchema(Schema):
+    """Warnings, and the text that would be shown."""
+
+    warnings = ma.fields.List(ma.fields.Nested(WarningSchema))
+    rules_text_zh = ma.fields.List(ma.fields.String())
+    rules_text_en = ma.fields.List(ma.fields.String())
+
+
+class AcknowledgementSchema(Schema):
+    """A warning that is accepted."""
+
+    code = ma.fields.String(required=True, validate=ma.validate.Length(min=1, max=64))
+    reason = Text(most=500, required=True)
+
+
+class PublicationSchema(Schema):
+    """The acknowledgements a publication comes with."""
+
+    acknowledged = ma.fields.List(
+        ma.fields.Nested(AcknowledgementSchema),
+        load_default=list,
+        validate=ma.validate.Length(max=50),
+    )
+
+
+class ReasonSchema(Schema):
+    """Why."""
+
+    reason = Text(most=500, required=True)

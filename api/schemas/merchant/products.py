@@ -1,0 +1,83 @@
+"""Products and variants, as staff see and change them."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, Text
+
+_IMAGE = ma.validate.Regexp(r"(https://|/)[^\s<>\"']{1,480}$")
+
+
+def _images(**options: object) -> ma.fields.List[str]:
+    return ma.fields.List(
+        ma.fields.String(validate=_IMAGE),
+        validate=ma.validate.Length(max=9),
+        **options,  # type: ignore[arg-type]
+    )
+
+
+class VariantSchema(Schema):
+    """A variant; the unit cost never reaches shoppers."""
+
+    id = PublicId(attribute="public_id")
+    title = ma.fields.String()
+    list_price_fen = Fen()
+    alone_price_fen = Fen(allow_none=True)
+    unit_cost_fen = Fen(allow_none=True)
+    stock_units = Count()
+
+
+class NewVariantSchema(Schema):
+    """A variant to be made."""
+
+    title = Text(most=60, required=True)
+    list_price_fen = Fen(least=1, required=True)
+    alone_price_fen = Fen(least=1, load_default=None, allow_none=True)
+    unit_cost_fen = Fen(load_default=None, allow_none=True)
+    stock_units = Count(load_default=0)
+
+
+class VariantChangeSchema(Schema):
+    """What to change of a variant; the stock by a difference."""
+
+    title = Text(most=60)
+    list_price_fen = Fen(least=1)
+    alone_price_fen = Fen(least=1, allow_none=True)
+    unit_cost_fen = Fen(allow_none=True)
+    stock_delta = Count(least=-(10**9), load_default=0)
+    reason = Text(most=500, load_default=None, allow_none=True)
+
+
+class ProductSchema(Schema):
+    """A product with its variants."""
+
+    id = PublicId()
+    title = ma.fields.String()
+    description = ma.fields.String()
+    category = ma.fields.String()
+    images = ma.fields.List(ma.fields.String())
+    created_at = Instant()
+    variants = ma.fields.List(ma.fields.Nested(VariantSchema))
+
+
+class NewProductSchema(Schema):
+    """A product to be made."""
+
+    title = Text(most=100, required=True)
+    description = Text(most=5000, least=0, load_default="")
+    category = Text(most=60, least=0, load_default="")
+    images = _images(load_default=list)
+    variants = ma.fields.List(
+        ma.fields.Nested(NewVariantSchema),
+        load_default=list,
+        validate=ma.validate.Length(max=50),
+    )
+
+
+class ProductChangeSchema(Schema):
+    """What to change of a product."""
+
+    title = Text(most=100)
+    description = Text(most=5000, least=0)
+    category = Text(most=60, least=0)
+    images = _images()
+    reason = Text(most=500, load_default=None, allow_none=True)

@@ -1,0 +1,79 @@
+"""Shoppers' sign-in: a login code for a session, a refresh token for an access token."""
+
+from typing import Any
+
+from api import auth, request_context
+from api.blueprint import Blueprint
+from api.limits import sign_in_limiter
+from api.schemas.auth import RefreshedSchema, RefreshSchema, SignedInSchema, SignInSchema
+from domain import clock
+from domain.database import read_clock, reading, transaction
+from domain.gateways.miniprogram import code2session
+from domain.merchants.queries import find_app
+from domain.shoppers.registering import Registration, register_shopper
+from domain.shoppers.signing_in import (
+    LoginOrigin,
+    find_shopper_of_refresh_token,
+    record_login,
+    revoke_refresh_token,
+)
+
+blueprint = Blueprint("auth", __name__, url_prefix="/v1/auth", description="Shoppers' sign-in")
+
+
+@blueprint.route("/sessions", methods=["POST"])
+@blueprint.arguments(SignInSchema)
+@blueprint.response(201, SignedInSchema)
+def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Sign in with the mini-program's login code; a first sign-in registers the shopper."""
+    origin = LoginOrigin(
+        request_context.client_address(), request_context.device(), request_context.channel()
+    )
+    sign_in_limiter().spend(origin.client_address)
+    with reading() as session:
+        app = find_app(session, arguments["app_id"])
+    openid = code2session(app.app_id, app.secret, arguments["code"])
+    at, now = read_clock(), clock.real_now()
+    with transaction() as session:
+        shopper = register_shopper(
+            session,
+            Registration(
+                merchant_id=app.merchant_id,
+                app_id=app.app_id,
+                openid=openid,
+                nickname=arguments["nickname"] or None,
+                language=request_context.language(),
+                share_token=arguments["share_token"],
+            ),
+            at=at,
+        )
+        refresh_token = record_login(session, shopper.key, origin, at=at, now=now)
+    access_token, expires_at = auth.issue_access_token(*shopper.key)
+    return {
+        "access_token": access_token,
+        "expires_at": expires_at,
+        "refresh_token": refresh_token,
+        "shopper": shopper,
+    }
+
+
+@blueprint.route("/tokens", methods=["POST"])
+@blueprint.arguments(RefreshSchema)
+@blueprint.response(201, RefreshedSchema)
+def refresh(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Get a new access token for a refresh token."""
+    with reading() as session:
+        shopper = find_shopper_of_refresh_token(
+            session, arguments["refresh_token"], now=clock.real_now()
+        )
+    access_token, expires_at = auth.issue_access_token(*shopper)
+    return {"access_token": access_token, "expires_at": expires_at}
+
+
+@blueprint.route("/sessions/current", methods=["DELETE"])
+@blueprint.arguments(RefreshSchema)
+@blueprint.response(204)
+def sign_out(arguments: dict[str, Any]) -> None:
+    """Revoke a refresh token; its last access token lives on for 30 minutes at most."""
+    with transaction() as session:
+        revoke_refresh_token(session, arguments["refresh_token"], now=clock.real_now())

@@ -1,0 +1,135 @@
+"""A shopper's own things: who I am, addresses, invitees, notices, results."""
+
+from typing import Any
+
+from api import auth, request_context
+from api.blueprint import Blueprint
+from api.paging import PageArguments, answer_page, page_of, read_page
+from api.schemas.me import (
+    AddressListSchema,
+    AddressSchema,
+    InviteeSchema,
+    MeSchema,
+    NewAddressSchema,
+    NoticeSchema,
+    ResultListSchema,
+    SeenSchema,
+)
+from domain.database import read_clock, reading, transaction
+from domain.notices.queries import NoticeView, list_notices, list_unseen_results, mark_seen
+from domain.shoppers.addresses import (
+    KeptAddress,
+    PostalAddress,
+    add_address,
+    list_addresses,
+    remove_address,
+)
+from domain.shoppers.queries import ShopperSelf, find_self, list_invitees
+
+MOST_RESULTS = 20
+
+blueprint = Blueprint(
+    "me", __name__, url_prefix="/v1/me", description="A shopper's own things", caller="shopper"
+)
+
+
+@blueprint.route("")
+@blueprint.response(200, MeSchema)
+def show_me() -> ShopperSelf:
+    """Say who is signed in."""
+    caller = auth.require_shopper()
+    with reading() as session:
+        return find_self(session, caller.key)
+
+
+@blueprint.route("/addresses")
+@blueprint.response(200, AddressListSchema)
+def show_addresses() -> dict[str, Any]:
+    """List my addresses, the default first."""
+    caller = auth.require_shopper()
+    with reading() as session:
+        return {"items": list_addresses(session, caller.key), "next_cursor": None}
+
+
+@blueprint.route("/addresses", methods=["POST"])
+@blueprint.arguments(NewAddressSchema)
+@blueprint.response(201, AddressSchema)
+def keep_address(arguments: dict[str, Any]) -> KeptAddress:
+    """Keep an address; the first one is the default."""
+    caller = auth.require_shopper()
+    is_default = arguments.pop("is_default")
+    at = read_clock()
+    with transaction() as session:
+        return add_address(
+            session, caller.key, PostalAddress(**arguments), is_default=is_default, at=at
+        )
+
+
+@blueprint.route("/addresses/<address_id>", methods=["DELETE"])
+@blueprint.response(204)
+def drop_address(address_id: str) -> None:
+    """Remove an address; orders keep their own copy."""
+    caller = auth.require_shopper()
+    at = read_clock()
+    with transaction() as session:
+        remove_address(session, caller.key, address_id, at=at)
+
+
+@blueprint.route("/invitees")
+@blueprint.arguments(PageArguments, location="query")
+@blueprint.response(200, page_of(InviteeSchema))
+def show_invitees(arguments: dict[str, Any]) -> dict[str, Any]:
+    """List who registered through my shares, newest first."""
+    caller = auth.require_shopper()
+    page = read_page(arguments, "me.invitees", int)
+    below_id = page.after[0] if page.after else None
+    with reading() as session:
+        found = list_invitees(session, caller.key, below_id=below_id, limit=page.limit + 1)
+    return answer_page(found, page, "me.invitees", lambda invitee: (invitee.row_id,))
+
+
+@blueprint.route("/notices")
+@blueprint.arguments(PageArguments, location="query")
+@blueprint.response(200, page_of(NoticeSchema))
+def show_notices(arguments: dict[str, Any]) -> dict[str, Any]:
+    """List my notices, newest first, in the language asked for."""
+    caller = auth.require_shopper()
+    page = read_page(arguments, "me.notices", int)
+    below_id = page.after[0] if page.after else None
+    with reading() as session:
+        found = list_notices(session, caller.key, below_id=below_id, limit=page.limit + 1)
+    answer = answer_page(found, page, "me.notices", lambda notice: (notice.row_id,))
+    return answer | {"items": [_written(notice) for notice in answer["items"]]}
+
+
+@blueprint.route("/results")
+@blueprint.response(200, ResultListSchema)
+def show_results() -> dict[str, Any]:
+    """List how my groups ended, as far as I have not seen it: for the pop-up."""
+    caller = auth.require_shopper()
+    with reading() as session:
+        found = list_unseen_results(session, caller.key, limit=MOST_RESULTS)
+    items = [_written(notice) | {"outcome": notice.key.removeprefix("group.")} for notice in found]
+    return {"items": items, "next_cursor": None}
+
+
+@blueprint.route("/notices/seen", methods=["POST"])
+@blueprint.arguments(SeenSchema)
+@blueprint.response(204)
+def see_notices(arguments: dict[str, Any]) -> None:
+    """Mark notices seen; may be repeated."""
+    caller = auth.require_shopper()
+    at = read_clock()
+    with transaction() as session:
+        mark_seen(session, caller.key, arguments["ids"], at=at)
+
+
+def _written(notice: NoticeView) -> dict[str, Any]:
+    return {
+        "id": notice.id,
+        "key": notice.key,
+        "text": notice.text(request_context.language()),
+        "parameters": notice.parameters,
+        "created_at": notice.created_at,
+        "seen_at": notice.seen_at,
+    }

@@ -1,0 +1,276 @@
+"""Campaigns, for staff: drafting, changing, checking, publishing, pausing, ending."""
+
+from typing import Any
+
+from api import auth, request_context
+from api.auth import StaffCaller
+from api.blueprint import Blueprint
+from api.paging import answer_page, page_of, read_page
+from api.schemas.merchant.campaigns import (
+    CampaignChangeSchema,
+    CampaignFilters,
+    CheckSchema,
+    MerchantCampaignSchema,
+    NewCampaignSchema,
+    PublicationSchema,
+    ReasonSchema,
+)
+from domain.campaigns import queries
+from domain.campaigns.drafting import NewCampaign, change_campaign, draft_campaign
+from domain.campaigns.moving import move_campaign
+from domain.campaigns.queries import CampaignView
+from domain.campaigns.rules import TermsDraft
+from domain.catalog.queries import find_product
+from domain.database import merchant_transaction, read_clock
+from domain.merchants.auditing import audit
+from domain.merchants.rules import Role
+from domain.publishing.publishing import (
+    Acknowledgement,
+    PublishCampaign,
+    check_campaign,
+    publish_campaign,
+)
+from domain.states import CampaignState
+from domain.terms import SubsidyKind, SubsidyRule
+
+blueprint = Blueprint(
+    "merchant-campaigns",
+    __name__,
+    url_prefix="/v1/merchant/campaigns",
+    description="Campaigns, for staff",
+    caller="staff",
+)
+
+_WINDOW = ("starts_at", "ends_at")
+
+
+@blueprint.route("")
+@blueprint.arguments(CampaignFilters, location="query")
+@blueprint.response(200, page_of(MerchantCampaignSchema))
+def list_campaigns(arguments: dict[str, Any]) -> dict[str, Any]:
+    """List campaigns, newest first."""
+    caller = auth.require_staff()
+    page = read_page(arguments, "merchant.campaigns", int)
+    with merchant_transaction(caller.merchant_id) as session:
+        found = queries.list_campaigns(
+            session,
+            caller.merchant_id,
+            state=arguments["state"],
+            below_id=page.after[0] if page.after else None,
+            limit=page.limit + 1,
+        )
+    answer = answer_page(found, page, "merchant.campaigns", lambda view: (view.campaign.id,))
+    return answer | {"items": [_shown(view) for view in answer["items"]]}
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.arguments(NewCampaignSchema)
+@blueprint.response(201, MerchantCampaignSchema)
+def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Draft a campaign."""
+    caller = auth.require_staff(Role.OPERATOR)
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        product = find_product(session, caller.merchant_id, arguments["product_id"])
+        new = NewCampaign(
+            product_id=product.key[1],
+            title=arguments["title"],
+            terms=_draft(arguments),
+            budget_fen=arguments["budget_fen"],
+            stock_units=arguments["stock_units"],
+        )
+        campaign = draft_campaign(
+            session, caller.merchant_id, new, moved_by=caller.actor.moved_by, at=at
+        )
+        audit(
+            session,
+            caller.actor,
+            "campaign.drafted",
+            subject_kind="campaign",
+            subject_id=campaign.id,
+            at=at,
+            after=queries.campaign_to_json(session, campaign),
+        )
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign.public_id))
+
+
+@blueprint.route("/<campaign_id>")
+@blueprint.response(200, MerchantCampaignSchema)
+def show_campaign(campaign_id: str) -> dict[str, Any]:
+    """Show a campaign."""
+    return _found(auth.require_staff(), campaign_id)
+
+
+@blueprint.route("/<campaign_id>", methods=["PATCH"])
+@blueprint.arguments(CampaignChangeSchema)
+@blueprint.response(200, MerchantCampaignSchema)
+def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """Change a campaign; changed rules wait for the next publication."""
+    caller = auth.require_staff(Role.OPERATOR)
+    at = read_clock()
+    changes_terms = "terms" in arguments or any(name in arguments for name in _WINDOW)
+    with merchant_transaction(caller.merchant_id) as session:
+        changed = change_campaign(
+            session,
+            caller.merchant_id,
+            campaign_id,
+            arguments,
+            terms=_draft(arguments) if changes_terms else None,
+        )
+        audit(
+            session,
+            caller.actor,
+            "campaign.changed",
+            subject_kind="campaign",
+            subject_id=changed.campaign.id,
+            at=at,
+            reason=arguments["reason"],
+            before=changed.before,
+            after=changed.after,
+        )
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+
+
+@blueprint.route("/<campaign_id>/check")
+@blueprint.response(200, CheckSchema)
+def check(campaign_id: str) -> dict[str, Any]:
+    """Say what publishing would warn of, and show the rules text."""
+    caller = auth.require_staff()
+    found = check_campaign(caller.actor, campaign_id, at=read_clock())
+    language = request_context.language()
+    return {
+        "warnings": [
+            {
+                "code": warning.code,
+                "severity": warning.severity.value,
+                "sentence": warning.sentence(language),
+            }
+            for warning in found.warnings
+        ],
+        "rules_text_zh": found.rules_text_zh,
+        "rules_text_en": found.rules_text_en,
+    }
+
+
+@blueprint.route("/<campaign_id>/publication", methods=["POST"])
+@blueprint.arguments(PublicationSchema)
+@blueprint.response(201, MerchantCampaignSchema)
+def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """Publish the draft as a new rule version; each warning needs an acknowledgement."""
+    caller = auth.require_staff(Role.OPERATOR)
+    acknowledged = [Acknowledgement(a["code"], a["reason"]) for a in arguments["acknowledged"]]
+    publish_campaign(PublishCampaign(caller.actor, campaign_id, acknowledged), at=read_clock())
+    return _found(caller, campaign_id)
+
+
+@blueprint.route("/<campaign_id>/pause", methods=["POST"])
+@blueprint.arguments(ReasonSchema)
+@blueprint.response(200, MerchantCampaignSchema)
+def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """Open no new groups for the time being; open ones live on."""
+    return _move(campaign_id, CampaignState.PAUSED, "campaign.paused", arguments["reason"])
+
+
+@blueprint.route("/<campaign_id>/resumption", methods=["POST"])
+@blueprint.arguments(ReasonSchema)
+@blueprint.response(200, MerchantCampaignSchema)
+def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """Let a paused campaign run on."""
+    return _move(campaign_id, CampaignState.PUBLISHED, "campaign.resumed", arguments["reason"])
+
+
+@blueprint.route("/<campaign_id>/end", methods=["POST"])
+@blueprint.arguments(ReasonSchema)
+@blueprint.response(200, MerchantCampaignSchema)
+def end(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """End a campaign for good; open groups live on."""
+    return _move(campaign_id, CampaignState.ENDED, "campaign.ended", arguments["reason"])
+
+
+def _move(campaign_id: str, to: CampaignState, action: str, reason: str) -> dict[str, Any]:
+    caller = auth.require_staff(Role.OPERATOR)
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        changed = move_campaign(
+            session,
+            caller.merchant_id,
+            campaign_id,
+            to,
+            moved_by=caller.actor.moved_by,
+            at=at,
+        )
+        audit(
+            session,
+            caller.actor,
+            action,
+            subject_kind="campaign",
+            subject_id=changed.campaign.id,
+            at=at,
+            reason=reason,
+            before=changed.before,
+            after=changed.after,
+        )
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+
+
+def _found(caller: StaffCaller, campaign_id: str) -> dict[str, Any]:
+    with merchant_transaction(caller.merchant_id) as session:
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+
+
+def _draft(arguments: dict[str, Any]) -> TermsDraft:
+    terms = arguments.get("terms", {})
+    subsidy = terms.get("subsidy")
+    prices = terms.get("prices")
+    return TermsDraft(
+        group_size=terms.get("group_size"),
+        life_seconds=terms.get("life_seconds"),
+        prices=None
+        if prices is None
+        else [(price["variant_id"], price["group_price_fen"]) for price in prices],
+        subsidy=None
+        if subsidy is None
+        else SubsidyRule(SubsidyKind(subsidy["kind"]), subsidy["amount_fen"]),
+        limits=terms.get("limits", {}),
+        starts_at=arguments.get("starts_at"),
+        ends_at=arguments.get("ends_at"),
+    )
+
+
+def _shown(view: CampaignView) -> dict[str, Any]:
+    campaign, version, published = view.campaign, view.version, view.published
+    return {
+        **{name: getattr(campaign, name) for name in _COLUMNS},
+        "id": campaign.public_id,
+        "product_id": view.product_id,
+        "product_title": view.product_title,
+        "starts_at": view.draft.starts_at,
+        "ends_at": view.draft.ends_at,
+        "terms": queries.terms_to_public_json(view.draft, view.variant_public_ids),
+        "rule_version": version and version.number,
+        "published": version
+        and published
+        and {
+            "number": version.number,
+            "published_at": version.published_at,
+            "starts_at": published.starts_at,
+            "ends_at": published.ends_at,
+            "terms": queries.terms_to_public_json(published, view.variant_public_ids),
+            "acknowledged": version.acknowledged,
+        },
+        "has_unpublished_changes": view.has_unpublished_changes,
+        "totals": campaign,
+    }
+
+
+_COLUMNS = (
+    "title",
+    "state",
+    "budget_fen",
+    "committed_fen",
+    "spent_fen",
+    "stock_units",
+    "stock_committed",
+    "stock_consumed",
+    "created_at",
+)

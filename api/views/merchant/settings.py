@@ -1,0 +1,54 @@
+"""A merchant's settings."""
+
+from typing import Any
+
+from api import auth
+from api.blueprint import Blueprint
+from api.schemas.merchant.settings import SettingsChangeSchema, SettingsSchema
+from domain.database import merchant_transaction, read_clock
+from domain.merchants.auditing import audit
+from domain.merchants.changing_settings import change_daily_cash_cap, find_settings
+from domain.merchants.rules import Role
+
+blueprint = Blueprint(
+    "merchant-settings",
+    __name__,
+    url_prefix="/v1/merchant/settings",
+    description="A merchant's settings",
+    caller="staff",
+)
+
+
+@blueprint.route("")
+@blueprint.response(200, SettingsSchema)
+def show_settings() -> dict[str, Any]:
+    """Show the merchant's own limits."""
+    caller = auth.require_staff()
+    with merchant_transaction(caller.merchant_id) as session:
+        found = find_settings(session, caller.merchant_id)
+    return {"daily_cash_cap_fen": found.daily_cash_cap_fen}
+
+
+@blueprint.route("", methods=["PATCH"])
+@blueprint.arguments(SettingsChangeSchema)
+@blueprint.response(200, SettingsSchema)
+def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Change the merchant's own limits: owners only. Promises made before are kept."""
+    caller = auth.require_staff(Role.OWNER)
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        before, after = change_daily_cash_cap(
+            session, caller.merchant_id, arguments["daily_cash_cap_fen"]
+        )
+        audit(
+            session,
+            caller.actor,
+            "settings.changed",
+            subject_kind="settings",
+            subject_id=None,
+            at=at,
+            reason=arguments["reason"],
+            before={"daily_cash_cap_fen": before},
+            after={"daily_cash_cap_fen": after},
+        )
+    return {"daily_cash_cap_fen": after}
