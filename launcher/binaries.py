@@ -102,9 +102,14 @@ def find_chromium() -> Path | None:
     return None
 
 
-def has_debian_servers() -> bool:
-    """Tell whether the second, older pair of servers is installed."""
-    return bool(_debian_postgres()) and shutil.which("redis-server") is not None
+def has_debian_postgres() -> bool:
+    """Tell whether a supported PostgreSQL of Debian is installed."""
+    return bool(_debian_postgres())
+
+
+def has_debian_redis() -> bool:
+    """Tell whether Debian's Redis is installed."""
+    return shutil.which("redis-server") is not None
 
 
 def major_version(binaries: Binaries) -> int:

@@ -6,11 +6,11 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 
-from launcher.binaries import find_chromium, has_debian_servers
+from launcher.binaries import find_chromium, has_debian_postgres, has_debian_redis
 from launcher.errors import CannotGoOn
 
 BROWSER = ("chromium", "fonts-wqy-microhei")
-SERVERS = ("postgresql-15", "redis-server")
+SERVERS = {"postgresql-15": has_debian_postgres, "redis-server": has_debian_redis}
 
 
 def execute(_options: argparse.Namespace) -> int:
@@ -22,12 +22,12 @@ def execute(_options: argparse.Namespace) -> int:
 
 def install_for_tests() -> None:
     """Install what the whole test run needs and the machine lacks."""
-    if not has_debian_servers():
-        install(SERVERS)
-        for service in ("postgresql", "redis-server"):
-            _stop_service(service)
-        if not has_debian_servers():
-            raise CannotGoOn(f"{' and '.join(SERVERS)} are installed, but no server is found.")
+    for package, is_there in SERVERS.items():
+        if not is_there():
+            install([package])
+            _stop_service(package)
+            if not is_there():
+                raise CannotGoOn(f"{package} is installed, but its server is not found.")
     if not find_chromium():
         install(BROWSER)
 
@@ -61,8 +61,9 @@ def _as_root(by_hand: str) -> list[str]:
     raise CannotGoOn("Installing packages takes root.", mend=f"sudo {by_hand}")
 
 
-def _stop_service(name: str) -> None:
+def _stop_service(package: str) -> None:
     """Stop a server that its package started: tests run their own, on other ports."""
     service = shutil.which("service") or "/usr/sbin/service"
     if os.path.exists(service):
+        name = package.removesuffix("-15")
         subprocess.run([*_as_root(""), service, name, "stop"], check=False, capture_output=True)

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 
-from launcher.binaries import find_chromium, has_debian_servers
+from launcher.binaries import find_chromium, has_debian_postgres, has_debian_redis
 from launcher.commands.packages import install_for_tests
 from launcher.foreground import run_in_foreground
 from launcher.terminal import Terminal
@@ -22,7 +22,7 @@ def execute(options: argparse.Namespace) -> int:
     if code == INTERRUPTED or code > NONE_SELECTED:
         return code
     skipped = []
-    if has_debian_servers():
+    if has_debian_postgres() and has_debian_redis():
         terminal.line("\nThe transactional tests again, on Debian's PostgreSQL and Redis:")
         again = _pytest(*options.rest, "-m", "transactional", servers="debian")
         code = code or (0 if again == NONE_SELECTED else again)

@@ -3,8 +3,9 @@
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -24,7 +25,6 @@ class Stage:
     supervisor: Supervisor
     shown: StringIO
     folder: Path
-    programs: list[str] = field(default_factory=list)
 
     @property
     def story(self) -> list[str]:
@@ -58,10 +58,27 @@ while True:
             **options,
         )
 
-    def let_pass(self, seconds: float) -> None:
-        """Let time pass while the supervisor looks after its programs."""
-        command = (sys.executable, "-c", f"import time; time.sleep({seconds})")
-        self.supervisor.attend(command, QUIET_ENVIRONMENT)
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """Let time pass, while the supervisor looks after its programs, until it is so."""
+        _wait_until(self.supervisor, is_so)
+
+
+def _wait_until(supervisor: Supervisor, is_so: Callable[[], bool]) -> None:
+    patience = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < patience, "it never came about"
+        supervisor.attend(("/bin/sleep", "0.1"), QUIET_ENVIRONMENT)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Supervisor, Callable[[], bool]], None]:
+    return _wait_until
+
+
+@pytest.fixture
+def supervisor(place: Place) -> Iterator[Supervisor]:
+    with Supervisor(logs=place.logs, terminal=Terminal(StringIO())) as made:
+        yield made
 
 
 @pytest.fixture

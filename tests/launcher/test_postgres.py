@@ -21,12 +21,6 @@ def server(place):
     return made
 
 
-@pytest.fixture
-def supervisor(place):
-    with Supervisor(logs=place.logs, terminal=Terminal(StringIO())) as made:
-        yield made
-
-
 def _connect(server, password=None):
     url = server.url("postgres", password=password).replace("+psycopg", "")
     return psycopg.connect(url, autocommit=True)
@@ -36,13 +30,14 @@ def _leader(server):
     return int((server.data / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_rows_survive_a_killed_server(server, supervisor):
+def test_rows_survive_a_killed_server(server, supervisor, wait_until):
     supervisor.start(server.program())
     with _connect(server) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 7 AS number")
 
-    os.kill(_leader(server), signal.SIGKILL)
-    supervisor.attend(("sleep", "1.5"), os.environ)
+    before = _leader(server)
+    os.kill(before, signal.SIGKILL)
+    wait_until(supervisor, lambda: server.is_ready() and _leader(server) != before)
 
     with _connect(server) as connection:
         assert connection.execute("SELECT number FROM kept").fetchone() == (7,)

@@ -1,6 +1,5 @@
 import os
 import signal
-from io import StringIO
 
 import pytest
 import redis
@@ -9,8 +8,6 @@ from redis.retry import Retry
 
 from launcher.ports import free_port
 from launcher.servers import embedded_valkey
-from launcher.supervisor import Supervisor
-from launcher.terminal import Terminal
 
 
 @pytest.fixture
@@ -20,20 +17,19 @@ def server(place):
     return made
 
 
-@pytest.fixture
-def supervisor(place):
-    with Supervisor(logs=place.logs, terminal=Terminal(StringIO())) as made:
-        yield made
+def _number(server):
+    with redis.Redis.from_url(server.url()) as client:
+        return client.info("server")["process_id"]
 
 
-def test_keys_survive_a_killed_server(server, supervisor):
+def test_keys_survive_a_killed_server(server, supervisor, wait_until):
     supervisor.start(server.program())
     with redis.Redis.from_url(server.url()) as client:
         client.set("kept", 7)
-        number = client.info("server")["process_id"]
+    number = _number(server)
 
     os.kill(number, signal.SIGKILL)
-    supervisor.attend(("sleep", "1.2"), os.environ)
+    wait_until(supervisor, lambda: server.is_ready() and _number(server) != number)
 
     with redis.Redis.from_url(server.url()) as client:
         assert client.get("kept") == b"7"
