@@ -82,8 +82,9 @@ def look_at_clock() -> ClockView:
     with reading() as session:
         view = _look(session, at)
     pending = httpx.get(f"{control}/drained", timeout=10).raise_for_status().json()
-    if pending["pending_callbacks"]:
-        view.waiting["callbacks"] = pending["pending_callbacks"]
+    for name in ("pending_callbacks", "pending_refunds"):
+        if pending[name]:
+            view.waiting[f"gateway.{name}"] = pending[name]
     return view
 
 
