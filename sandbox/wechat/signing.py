@@ -1,6 +1,7 @@
 """Who is asking, and signing what is said: request and answer signatures of WeChat Pay v3."""
 
 import re
+import secrets
 import time
 import uuid
 from urllib.parse import quote
@@ -82,7 +83,7 @@ def _check_headers(account: Account, request: Request) -> None:
 def sign_headers(account: Account, body: str, *, timestamp: int | None = None) -> dict[str, str]:
     """Sign an answer or a callback with the platform key, in public-key mode, at real time."""
     at = str(int(time.time()) if timestamp is None else timestamp)
-    nonce = keys.random_text(32)
+    nonce = secrets.token_hex(16).upper()
     return {
         "Request-ID": uuid.uuid4().hex.upper(),
         "Wechatpay-Nonce": nonce,

@@ -1,11 +1,14 @@
 """Callbacks of the sandbox: received by a real server, opened by the real SDK."""
 
+import contextlib
 import json
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.sandbox.conftest import Merchant
@@ -245,6 +248,32 @@ def test_paid_order_and_its_callback_survive_kill_9(
     server.post("/callbacks/release")
     (received,) = receiver.wait_for(own_merchant.notify_url)
     assert own_merchant.sdk.callback(received.headers, received.body)
+
+
+def test_every_payment_that_was_acknowledged_survives_kill_9_under_load(
+    own_merchant: Merchant,
+) -> None:
+    server = own_merchant.server
+    numbers = [own_merchant.placed()["out_trade_no"] for _ in range(80)]
+    acknowledged: list[str] = []
+
+    def pay(number: str) -> None:
+        with contextlib.suppress(httpx.TransportError):
+            server.post("/pay", out_trade_no=number)
+            acknowledged.append(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        for number in numbers:
+            pool.submit(pay, number)
+        wait_until(lambda: len(acknowledged) >= 20)
+        server.stop(signal.SIGKILL)
+    server.start()
+
+    paid = {one["out_trade_no"] for one in server.items("/orders", state="SUCCESS")}
+    told = {one["out_trade_no"] for one in server.items("/callbacks")}
+    balance = server.get(f"/accounts/{own_merchant.mchid}")["balance_fen"]
+    assert set(acknowledged) <= paid == told
+    assert balance == 1990 * len(paid)
 
 
 def test_clock_and_undelivered_callback_survive_a_restart(

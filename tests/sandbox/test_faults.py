@@ -1,13 +1,17 @@
 """Faults of the sandbox, and its control API's manners."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
 import pytest
 import requests
+from flask import Flask
 
+from sandbox.control import refuse_strangers
 from tests.sandbox.conftest import Merchant
-from tests.sandbox_server import Receiver
+from tests.sandbox_server import ROOT, Receiver
 
 
 def orders_of(merchant: Merchant) -> list[dict[str, Any]]:
@@ -181,3 +185,31 @@ def test_unknown_filter_is_refused(merchant: Merchant) -> None:
     response = merchant.server.http.get("/control/orders", params={"colour": "red"})
 
     assert response.status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("address", "is_served"),
+    [("127.0.0.1", True), ("::1", True), ("10.0.0.8", False), ("8.8.8.8", False)],
+)
+def test_control_answers_this_machine_only(address: str, is_served: bool) -> None:
+    with Flask("test").test_request_context(environ_base={"REMOTE_ADDR": address}):
+        refusal = refuse_strangers()
+
+    assert (refusal is None) == is_served
+
+
+def test_second_sandbox_does_not_share_the_port(merchant: Merchant) -> None:
+    port = str(merchant.server.port)
+    command = [sys.executable, "-m", "sandbox", "--port", port, "--data", "unused"]
+
+    started = subprocess.run(
+        command,
+        cwd=merchant.server.data,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert started.returncode != 0
+    assert b"Address already in use" in started.stderr
