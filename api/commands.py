@@ -1,5 +1,105 @@
-"""Commands of `flask --app api ...`; another module adds its own by one line in COMMANDS."""
+"""Commands of `flask --app api ...`; another module adds its own by one line in COMMANDS.
+
+Each prints one JSON object; secrets come from files or prompts, never from arguments.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
 
 import click
 
-COMMANDS: list[click.Command] = []
+from api.sample import make_sample
+from domain.database import read_clock, transaction
+from domain.errors import DomainError
+from domain.merchants import adding
+from domain.merchants.rules import SHORTEST_PASSWORD, Role
+
+
+def _print(**answer: Any) -> None:
+    click.echo(json.dumps(answer, ensure_ascii=False))
+
+
+def _refused(error: DomainError) -> click.ClickException:
+    return click.ClickException(f"{error.code}: {type(error).__doc__}")
+
+
+@click.command("merchants-add")
+@click.argument("name")
+@click.option("--app-id", required=True, help="The mini-program's app id.")
+@click.option(
+    "--app-secret", prompt=True, hide_input=True, envvar="PINBU_APP_SECRET", help="Its secret."
+)
+def merchants_add(name: str, app_id: str, app_secret: str) -> None:
+    """Add a merchant with its mini-program."""
+    at = read_clock()
+    try:
+        with transaction() as session:
+            merchant = adding.add_merchant(session, name=name, at=at)
+            adding.add_app(session, merchant.id, app_id=app_id, secret=app_secret)
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(merchant_id=merchant.public_id, app_id=app_id)
+
+
+@click.command("staff-add")
+@click.argument("merchant_id")
+@click.argument("login")
+@click.option("--name", required=True, help="What the person is called.")
+@click.option("--role", type=click.Choice([role.value for role in Role]), default="operator")
+@click.option(
+    "--password",
+    prompt=True,
+    hide_input=True,
+    confirmation_prompt=True,
+    envvar="PINBU_STAFF_PASSWORD",
+)
+def staff_add(merchant_id: str, login: str, name: str, role: str, password: str) -> None:
+    """Add a member of staff with a login."""
+    if len(password) < SHORTEST_PASSWORD:
+        raise click.ClickException(f"a password has at least {SHORTEST_PASSWORD} characters")
+    new = adding.prepare_staff(name=name, role=Role(role), login=login, password=password)
+    at = read_clock()
+    try:
+        with transaction() as session:
+            merchant = adding.find_merchant(session, merchant_id)
+            staff = adding.add_staff(session, merchant.id, new, at=at)
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(staff_id=staff.public_id, login=new.login, role=role)
+
+
+@click.command("gateway-account-add")
+@click.argument("merchant_id")
+@click.option(
+    "--credentials",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help="A JSON file with the fields of GatewayCredentials; - for standard input.",
+)
+def gateway_account_add(merchant_id: str, credentials: Any) -> None:
+    """Add a merchant's account at a gateway."""
+    fields = json.load(credentials)
+    at = read_clock()
+    try:
+        with transaction() as session:
+            merchant = adding.find_merchant(session, merchant_id)
+            account = adding.add_gateway_account(
+                session, merchant.id, credentials=adding.check_credentials(fields), at=at
+            )
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(gateway_account_id=account.public_id, mch_no=account.mch_no)
+
+
+@click.command("sample")
+@click.option("--budget-fen", type=click.IntRange(min=0), default=50_000_000, show_default=True)
+@click.option("--stock", type=click.IntRange(min=0), default=1_000_000, show_default=True)
+def sample(budget_fen: int, stock: int) -> None:
+    """Make the sample merchant of `make run`, or renew it; needs the sandbox."""
+    folder = Path(os.environ.get("PINBU_VAR") or Path(__file__).parents[1] / "var")
+    _print(**make_sample(folder, budget_fen=budget_fen, stock_units=stock, at=read_clock()))
+
+
+COMMANDS: list[click.Command] = [merchants_add, staff_add, gateway_account_add, sample]

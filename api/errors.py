@@ -95,6 +95,7 @@ def on_domain_error(error: errors.DomainError) -> Response:
         headers["WWW-Authenticate"] = "Bearer"
     if status >= 500:
         logger.warning("domain error", extra={"code": error.code}, exc_info=error)
+        return problem(status, error.code, headers=headers)
     return problem(status, error.code, details=_localised(error.details), headers=headers)
 
 

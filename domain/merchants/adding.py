@@ -1,14 +1,22 @@
 """New merchants, mini-programs, staff and gateway accounts: the operator of Pinbu adds them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from domain.merchants.errors import AppTaken, GatewayAccountTaken, LoginTaken, MerchantNotFound
+from domain.gateways.protocol import GatewayCredentials
+from domain.merchants.errors import (
+    AppTaken,
+    CredentialsIncomplete,
+    GatewayAccountTaken,
+    LoginTaken,
+    MerchantNotFound,
+    WrongLogin,
+)
 from domain.merchants.passwords import hash_password
 from domain.merchants.queries import APP_SECRET_PURPOSE
 from domain.merchants.rules import Role, normalise_login
@@ -45,6 +53,11 @@ def find_merchant(session: Session, public_id: str) -> Merchant:
     if merchant is None:
         raise MerchantNotFound
     return merchant
+
+
+def merchant_of(session: Session, merchant_id: int) -> Merchant:
+    """Return a merchant by its inner id."""
+    return session.scalars(select(Merchant).where(Merchant.id == merchant_id)).one()
 
 
 def add_merchant(session: Session, *, name: str, at: datetime) -> Merchant:
@@ -105,27 +118,19 @@ def add_gateway_account(
     session: Session,
     merchant_id: int,
     *,
-    gateway: str,
-    mch_no: str,
-    app_id: str,
-    credentials: Mapping[str, Any],
+    credentials: GatewayCredentials,
     at: datetime,
 ) -> GatewayAccount:
     """Add a gateway account with its address for callbacks. Raises GatewayAccountTaken."""
-    same = select(GatewayAccount.id).where(
-        GatewayAccount.merchant_id == merchant_id,
-        GatewayAccount.gateway == gateway,
-        GatewayAccount.mch_no == mch_no,
-    )
-    if session.scalars(same).first() is not None:
+    if session.scalars(_same_account(merchant_id, credentials)).first() is not None:
         raise GatewayAccountTaken(field="mch_no")
     account = GatewayAccount(
         merchant_id=merchant_id,
         public_id=new_public_id(),
-        gateway=gateway,
-        mch_no=mch_no,
-        app_id=app_id,
-        credentials_sealed=seal(dict(credentials), purpose=CREDENTIALS_PURPOSE),
+        gateway=credentials.gateway,
+        mch_no=credentials.mch_no,
+        app_id=credentials.app_id,
+        credentials_sealed=seal(asdict(credentials), purpose=CREDENTIALS_PURPOSE),
         created_at=at,
     )
     session.add(account)
@@ -137,3 +142,42 @@ def add_gateway_account(
     )
     session.flush()
     return account
+
+
+def renew_gateway_credentials(
+    session: Session, merchant_id: int, credentials: GatewayCredentials
+) -> bool:
+    """Replace the keys of a gateway account; returns whether there is such an account."""
+    account = session.scalars(
+        _same_account(merchant_id, credentials).with_for_update()
+    ).one_or_none()
+    if account is None:
+        return False
+    account.credentials_sealed = seal(asdict(credentials), purpose=CREDENTIALS_PURPOSE)
+    session.flush()
+    return True
+
+
+def check_credentials(fields: Mapping[str, Any]) -> GatewayCredentials:
+    """Read credentials from JSON. Raises CredentialsIncomplete."""
+    try:
+        return GatewayCredentials(**{name: str(value) for name, value in fields.items()})
+    except TypeError as error:
+        raise CredentialsIncomplete from error
+
+
+def _same_account(merchant_id: int, credentials: GatewayCredentials) -> Select[GatewayAccount]:
+    return select(GatewayAccount).where(
+        GatewayAccount.merchant_id == merchant_id,
+        GatewayAccount.gateway == credentials.gateway,
+        GatewayAccount.mch_no == credentials.mch_no,
+    )
+
+
+def set_password(session: Session, login: str, password_hash: str) -> None:
+    """Give a login another password. Raises WrongLogin where there is no such login."""
+    found = session.get(StaffLogin, normalise_login(login), with_for_update=True)
+    if found is None:
+        raise WrongLogin
+    found.password_hash = password_hash
+    session.flush()

@@ -1,6 +1,6 @@
 """What can be wrong with a merchant, its staff and its apps."""
 
-from domain.errors import Conflict, Forbidden, NotFound, Unauthenticated
+from domain.errors import Conflict, Forbidden, NotFound, Rejected, Unauthenticated
 
 
 class AppNotFound(NotFound):
@@ -33,3 +33,7 @@ class GatewayAccountTaken(Conflict):
 
 class MerchantNotFound(NotFound):
     """No such merchant."""
+
+
+class CredentialsIncomplete(Rejected):
+    """The keys of a gateway account lack a field, or name one that there is not."""

@@ -52,6 +52,18 @@ class TermsSchema(Schema):
     limits = ma.fields.Nested(LimitsSchema, load_default=dict)
 
 
+class TermsChangeSchema(Schema):
+    """What to change of the rules; what is not named stays."""
+
+    group_size = Count(least=SMALLEST_GROUP, most=LARGEST_GROUP)
+    life_seconds = Count(least=SHORTEST_LIFE_SECONDS, most=LONGEST_LIFE_SECONDS)
+    prices = ma.fields.List(
+        ma.fields.Nested(PriceSchema), validate=ma.validate.Length(min=1, max=50)
+    )
+    subsidy = ma.fields.Nested(SubsidyRuleSchema)
+    limits = ma.fields.Nested(LimitsSchema)
+
+
 class PublishedSchema(Schema):
     """The rules that new groups are opened under."""
 
@@ -107,9 +119,7 @@ class CampaignChangeSchema(Schema):
     ends_at = Instant()
     budget_fen = Fen()
     stock_units = Count()
-    terms = ma.fields.Nested(
-        TermsSchema(partial=("group_size", "life_seconds", "prices", "subsidy"))
-    )
+    terms = ma.fields.Nested(TermsChangeSchema)
     reason = Text(most=500, load_default=None, allow_none=True)
 
 
