@@ -1,0 +1,217 @@
+"""The product's API over real HTTP beside the gateway sandbox, and what shoppers do with it.
+
+The API runs in this process on a free port, so that a test can look into its database; jobs are run
+by the test where it wants them.
+"""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from werkzeug.serving import make_server
+
+from domain import clock
+from domain.checkout.driving_payments import drive_payments
+from domain.checkout.driving_refunds import drive_refunds
+from domain.checkout.reacting import consume_facts
+from domain.checkout.settling import fold_campaigns, release_due_holds, settle_due_groups
+from domain.config import settings
+from domain.database import dispose_engines, read_clock, reading, transaction
+from jobs.reactions import REACTIONS
+from tests.factories.campaigns import MadeCampaign, make_campaign
+from tests.factories.gateway_accounts import make_gateway_account
+from tests.factories.merchants import make_merchant
+from tests.sandbox_server import SandboxServer, wait_until
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class Phone:
+    """A shopper's phone: a token, and an openid to pay as."""
+
+    world: "World"
+    openid: str
+    id: str
+    headers: dict[str, str]
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.world.http.get(
+            path, headers=self.headers | options.pop("headers", {}), **options
+        )
+
+    def post(self, path: str, body: Any = None, *, key: str | None = None) -> httpx.Response:
+        headers = {**self.headers, "Idempotency-Key": key or f"key-{next(_numbers)}"}
+        return self.world.http.post(path, json=body, headers=headers)
+
+    def open(self, **values: Any) -> dict[str, Any]:
+        campaign = self.world.campaign
+        body = {"variant_id": campaign.variant.public_id, **values}
+        return expect(201, self.post(f"/v1/campaigns/{campaign.public_id}/groups", body))
+
+    def join(self, group_id: str, **values: Any) -> dict[str, Any]:
+        body = {"variant_id": self.world.campaign.variant.public_id, **values}
+        return expect(201, self.post(f"/v1/groups/{group_id}/orders", body))
+
+    def prepare(self, order: dict[str, Any]) -> dict[str, Any]:
+        return expect(201, self.post(f"/v1/orders/{order['id']}/payments"))
+
+    def pay(self, prepared: dict[str, Any]) -> httpx.Response:
+        parameters = {**prepared["client_parameters"], "openid": self.openid}
+        return self.world.sandbox.http.post("/shopper/pay", json=parameters)
+
+    def buy(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Prepare, pay, and wait until the callback has been applied."""
+        expect(200, self.pay(self.prepare(order)))
+        return wait_until(lambda: self._unless_placed(order))
+
+    def _unless_placed(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        found = self.order(order)
+        return None if found["state"] == "placed" else found
+
+    def order(self, order: dict[str, Any]) -> dict[str, Any]:
+        return expect(200, self.get(f"/v1/orders/{order['id']}"))
+
+
+def expect(status: int, response: httpx.Response) -> dict[str, Any]:
+    """Return the body of an answer of this status."""
+    assert response.status_code == status, f"{response.status_code} {response.text}"
+    body: dict[str, Any] = response.json()
+    return body
+
+
+@dataclass
+class World:
+    """One merchant behind the API, with an account at the sandbox."""
+
+    http: httpx.Client
+    sandbox: SandboxServer
+    merchant_id: int
+    campaign: MadeCampaign
+    app_id: str
+    mch_no: str
+    account_public_id: str
+    phones: list[Phone] = field(default_factory=list)
+
+    def phone(self, **login: Any) -> Phone:
+        """Log a new shopper in."""
+        code = self.sandbox.post("/codes", appid=self.app_id)
+        body = {"app_id": self.app_id, "code": code["code"], "nickname": "小红", **login}
+        session = expect(201, self.http.post("/v1/auth/sessions", json=body))
+        return Phone(
+            self,
+            code["openid"],
+            session["shopper"]["id"],
+            {"Authorization": f"Bearer {session['access_token']}"},
+        )
+
+    def opened(self) -> tuple[Phone, dict[str, Any]]:
+        """Open a group with a leader who has paid."""
+        leader = self.phone()
+        return leader, leader.buy(leader.open())
+
+    def end_deadline(self, group_id: str) -> None:
+        """Move a group's deadline to now, as if its life were over."""
+        at = read_clock()
+        with transaction() as session:
+            for statement in (
+                "UPDATE groups SET deadline_at = :at WHERE public_id = :id",
+                "UPDATE orders SET hold_expires_at = :at WHERE state = 'placed' AND group_id ="
+                " (SELECT id FROM groups WHERE public_id = :id)",
+                "UPDATE work_rows SET due_at = :at WHERE kind = 'settle_group' AND subject_id ="
+                " (SELECT id FROM groups WHERE public_id = :id)",
+            ):
+                session.execute(text(statement), {"at": at, "id": group_id})
+
+    def run_jobs(self) -> None:
+        """Do all due work, as the workers would."""
+        for _ in range(20):
+            at = read_clock()
+            done = settle_due_groups(at=at) + release_due_holds(at=at) + fold_campaigns(at=at)
+            done += drive_payments(at=at) + drive_refunds(at=at)
+            done += consume_facts("notify", REACTIONS["notify"], at=at)
+            if not done:
+                return
+
+    def rows(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        with reading() as session:
+            return [tuple(row) for row in session.execute(text(statement), values)]
+
+
+@contextmanager
+def _serving(host: str, port: int) -> Iterator[None]:
+    from api import create_app  # noqa: PLC0415 - the app reads the settings of this world
+
+    server = make_server(host, port, create_app(), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def world(
+    fresh_database: object,
+    sandbox: SandboxServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[World]:
+    """The API and the sandbox, with one merchant and its campaign."""
+    from tests.sandbox_server import free_port  # noqa: PLC0415
+
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    for name, value in {
+        "PINBU_ENV": "development",
+        "PUBLIC_BASE_URL": url,
+        "WECHATPAY_BASE_URL": sandbox.url,
+        "WEIXIN_BASE_URL": sandbox.url,
+        "SANDBOX_CONTROL_URL": f"{sandbox.url}/control",
+        "PINBU_DATABASE_POOL": "20",
+    }.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    dispose_engines()
+    account = sandbox.open_account()
+    with transaction() as session:
+        merchant = make_merchant(session, app_id=account["appid"], app_secret=account["app_secret"])
+        campaign = make_campaign(
+            session, merchant.id, ends_at=clock.real_now() + timedelta(days=30)
+        )
+        made = make_gateway_account(
+            session,
+            merchant.id,
+            mch_no=account["mchid"],
+            credentials={
+                "gateway": "wechat",
+                "mch_no": account["mchid"],
+                "app_id": account["appid"],
+                "merchant_private_key_pem": account["merchant_private_key"],
+                "merchant_serial": account["merchant_serial"],
+                "platform_public_key_pem": account["platform_public_key"],
+                "platform_public_key_id": account["platform_public_key_id"],
+                "apiv3_key": account["apiv3_key"],
+            },
+        )
+    with _serving("127.0.0.1", port), httpx.Client(base_url=url, timeout=30) as http:
+        yield World(
+            http,
+            sandbox,
+            merchant.id,
+            campaign,
+            account["appid"],
+            account["mchid"],
+            made.public_id,
+        )
+    settings.cache_clear()
+    dispose_engines()
