@@ -14,6 +14,7 @@ from launcher.accounts import may_enter, server_account
 from launcher.keys import Keyring
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Everything that is generated; a second stack beside the first one takes another PINBU_VAR.
 VAR = Path(os.environ.get("PINBU_VAR") or PROJECT / "var").resolve()
 
 

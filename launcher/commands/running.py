@@ -61,6 +61,7 @@ def _tell(
     lines += [
         (str(name).replace("_", " ").capitalize(), str(value))
         for name, value in stack.sample.items()
+        if not isinstance(value, (list, dict))
     ]
     if "api" in only:
         lines.append(("API", f"http://{HOST}:{ports.api}"))
@@ -70,5 +71,5 @@ def _tell(
     lines += [("Logs", f"{place.logs}/"), ("Data", f"{data}   (make reset deletes it)")]
     terminal.line("\n" + terminal.coloured("Pinbu is running.", GREEN))
     for name, value in lines:
-        terminal.line(f"  {name:<10} {terminal.coloured(value, BOLD)}")
+        terminal.line(f"  {name:<12} {terminal.coloured(value, BOLD)}")
     terminal.line(terminal.coloured("Ctrl-C stops everything.", DIM))
