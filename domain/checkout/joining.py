@@ -39,6 +39,7 @@ _LOOK = text(
     LEFT JOIN variants v ON v.merchant_id = g.merchant_id AND v.public_id = :variant
     LEFT JOIN merchant_settings m ON m.merchant_id = g.merchant_id
     LEFT JOIN shares sh ON sh.merchant_id = g.merchant_id AND sh.token = :share_token
+        AND sh.shopper_id <> :shopper_id
     WHERE g.merchant_id = :merchant_id AND g.public_id = :group
     """
 )

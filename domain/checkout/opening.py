@@ -36,6 +36,7 @@ _LOOK = text(
     LEFT JOIN variants v ON v.merchant_id = c.merchant_id AND v.public_id = :variant
     LEFT JOIN merchant_settings m ON m.merchant_id = c.merchant_id
     LEFT JOIN shares sh ON sh.merchant_id = c.merchant_id AND sh.token = :share_token
+        AND sh.shopper_id <> :shopper_id
     WHERE c.merchant_id = :merchant_id AND c.public_id = :campaign
     """
 )

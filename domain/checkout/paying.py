@@ -28,9 +28,12 @@ FIRST_POLL = timedelta(seconds=30)
 
 _ORDER = text(
     """
-    SELECT id, state, releasing_at, hold_expires_at, payable_fen FROM orders
-    WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND public_id = :order
-    FOR NO KEY UPDATE
+    SELECT o.id, o.state, o.releasing_at, o.hold_expires_at, o.payable_fen, p.title
+    FROM orders o
+    JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
+    JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
+    WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id AND o.public_id = :order
+    FOR NO KEY UPDATE OF o
     """
 )
 _OPEN_PAYMENT = text(
@@ -43,21 +46,19 @@ _OPEN_PAYMENT = text(
 _CREATE = text(
     """
     INSERT INTO payments (merchant_id, public_id, order_id, gateway_account_id, state, amount_fen,
-        expires_at, created_at, moved_at, moved_by)
-    VALUES (:merchant_id, :public_id, :order_id, :account_id, 'created', :amount, :expires_at, :at,
-        :at, :actor)
+        description, expires_at, created_at, moved_at, moved_by)
+    VALUES (:merchant_id, :public_id, :order_id, :account_id, 'created', :amount, :description,
+        :expires_at, :at, :at, :actor)
     RETURNING id
     """
 )
 _INTENT = text(
     """
     SELECT p.id, p.public_id, p.gateway_account_id, p.state, p.amount_fen, p.prepay_id,
-        p.expires_at, s.openid, t.title
+        p.expires_at, p.description, s.openid
     FROM payments p
     JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id
-    JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
-    JOIN products t ON t.merchant_id = v.merchant_id AND t.id = v.product_id
     WHERE p.merchant_id = :merchant_id AND p.public_id = :payment
     """
 )
@@ -141,6 +142,7 @@ def _create(session: Session, command: PreparePayment, order: Row[Any], *, at: d
             "order_id": order.id,
             "account_id": account_of_merchant(session, merchant_id).id,
             "amount": order.payable_fen,
+            "description": order.title,
             "expires_at": order.hold_expires_at,
             "at": at,
             "actor": f"shopper:{shopper_id}",
@@ -155,7 +157,7 @@ def _ask_gateway(account: Account, intent: Row[Any], *, at: datetime) -> str:
         prepared = account.provider.prepay(
             PrepayRequest(
                 out_trade_no=intent.public_id,
-                description=intent.title,
+                description=intent.description,
                 amount_fen=Fen(intent.amount_fen),
                 payer_id=intent.openid,
                 expires_at=intent.expires_at,
