@@ -1,7 +1,7 @@
 """Money in (payments) and money back (refunds) at a gateway."""
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, Moving, TenantRow, in_states, refers
 from domain.states import PAYMENT, REFUND
