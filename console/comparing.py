@@ -1,13 +1,12 @@
-"""How a figure moved against the period before: what to show beside it, and when to call it flat."""
+"""How a figure moved against the period before, and when that is noise."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["count", "fen", "bps", "milli", "seconds"]
+Kind = Literal["count", "fen", "bps", "milli"]
 FLAT_BPS = 10
 FLAT_MILLI = 10
 FLAT_SHARE = 0.005
-FLAT_SECONDS = 1
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Change:
 def compare(now: int | None, before: int | None, kind: Kind) -> Change | None:
     """Compare two values of one unit; None where either is missing or nothing can be said.
 
-    Ratios move by percentage points or by their own unit, amounts by percent, clocks by seconds.
+    Ratios move by percentage points or by their own unit, amounts by percent.
     """
     if now is None or before is None:
         return None
@@ -30,8 +29,6 @@ def compare(now: int | None, before: int | None, kind: Kind) -> Change | None:
         return Change(f"{moved / 100:+.1f} pp", abs(moved) < FLAT_BPS)
     if kind == "milli":
         return Change(f"{moved / 1000:+.2f}", abs(moved) < FLAT_MILLI)
-    if kind == "seconds":
-        return Change(f"{moved:+d} s", abs(moved) < FLAT_SECONDS)
     if before == 0:
         return None
     return Change(f"{moved / before:+.1%}", abs(moved) < FLAT_SHARE * abs(before))

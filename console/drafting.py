@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from console.client import Json
-from console.formats import SHANGHAI, api_instant
+from console.formats import SHANGHAI, api_instant, instant
 
-HOUR_SECONDS = 3600
+MINUTE_SECONDS = 60
 SAFE_GAP_BPS = 5000
 
 
@@ -14,19 +14,41 @@ SAFE_GAP_BPS = 5000
 class Draft:
     """The wizard's answers, in the API's units; times are naive and mean China."""
 
+    campaign_id: str | None = None
     product: Json | None = None
     title: str = ""
     prices_fen: dict[str, int] = field(default_factory=dict)
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     group_size: int = 3
-    life_hours: int = 24
+    life_minutes: int = 24 * 60
     stock_units: int = 1000
     open_groups: int = 3
     participations_per_day: int = 5
     expired_holds_per_day: int = 10
     subsidy_fen: int = 300
     budget_fen: int = 300_000
+
+    @classmethod
+    def of(cls, campaign: Json, product: Json) -> "Draft":
+        """Take up the draft of an existing campaign."""
+        terms, limits = campaign["terms"], campaign["terms"]["limits"]
+        return cls(
+            campaign_id=campaign["id"],
+            product=product,
+            title=campaign["title"],
+            prices_fen={one["variant_id"]: one["group_price_fen"] for one in terms["prices"]},
+            starts_at=_in_china(campaign["starts_at"]),
+            ends_at=_in_china(campaign["ends_at"]),
+            group_size=terms["group_size"],
+            life_minutes=terms["life_seconds"] // MINUTE_SECONDS,
+            stock_units=campaign["stock_units"],
+            open_groups=limits["open_groups"],
+            participations_per_day=limits["participations_per_day"],
+            expired_holds_per_day=limits["expired_holds_per_day"],
+            subsidy_fen=terms["subsidy"]["amount_fen"],
+            budget_fen=campaign["budget_fen"],
+        )
 
     @property
     def worst_group_fen(self) -> int:
@@ -61,11 +83,11 @@ class Draft:
         return share is not None and share <= SAFE_GAP_BPS
 
     def body(self) -> Json:
-        """Write the draft as the API takes it."""
+        """Write the draft as the API takes it: to create, or to change where it exists."""
         if self.product is None or self.starts_at is None or self.ends_at is None:
             raise ValueError("a draft without product or window")
         return {
-            "product_id": self.product["id"],
+            **({} if self.campaign_id else {"product_id": self.product["id"]}),
             "title": self.title,
             "starts_at": api_instant(self.starts_at.replace(tzinfo=SHANGHAI)),
             "ends_at": api_instant(self.ends_at.replace(tzinfo=SHANGHAI)),
@@ -73,7 +95,7 @@ class Draft:
             "stock_units": self.stock_units,
             "terms": {
                 "group_size": self.group_size,
-                "life_seconds": self.life_hours * HOUR_SECONDS,
+                "life_seconds": self.life_minutes * MINUTE_SECONDS,
                 "prices": [
                     {"variant_id": variant_id, "group_price_fen": price}
                     for variant_id, price in self.prices_fen.items()
@@ -86,3 +108,7 @@ class Draft:
                 },
             },
         }
+
+
+def _in_china(text: str) -> datetime:
+    return instant(text).astimezone(SHANGHAI).replace(tzinfo=None)

@@ -26,7 +26,8 @@ def seats(taken: int, held: int, size: int) -> str:
     """Draw a group's seats: full, half for held, empty; beyond ten as a bar."""
     words = f'<span class="pb-count">{taken}/{size}</span>'
     if size > 10:
-        return f'<span class="pb-seats">{meter([(taken, "teal"), (held, "amber")], size)}{words}</span>'
+        bar = meter([(taken, "teal"), (held, "amber")], size)
+        return f'<span class="pb-seats">{bar}{words}</span>'
     dots = "".join(
         f'<i class="{"full" if seat < taken else "held" if seat < taken + held else "free"}"></i>'
         for seat in range(size)

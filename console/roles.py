@@ -13,7 +13,7 @@ PAGES = {
     "shoppers": (OWNER, OPERATOR, VIEWER),
     "grants": (OWNER, OPERATOR, VIEWER),
     "settings": (OWNER, OPERATOR, VIEWER),
-    "audit_log": (OWNER, OPERATOR),
+    "audit_log": (OWNER, OPERATOR, VIEWER),
     "glossary": (OWNER, OPERATOR, VIEWER),
 }
 ACTIONS = {

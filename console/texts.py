@@ -19,6 +19,7 @@ class Texts:
     language: str
 
     def __call__(self, key: str, /, **values: object) -> str:
+        """Return the text of a key, filled in."""
         text = catalogue(self.language)[key]
         return text.format(**values) if values else text
 

@@ -10,6 +10,10 @@ from console.parts.pager import Pager
 from console.parts.states import guarded, show_empty
 from console.session import Session
 
+MOST_LINES = 5
+LONGEST_VALUE = 40
+COLUMNS = ("at", "who", "action", "subject", "reason", "change")
+
 
 def show(session: Session) -> None:
     """Draw the page."""
@@ -22,10 +26,7 @@ def show(session: Session) -> None:
         if not page.items:
             show_empty(t("audit.empty"), t("audit.empty_next"))
             return
-        columns = [
-            (t(f"audit.{key}"), "")
-            for key in ("at", "who", "action", "subject", "reason", "change")
-        ]
+        columns = [(t(f"audit.{key}"), "") for key in COLUMNS]
         st.html(markup.table(columns, (_entry(session, entry) for entry in page.items)))
         pager.show_buttons(page)
 
@@ -45,12 +46,36 @@ def _entry(session: Session, entry: Json) -> tuple[str, ...]:
 
 
 def changes(before: Json | None, after: Json | None) -> str:
-    """Write what changed, field by field: old → new."""
-    before, after = before or {}, after or {}
-    lines = [
-        f"<small>{escape(key)}</small> {escape(str(before.get(key, formats.DASH)))}"
-        f" → {escape(str(after.get(key, formats.DASH)))}"
-        for key in dict.fromkeys((*before, *after))
-        if before.get(key) != after.get(key)
-    ]
+    """Write what changed, field by field: old → new; of a new thing, what it is."""
+    old, new = _flat(before), _flat(after)
+    changed = [field for field in dict.fromkeys((*old, *new)) if old.get(field) != new.get(field)]
+    lines = [_change(field, old, new) for field in changed[:MOST_LINES]]
+    if len(changed) > MOST_LINES:
+        lines.append(f"<small>… +{len(changed) - MOST_LINES}</small>")
     return "<br>".join(lines) or formats.DASH
+
+
+def _change(field: str, old: Json, new: Json) -> str:
+    name = f"<small>{escape(field.removesuffix('_fen'))}</small> "
+    if not old:
+        return name + _value(field, new[field])
+    return f"{name}{_value(field, old.get(field))} → {_value(field, new.get(field))}"
+
+
+def _flat(tree: Json | None, prefix: str = "") -> Json:
+    """Write nested fields as dotted ones; lists stay as they are."""
+    flat: Json = {}
+    for key, value in (tree or {}).items():
+        flat |= (
+            _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        )
+    return flat
+
+
+def _value(field: str, value: object) -> str:
+    if value is None:
+        return formats.DASH
+    if field.endswith("_fen") and isinstance(value, int):
+        return formats.yuan(value)
+    text = str(value)
+    return escape(text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…")

@@ -18,6 +18,7 @@ RUNNING = ("ending", "one_short", "open")
 VIEWS = (*RUNNING, "pending", "closing", "formed", "failed", "all")
 SOON_SECONDS = 1800
 MOST_RUNNING = 100
+MOST_SHOWN = 30
 VIEW_KEY = "board_view"
 COUNTS = ("open", "one_short", "ending_soon", "pending", "closing")
 TROUBLES = ("unsettled_past_deadline", "parked_work")
@@ -27,7 +28,7 @@ def show(session: Session) -> None:
     """Draw the page."""
     t = session.t
     st.title(t("board.title"))
-    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
         view = _choose_view(session)
         campaign_id = choose_campaign(session)
     _show_live(session, view, campaign_id)
@@ -59,6 +60,7 @@ def _choose_view(session: Session) -> str:
         format_func=lambda code: t(f"board.view_{code}"),
         key=VIEW_KEY,
         required=True,
+        label_visibility="collapsed",
         persist_state="session",
     )
     st.query_params["view"] = view
@@ -75,6 +77,7 @@ def _show_counts(session: Session, board: Json) -> None:
                 t(f"board.{key}"),
                 formats.count(board.get(key)),
                 border=True,
+                height="stretch",
                 help=t(f"board.{key}_help"),
             )
         for key in TROUBLES:
@@ -86,6 +89,7 @@ def _show_counts(session: Session, board: Json) -> None:
                 delta_color="red" if is_trouble else "green",
                 delta_arrow="off",
                 border=True,
+                height="stretch",
                 help=t(f"board.{key}_help"),
             )
 
@@ -99,16 +103,16 @@ def _trouble_note(session: Session, key: str, board: Json) -> str:
 
 
 def _show_running(session: Session, view: str, campaign_id: str | None, now: datetime) -> None:
-    """Show open groups, the one that ends first on top; the API gives at most a hundred."""
+    """Show open groups, the one that ends first on top, of the hundred the API gives."""
     page = session.client.list_groups(state="open", campaign_id=campaign_id, limit=MOST_RUNNING)
     groups = sorted(page.items, key=lambda group: group["deadline_at"])
     if view == "one_short":
         groups = [group for group in groups if group["size"] - group["taken"] == 1]
     elif view == "ending":
         groups = [group for group in groups if _seconds_left(group, now) <= SOON_SECONDS]
-    _show_groups(session, groups, now)
-    if page.next_cursor:
-        st.caption(session.t("board.only_first", number=MOST_RUNNING))
+    _show_groups(session, groups[:MOST_SHOWN], now)
+    if page.next_cursor or len(groups) > MOST_SHOWN:
+        st.caption(session.t("board.only_first", number=min(len(groups), MOST_SHOWN)))
 
 
 def _show_paged(session: Session, view: str, campaign_id: str | None, now: datetime) -> None:

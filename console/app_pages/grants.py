@@ -63,12 +63,7 @@ def _show_grant(session: Session, grant: Json) -> None:
 
 def _row(session: Session, grant: Json) -> str:
     t = session.t
-    parts = " · ".join(
-        f"{t.named('reason_of', part['reason'])} {formats.yuan(part['amount_fen'])}"
-        if part.get("amount_fen")
-        else t.named("reason_of", part["reason"])
-        for part in grant["parts"]
-    )
+    parts = " · ".join(_part(session, part) for part in grant["parts"])
     return (
         '<div class="pb-group pb-grant">'
         f"<div>{markup.pill(t.named('grant', grant['state']), grant['state'])}</div>"
@@ -79,6 +74,17 @@ def _row(session: Session, grant: Json) -> str:
         f'<br><span class="pb-note">{formats.clock_time(grant["decided_at"])}</span></div>'
         "</div>"
     )
+
+
+def _part(session: Session, part: Json) -> str:
+    """Name one part of the amount: what it is, what cut it, how much."""
+    t = session.t
+    words = [t.named("part", part["kind"])]
+    if part.get("by"):
+        words.append(t.named("cut_by", part["by"]))
+    if part.get("amount_fen") is not None:
+        words.append(formats.yuan(part["amount_fen"]))
+    return " ".join(words)
 
 
 def _open_dialog(session: Session, grant: Json, verdict: str) -> None:

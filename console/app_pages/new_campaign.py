@@ -1,4 +1,4 @@
-"""New campaign, in four steps: product and prices, rules, subsidy and budget, check."""
+"""A campaign's draft, new or changed, in four steps: product, rules, subsidy, check."""
 
 from datetime import datetime, time, timedelta
 
@@ -15,18 +15,34 @@ from console.session import Session
 DRAFT_KEY = "campaign_draft"
 STEP_KEY = "campaign_step"
 STEPS = ("product", "rules", "subsidy", "check")
-LONGEST_TITLE = 60
+LONGEST_TITLE = 100
+SHORTEST_LIFE_HOURS = 0.5
+LONGEST_LIFE_HOURS = 168.0
 
 
 def show(session: Session) -> None:
     """Draw the present step."""
     t = session.t
-    st.title(t("wizard.title"))
-    draft: Draft = st.session_state.setdefault(DRAFT_KEY, Draft())
-    step: int = st.session_state.setdefault(STEP_KEY, 0)
-    _show_progress(session, step)
     with guarded(t, key="wizard"):
+        draft = _current_draft(session)
+        st.title(t("wizard.title_changed" if draft.campaign_id else "wizard.title"))
+        step: int = st.session_state.setdefault(STEP_KEY, 0)
+        _show_progress(session, step)
         (_ask_product, _ask_rules, _ask_subsidy, _show_check)[step](session, draft)
+
+
+def _current_draft(session: Session) -> Draft:
+    """Return the draft at work; the address names the campaign that is changed."""
+    asked = st.query_params.get("id")
+    known: Draft | None = st.session_state.get(DRAFT_KEY)
+    if known is not None and known.campaign_id == asked:
+        return known
+    draft = Draft()
+    if asked:
+        campaign = session.client.read_campaign(asked)
+        draft = Draft.of(campaign, session.client.read_product(campaign["product_id"]))
+    st.session_state[DRAFT_KEY], st.session_state[STEP_KEY] = draft, 0
+    return draft
 
 
 def _show_progress(session: Session, step: int) -> None:
@@ -41,7 +57,11 @@ def _show_progress(session: Session, step: int) -> None:
 
 def _ask_product(session: Session, draft: Draft) -> None:
     t = session.t
-    products = session.client.list_products(limit=100).items
+    products = (
+        [draft.product]
+        if draft.campaign_id and draft.product
+        else session.client.list_products(limit=100).items
+    )
     if not products:
         show_empty(t("products.empty"), t("products.empty_next"))
         st.page_link(page_of("products", session), label=t("nav.products"))
@@ -53,6 +73,7 @@ def _ask_product(session: Session, draft: Draft) -> None:
         list(names),
         index=list(names).index(known) if known in names else 0,
         format_func=names.__getitem__,
+        disabled=bool(draft.campaign_id),
     )
     product = next(one for one in products if one["id"] == chosen)
     today = formats.instant(reading.board(session.client)["server_time"]).astimezone(
@@ -114,7 +135,13 @@ def _ask_rules(session: Session, draft: Draft) -> None:
     t = session.t
     with st.form("rules", border=True), st.grid("auto", min_column_width=220):
         size = st.number_input(t("wizard.group_size"), 2, 100, draft.group_size)
-        life = st.number_input(t("wizard.life_hours"), 1, 240, draft.life_hours)
+        life = st.number_input(
+            t("wizard.life_hours"),
+            SHORTEST_LIFE_HOURS,
+            LONGEST_LIFE_HOURS,
+            draft.life_minutes / 60,
+            step=0.5,
+        )
         stock = st.number_input(t("wizard.stock_units"), 1, 1_000_000, draft.stock_units)
         open_groups = st.number_input(t("wizard.open_groups"), 1, 100, draft.open_groups)
         per_day = st.number_input(t("wizard.per_day"), 1, 100, draft.participations_per_day)
@@ -122,7 +149,7 @@ def _ask_rules(session: Session, draft: Draft) -> None:
         is_done = st.form_submit_button(t("wizard.on"), type="primary")
     _show_back(session)
     if is_done:
-        draft.group_size, draft.life_hours, draft.stock_units = size, life, stock
+        draft.group_size, draft.life_minutes, draft.stock_units = size, round(life * 60), stock
         draft.open_groups, draft.participations_per_day = open_groups, per_day
         draft.expired_holds_per_day = expired
         _go_to(2)
@@ -187,7 +214,7 @@ def _show_check(session: Session, draft: Draft) -> None:
                     (t("campaign.size"), t("campaign.people", number=draft.group_size)),
                     (
                         t("campaign.life"),
-                        formats.span(draft.life_hours * 3600, session.language),
+                        formats.span(draft.life_minutes * 60, session.language),
                     ),
                     (
                         t("campaign.group_price"),
@@ -196,10 +223,7 @@ def _show_check(session: Session, draft: Draft) -> None:
                     (t("campaign.subsidy"), formats.yuan(draft.subsidy_fen)),
                     (t("campaign.budget"), formats.yuan(draft.budget_fen)),
                     (t("campaign.stock"), formats.count(draft.stock_units)),
-                    (
-                        t("campaign.window"),
-                        f"{draft.starts_at:%m-%d %H:%M} – {draft.ends_at:%m-%d %H:%M}",
-                    ),
+                    (t("campaign.window"), _window(draft)),
                 ]
             )
         )
@@ -211,9 +235,16 @@ def _show_check(session: Session, draft: Draft) -> None:
         _show_back(session)
 
 
+def _window(draft: Draft) -> str:
+    return f"{draft.starts_at:%Y-%m-%d %H:%M} – {draft.ends_at:%Y-%m-%d %H:%M}"
+
+
 def _save(session: Session, draft: Draft) -> None:
     try:
-        campaign = session.client.create_campaign(draft.body())
+        if draft.campaign_id:
+            campaign = session.client.change_campaign(draft.campaign_id, draft.body())
+        else:
+            campaign = session.client.create_campaign(draft.body())
     except ApiError as error:
         st.error(explain(session.t, error), icon=":material/error:")
         return

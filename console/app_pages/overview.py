@@ -20,7 +20,6 @@ from console.session import Session
 
 STALE_SECONDS = 300
 KPI_HEIGHT = 130
-CHART_HEIGHT = 330
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,6 @@ KPIS = (
     Kpi("subsidy_share_of_formed_bps", "bps", "bad"),
     Kpi("solo_failure_share_bps", "bps", "bad"),
     Kpi("k_factor_milli", "milli"),
-    Kpi("credit_seconds_p99", "seconds", "bad"),
 )
 DELTA_COLORS: dict[str, Any] = {"good": "normal", "bad": "inverse", "neither": "off"}
 
@@ -53,7 +51,7 @@ def show(session: Session) -> None:
     st.title(t("overview.title"))
     board = reading.board(session.client)
     today = local_day(board["server_time"])
-    with st.container(horizontal=True, vertical_alignment="bottom", key="filters"):
+    with st.container(horizontal=True, vertical_alignment="center", key="filters"):
         period = choose_period(session, today)
         campaign_id = choose_campaign(session)
     _show_alerts(session, board)
@@ -101,6 +99,7 @@ def _show_kpis(session: Session, figures: Json) -> None:
     with st.grid(5, min_column_width=150, key="kpis"):
         for kpi in KPIS:
             _show_kpi(session, kpi, figures, sentences.get(kpi.key))
+        _show_credit(session, figures, sentences.get("credit_seconds_p99"))
 
 
 def _show_kpi(session: Session, kpi: Kpi, figures: Json, sentence: str | None) -> None:
@@ -114,10 +113,10 @@ def _show_kpi(session: Session, kpi: Kpi, figures: Json, sentence: str | None) -
         delta=None if change is None else (t("kpi.flat") if is_flat else change.text),
         delta_color="off" if is_flat else DELTA_COLORS[kpi.more_is],
         delta_arrow="off" if is_flat else "auto",
-        delta_description=_beside(session, kpi, figures["total"], has_change=change is not None),
+        delta_description=t("kpi.nothing_before" if change is None else "kpi.against_before"),
         help=sentence,
         border=True,
-        chart_data=_sparkline(kpi, figures["days"]),
+        chart_data=_sparkline(kpi.key, figures["days"]),
         height="stretch",
     )
 
@@ -129,25 +128,34 @@ def _written(kpi: Kpi, total: Json, language: str) -> str:
         "milli": formats.ratio,
         "count": lambda number: formats.short_count(number, language),
         "fen": lambda fen: formats.short_yuan(fen, language),
-        "seconds": lambda seconds: formats.span(seconds, language),
     }
     return writers[kpi.kind](value)
 
 
-def _beside(session: Session, kpi: Kpi, total: Json, *, has_change: bool) -> str | None:
-    """Say what stands beside the change: the other clocks for the credit, else the comparison."""
-    t = session.t
-    if kpi.key == "credit_seconds_p99":
-        return t(
-            "kpi.credit_others",
-            p50=formats.span(total.get("credit_seconds_p50"), session.language),
-            max=formats.span(total.get("credit_seconds_max"), session.language),
-        )
-    return t("kpi.against_before") if has_change else t("kpi.nothing_before")
+def _show_credit(session: Session, figures: Json, sentence: str | None) -> None:
+    """Show the clock from deadline to credit; green as long as the slowest kept the promise."""
+    t, total = session.t, figures["total"]
+    p50, p99, slowest = (
+        formats.span(total.get(f"credit_seconds_{name}"), session.language)
+        for name in ("p50", "p99", "max")
+    )
+    worst = total.get("credit_seconds_max")
+    st.metric(
+        t("kpi.credit_seconds_p99"),
+        p99,
+        delta=None if worst is None else t("kpi.credit_others", p50=p50, max=slowest),
+        delta_color="green" if worst is None or worst <= subsidies.PROMISE_SECONDS else "red",
+        delta_arrow="off",
+        delta_description=t("kpi.nothing_credited") if worst is None else None,
+        help="  \n".join(filter(None, (sentence, t("kpi.credit_help")))),
+        border=True,
+        chart_data=_sparkline("credit_seconds_p99", figures["days"]),
+        height="stretch",
+    )
 
 
-def _sparkline(kpi: Kpi, days: list[Json]) -> list[int] | None:
-    values = [day[kpi.key] for day in days if day.get(kpi.key) is not None]
+def _sparkline(key: str, days: list[Json]) -> list[int] | None:
+    values = [day[key] for day in days if day.get(key) is not None]
     return values if len(values) > 2 else None
 
 

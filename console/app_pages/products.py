@@ -6,8 +6,9 @@ import streamlit as st
 
 from console import formats, markup
 from console.client import ApiError, Json
-from console.parts.fields import ask_yuan
+from console.parts.fields import ask_optional_yuan, ask_yuan
 from console.parts.pager import Pager
+from console.parts.reasons import LONGEST, SHORTEST
 from console.parts.states import explain, flash, guarded, show_empty
 from console.session import Session
 
@@ -78,9 +79,9 @@ def _open_new(session: Session) -> None:
     def ask() -> None:
         number = st.number_input(t("products.how_many"), 1, MOST_VARIANTS, 1)
         with st.form("new_product", border=False):
-            title = st.text_input(t("products.name"), max_chars=80).strip()
-            category = st.text_input(t("products.category"), max_chars=20).strip()
-            description = st.text_area(t("products.description"), max_chars=500, height=80).strip()
+            title = st.text_input(t("products.name"), max_chars=100).strip()
+            category = st.text_input(t("products.category"), max_chars=60).strip()
+            description = st.text_area(t("products.description"), max_chars=5000, height=80).strip()
             variants = [_ask_variant(session, place) for place in range(int(number))]
             is_done = st.form_submit_button(t("products.create"), type="primary")
         if is_done and not (title and all(one["title"] for one in variants)):
@@ -101,24 +102,19 @@ def _ask_variant(session: Session, place: int) -> Json:
     t = session.t
     with st.container(border=True):
         title = st.text_input(
-            t("products.variant_name", number=place + 1), key=f"variant_{place}", max_chars=40
+            t("products.variant_name", number=place + 1), key=f"variant_{place}", max_chars=60
         )
         with st.grid(2, min_column_width=140):
             listed = ask_yuan(
                 t("products.list_price"), 3000, least_fen=1, most_fen=MOST_FEN, key=f"list_{place}"
             )
-            alone = ask_yuan(
+            alone = ask_optional_yuan(
                 t("products.alone_price"),
-                3000,
-                least_fen=1,
-                most_fen=MOST_FEN,
                 key=f"alone_{place}",
+                help_text=t("products.alone_price_help"),
             )
-            cost = ask_yuan(
+            cost = ask_optional_yuan(
                 t("products.unit_cost"),
-                1500,
-                least_fen=0,
-                most_fen=MOST_FEN,
                 key=f"cost_{place}",
                 help_text=t("products.unit_cost_help"),
             )
@@ -158,15 +154,19 @@ def _open_stock(session: Session, product: Json) -> None:
             MOST_STOCK,
             0,
         )
+        reason = st.text_input(t("reason.label"), max_chars=LONGEST).strip()
         if st.button(t("action.save"), type="primary", disabled=delta == 0):
-            _change_stock(session, chosen, int(delta))
+            if len(reason) < SHORTEST:
+                st.warning(t("reason.missing"), icon=":material/edit:")
+            else:
+                _change_stock(session, chosen, {"stock_delta": int(delta), "reason": reason})
 
     st.dialog(t("products.stock"))(ask)()
 
 
-def _change_stock(session: Session, variant_id: str, delta: int) -> None:
+def _change_stock(session: Session, variant_id: str, change: Json) -> None:
     try:
-        session.client.change_variant(variant_id, {"stock_delta": delta})
+        session.client.change_variant(variant_id, change)
     except ApiError as error:
         st.error(explain(session.t, error), icon=":material/error:")
         return

@@ -37,7 +37,12 @@ def _ask_cap(session: Session, settings: Json) -> None:
     wanted = None
     if has_cap:
         wanted = ask_yuan(
-            t("settings.new_cap"), now or FIRST_CAP_FEN, least_fen=0, most_fen=MOST_FEN, key="cap"
+            t("settings.new_cap"),
+            now or FIRST_CAP_FEN,
+            least_fen=0,
+            most_fen=MOST_FEN,
+            key="cap",
+            width=260,
         )
     if st.button(t("action.save"), type="primary", disabled=wanted == now):
         ask_reason(

@@ -59,6 +59,7 @@ def _show_shopper(session: Session, shopper: Json) -> None:
 
 def _row(session: Session, shopper: Json) -> str:
     t = session.t
+    paid = t("shoppers.subsidies", amount=formats.yuan(shopper["subsidies_fen"]))
     flag = markup.pill(t.named("flag", shopper["flag"]), shopper["flag"]) if shopper["flag"] else ""
     return (
         '<div class="pb-group pb-shopper">'
@@ -66,8 +67,8 @@ def _row(session: Session, shopper: Json) -> str:
         f"<span>{t('shoppers.since', at=formats.day_time(shopper['created_at']))}</span></div>"
         f"<div>{flag}</div>"
         f"<div>{t('shoppers.orders', number=shopper['orders'])}</div>"
-        f'<div class="pb-left">{t("shoppers.subsidies", amount=formats.yuan(shopper["subsidies_fen"]))}'
-        "</div></div>"
+        f'<div class="pb-left">{paid}</div>'
+        "</div>"
     )
 
 

@@ -1,6 +1,7 @@
 """How groups bring new shoppers."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -36,20 +37,31 @@ def viral(days: list[Day], t: Callable[[str], str]) -> go.Figure:
 
 
 def funnel(total: dict[str, Any], t: Callable[[str], str]) -> go.Figure:
-    """Draw the way from a visited share over registering to paying, with the kept share."""
+    """Draw the way from an opened share over registering to paying, each with the kept share."""
     keys = ("share_visits", "new_shoppers_registered", "new_shoppers_paid")
+    values = [total[key] for key in keys]
     figure = go.Figure(
-        go.Funnel(
+        go.Bar(
             y=[t(f"chart.{key}") for key in keys],
-            x=[total[key] for key in keys],
-            marker={"color": [SLATE, INDIGO, TEAL]},
-            connector={"visible": False},
-            textinfo="value+percent previous",
-            texttemplate="%{value:,}  ·  %{percentPrevious:.0%}",
+            x=values,
+            orientation="h",
+            marker_color=[SLATE, INDIGO, TEAL],
+            text=[f"{value:,}{kept}" for value, kept in zip(values, _kept(values), strict=True)],
             textposition="auto",
+            insidetextanchor="end",
+            insidetextfont={"color": "#ffffff"},
+            cliponaxis=False,
             hoverinfo="skip",
         )
     )
     styled(figure)
-    figure.update_layout(margin={"l": 8, "r": 8, "t": 8, "b": 8}, hovermode="closest")
+    figure.update_layout(hovermode=False, bargap=0.45)
+    figure.update_xaxes(visible=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False)
     return figure
+
+
+def _kept(values: list[int]) -> list[str]:
+    """Say what share of the step before each step kept."""
+    steps = pairwise(values)
+    return ["", *(f" · {after / before:.0%}" if before else "" for before, after in steps)]

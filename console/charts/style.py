@@ -22,11 +22,12 @@ GRID = "rgba(128, 138, 154, 0.18)"
 CLEAR = "rgba(0, 0, 0, 0)"
 HEIGHT = 270
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
-ROUNDED_BARS = {"barcornerradius": 3}
+TICKS = {"ticks": "outside", "ticklen": 5, "tickcolor": CLEAR}
+EDGE = 0.35
 
 
 def styled(figure: go.Figure, *, height: int = HEIGHT) -> go.Figure:
-    """Give a figure the house style."""
+    """Give a figure the house style; axes it has already keep what they say themselves."""
     figure.update_layout(
         colorway=COLORWAY,
         font={"family": FONTS, "size": 12, "color": INK},
@@ -40,15 +41,24 @@ def styled(figure: go.Figure, *, height: int = HEIGHT) -> go.Figure:
             "bordercolor": CLEAR,
             "font": {"color": "#f2f4f7", "family": FONTS, "size": 12},
         },
-        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1.02, "yanchor": "bottom"},
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "y": 1.02,
+            "yanchor": "bottom",
+            "traceorder": "normal",
+        },
         bargap=0.32,
         dragmode=False,
-        **ROUNDED_BARS,
+        barcornerradius=3,
     )
     figure.update_xaxes(
-        showgrid=False, zeroline=False, linecolor=GRID, automargin=True, fixedrange=True
+        showgrid=False, zeroline=False, linecolor=GRID, automargin=True, fixedrange=True, **TICKS
     )
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, nticks=5, fixedrange=True)
+    figure.update_yaxes(
+        gridcolor=GRID, zeroline=False, automargin=True, nticks=5, fixedrange=True, **TICKS
+    )
     return figure
 
 
@@ -56,7 +66,12 @@ def day_axis(days: list[str]) -> dict[str, Any]:
     """Describe a category axis of ISO days that shows about six labels as month-day."""
     step = max(1, -(-len(days) // 6))
     shown = days[::step]
-    return {"type": "category", "tickvals": shown, "ticktext": [day[5:] for day in shown]}
+    return {
+        "type": "category",
+        "tickvals": shown,
+        "ticktext": [day[5:] for day in shown],
+        "range": [-EDGE - 0.15, len(days) - 1 + EDGE + 0.15],
+    }
 
 
 def line(

@@ -1,5 +1,6 @@
 """What subsidies cost, and how fast they arrive."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,13 +36,13 @@ def subsidy_cost(days: list[Day], t: Callable[[str], str]) -> go.Figure:
             hovertemplate="%{y:.1f}%",
         )
     )
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right"})
     styled(figure)
     figure.update_layout(
         yaxis={"tickprefix": "¥", "tickformat": ",.3~s"},
         yaxis2={
-            "overlaying": "y",
-            "side": "right",
             "ticksuffix": "%",
+            "tickformat": ".1f",
             "rangemode": "tozero",
             "showgrid": False,
         },
@@ -70,17 +71,22 @@ def credit_clock(days: list[Day], t: Callable[[str], str]) -> go.Figure:
             )
         )
     styled(figure)
-    figure.add_hline(
-        y=PROMISE_SECONDS,
-        line={"color": ORANGE, "width": 1.2, "dash": "dash"},
-        annotation={"text": t("chart.promise"), "font": {"color": SLATE, "size": 11}},
-        annotation_position="top right",
+    figure.add_hline(y=PROMISE_SECONDS, line={"color": ORANGE, "width": 1.2, "dash": "dash"})
+    figure.add_annotation(
+        text=t("chart.promise"),
+        x=1,
+        xref="paper",
+        xanchor="right",
+        y=math.log10(PROMISE_SECONDS),
+        yanchor="bottom",
+        showarrow=False,
+        font={"color": SLATE, "size": 11},
     )
     figure.update_xaxes(**day_axis(dates))
     figure.update_yaxes(
         type="log",
-        range=[0, 3.1],
-        tickvals=[1, 10, 60, 600],
+        range=[0, 3.2],
+        tickvals=[1, 10, 60, PROMISE_SECONDS],
         ticktext=["1 s", "10 s", "1 min", "10 min"],
     )
     return figure

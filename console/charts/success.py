@@ -37,7 +37,7 @@ def success_rate(days: list[Day], before: list[Day], t: Callable[[str], str]) ->
     )
     styled(figure)
     figure.update_xaxes(**day_axis(dates))
-    figure.update_yaxes(ticksuffix="%", rangemode="normal")
+    figure.update_yaxes(ticksuffix="%", tickformat=".3~f")
     return figure
 
 

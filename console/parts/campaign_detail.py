@@ -11,6 +11,8 @@ from console.parts.campaign_moves import show_moves, show_warning
 from console.parts.states import guarded
 from console.session import Session
 
+OVER = ("ended", "archived")
+
 
 def show_campaign(session: Session, campaign_id: str) -> None:
     """Draw the campaign's page."""
@@ -25,14 +27,17 @@ def show_campaign(session: Session, campaign_id: str) -> None:
         campaign = session.client.read_campaign(campaign_id)
         product = session.client.read_product(campaign["product_id"])
         _show_head(session, campaign)
+        if campaign["published"] and campaign["has_unpublished_changes"]:
+            st.info(t("campaign.unpublished"), icon=":material/edit_note:")
         left, right = st.columns([3, 2], gap="medium")
         with left:
             _show_money(session, campaign)
             _show_terms(session, campaign, product)
         with right:
             _show_results(session, campaign)
-            with guarded(t, key="check"):
-                _show_rules(session, campaign)
+            if campaign["state"] not in OVER:
+                with guarded(t, key="check"):
+                    _show_rules(session, campaign)
 
 
 def _show_head(session: Session, campaign: Json) -> None:
@@ -81,14 +86,17 @@ def _show_money(session: Session, campaign: Json) -> None:
 
 
 def _show_terms(session: Session, campaign: Json, product: Json) -> None:
-    t, terms = session.t, campaign["terms"]
+    t = session.t
+    in_force = campaign["published"] or campaign
+    terms = in_force["terms"]
     limits = terms["limits"]
     with st.container(border=True):
         st.subheader(t("campaign.terms"))
         st.html(
             markup.facts(
                 [
-                    (t("campaign.window"), _window(campaign)),
+                    (t("campaign.starts_at"), formats.day_time(in_force["starts_at"])),
+                    (t("campaign.ends_at"), formats.day_time(in_force["ends_at"])),
                     (t("campaign.size"), t("campaign.people", number=terms["group_size"])),
                     (t("campaign.life"), formats.span(terms["life_seconds"], session.language)),
                     (t("campaign.subsidy"), formats.yuan(terms["subsidy"]["amount_fen"])),
@@ -108,10 +116,6 @@ def _show_terms(session: Session, campaign: Json, product: Json) -> None:
                 _prices(terms, product),
             )
         )
-
-
-def _window(campaign: Json) -> str:
-    return f"{formats.day_time(campaign['starts_at'])} – {formats.day_time(campaign['ends_at'])}"
 
 
 def _prices(terms: Json, product: Json) -> list[tuple[str, ...]]:
@@ -162,7 +166,7 @@ def _show_rules(session: Session, campaign: Json) -> None:
             strict=True,
         ):
             tab.html("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
-    if campaign["state"] == "draft" and check["warnings"]:
+    if campaign["has_unpublished_changes"] and check["warnings"]:
         with st.container(border=True):
             st.subheader(t("campaign.warnings"))
             for warning in check["warnings"]:

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from console.client import ApiError, Json
+from console.navigation import page_of
 from console.parts.reasons import SHORTEST, ask_reason
 from console.parts.states import explain, flash, guarded
 from console.session import Session
 
-MOVES = {"draft": ("publish",), "published": ("pause", "end"), "paused": ("resume", "end")}
+MOVES = {"draft": (), "published": ("pause", "end"), "paused": ("resume", "end")}
 ICONS = {
     "publish": ":material/rocket_launch:",
     "pause": ":material/pause:",
@@ -20,8 +21,11 @@ def show_moves(session: Session, campaign: Json) -> None:
     """Draw the buttons of the moves that this state and this role allow."""
     if not session.may("change"):
         return
-    with st.container(horizontal=True):
-        for move in MOVES.get(campaign["state"], ()):
+    if campaign["state"] not in MOVES:
+        return
+    publish = ("publish",) if campaign["has_unpublished_changes"] else ()
+    with st.container(horizontal=True, vertical_alignment="center"):
+        for move in (*publish, *MOVES[campaign["state"]]):
             if st.button(
                 session.t(f"move.{move}"),
                 key=f"move_{move}",
@@ -29,6 +33,12 @@ def show_moves(session: Session, campaign: Json) -> None:
                 type="primary" if move in ("publish", "resume") else "secondary",
             ):
                 _open_dialog(session, campaign, move)
+        st.page_link(
+            page_of("new_campaign", session),
+            label=session.t("move.change"),
+            icon=":material/edit:",
+            query_params={"id": campaign["id"]},
+        )
 
 
 def _open_dialog(session: Session, campaign: Json, move: str) -> None:

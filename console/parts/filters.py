@@ -32,6 +32,7 @@ def choose_period(session: Session, today: date) -> Period:
         format_func=lambda code: t(f"period.{code}"),
         key=PRESET_KEY,
         required=True,
+        label_visibility="collapsed",
         persist_state="session",
     )
     _keep_in_address("range", None if preset == DEFAULT_PRESET else preset)
@@ -56,6 +57,7 @@ def choose_campaign(session: Session, *, width: int = 280) -> str | None:
         format_func=lambda one: titles.get(one, t("filter.all_campaigns")),
         key=CAMPAIGN_KEY,
         width=width,
+        label_visibility="collapsed",
         persist_state="session",
     )
     _keep_in_address("campaign", campaign_id or None)
@@ -75,6 +77,7 @@ def _choose_span(session: Session, today: date) -> Period:
         max_value=today,
         format="YYYY-MM-DD",
         width=240,
+        label_visibility="collapsed",
         persist_state="session",
     )
     first, last = (chosen[0], chosen[-1]) if chosen else (today, today)

@@ -19,7 +19,7 @@ def open_group_drawer(session: Session, group_id: str) -> None:
         with st.skeleton(height=320), guarded(t, key="group"):
             _show_group(session, session.client.read_group(group_id))
 
-    st.dialog(t("group.title"), width="large", position="right", on_dismiss=_forget_group)(draw)()
+    st.dialog(t("group.title"), width="medium", position="right", on_dismiss=_forget_group)(draw)()
 
 
 def _forget_group() -> None:
@@ -28,7 +28,7 @@ def _forget_group() -> None:
 
 def _show_group(session: Session, group: Json) -> None:
     t = session.t
-    st.subheader(group["campaign_title"])
+    _show_heading(group["campaign_title"])
     st.html(
         markup.facts(
             [
@@ -41,13 +41,17 @@ def _show_group(session: Session, group: Json) -> None:
             ]
         )
     )
-    st.markdown(f"#### {t('group.members')}")
+    _show_heading(t("group.members"))
     if group["members"]:
         st.html(_members(session, group["members"]))
     else:
         st.caption(t("group.no_members"))
-    st.markdown(f"#### {t('group.moves')}")
+    _show_heading(t("group.moves"))
     st.html(_moves(session, group["moves"]))
+
+
+def _show_heading(text: str) -> None:
+    st.html(f'<p class="pb-h">{escape(text)}</p>')
 
 
 def _members(session: Session, members: list[Json]) -> str:

@@ -25,12 +25,14 @@ def row_markup(session: Session, group: Json, now: datetime) -> str:
     t = session.t
     state = markup.pill(t.named("group", group["state"]), group["state"])
     leader = f"<span>{escape(group['leader_nickname'])}</span>" if group["leader_nickname"] else ""
+    is_one_short = group["state"] == "open" and group["size"] - group["taken"] == 1
+    one_short = markup.pill(t("board.one_short"), "amber") if is_one_short else ""
     left, is_urgent = _clock(session, group, now)
     return (
         '<div class="pb-group">'
         f"<div>{state}</div>"
         f'<div class="pb-title">{escape(group["campaign_title"])}{leader}</div>'
-        f"<div>{markup.seats(group['taken'], group['held'], group['size'])}</div>"
+        f"<div>{markup.seats(group['taken'], group['held'], group['size'])}{one_short}</div>"
         f'<div class="pb-left{" pb-urgent" if is_urgent else ""}">{escape(left)}</div>'
         "</div>"
     )

@@ -8,6 +8,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -114,14 +115,16 @@ class FakeApi:
         }
 
 
+@dataclass(frozen=True)
 class Call:
     """One request as a handler sees it."""
 
-    def __init__(
-        self, token: str, staff: Json, query: Json, body: Json, language: str, headers: Any
-    ) -> None:
-        self.token, self.staff, self.query, self.body = token, staff, query, body
-        self.language, self.headers = language, headers
+    token: str
+    staff: Json
+    query: Json
+    body: Json
+    language: str
+    headers: Any
 
 
 def read_session(_api: FakeApi, call: Call) -> Answer:
@@ -226,7 +229,9 @@ def create_campaign(api: FakeApi, call: Call) -> Answer:
         **call.body,
         "id": made_up.public_id("new campaign", len(api.campaigns)),
         "state": "draft",
-        "rule_version": 0,
+        "rule_version": None,
+        "published": None,
+        "has_unpublished_changes": True,
         **dict.fromkeys(("committed_fen", "spent_fen", "stock_committed", "stock_consumed"), 0),
         "totals": dict.fromkeys(
             ("groups_opened", "groups_formed", "groups_failed", "people_paid"), 0
@@ -257,7 +262,15 @@ def publish_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
     if {one["code"] for one in call.body["acknowledged"]} != {"subsidy_near_gap"}:
         raise FakeProblem("warnings_not_acknowledged")
     _move(campaign, ("draft",), "published")
+    campaign |= {"rule_version": 1, "has_unpublished_changes": False}
+    campaign["published"] = made_up.published_of(campaign)
     return 201, campaign
+
+
+def change_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
+    campaign = _one(api.campaigns, campaign_id)
+    campaign |= {**call.body, "has_unpublished_changes": True}
+    return 200, campaign
 
 
 def pause_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
@@ -368,6 +381,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
         ("GET", "/campaigns", list_campaigns),
         ("POST", "/campaigns", create_campaign),
         ("GET", f"/campaigns/{ONE}", read_campaign),
+        ("PATCH", f"/campaigns/{ONE}", change_campaign),
         ("GET", f"/campaigns/{ONE}/check", check_campaign),
         ("POST", f"/campaigns/{ONE}/publication", publish_campaign),
         ("POST", f"/campaigns/{ONE}/pause", pause_campaign),

@@ -22,7 +22,7 @@ PRODUCTS = (
 DEFINITIONS = {
     "success_rate_bps": (
         "拼团成功率",
-        "成团数 ÷（成团数 + 未成团数），按成团日或截止日归属；进行中、少人成团、取消和关闭的团不计。",
+        "成团数 ÷（成团数 + 未成团数），按成团日或截止日归属；进行中、取消和关闭的团不计。",
         "Success rate",
         "Groups formed ÷ (formed + failed), by the day of forming or of the deadline; open, "
         "formed-short, cancelled and closed groups do not count.",
@@ -125,7 +125,7 @@ def campaigns(now: datetime) -> list[Json]:
     """Make one campaign per product, in different states."""
     states = ("published", "published", "paused", "published", "draft")
     sizes = (3, 3, 5, 2, 4)
-    made = []
+    made: list[Json] = []
     for index, (title, _, variants) in enumerate(PRODUCTS):
         dice = random.Random(title)
         state = states[index]
@@ -139,6 +139,7 @@ def campaigns(now: datetime) -> list[Json]:
             {
                 "id": public_id("campaign", title),
                 "product_id": public_id("product", title),
+                "product_title": title,
                 "title": f"{title}拼团",
                 "state": state,
                 "starts_at": stamp(now - timedelta(days=20)),
@@ -166,7 +167,9 @@ def campaigns(now: datetime) -> list[Json]:
                         "expired_holds_per_day": 10,
                     },
                 },
-                "rule_version": 0 if is_draft else 2,
+                "rule_version": None if is_draft else 2,
+                "has_unpublished_changes": is_draft,
+                "created_at": stamp(now - timedelta(days=21)),
                 "totals": {
                     "groups_opened": opened,
                     "groups_formed": formed,
@@ -175,7 +178,21 @@ def campaigns(now: datetime) -> list[Json]:
                 },
             }
         )
+    for one in made:
+        one["published"] = None if one["state"] == "draft" else published_of(one)
     return made
+
+
+def published_of(campaign: Json) -> Json:
+    """Freeze a campaign's rules."""
+    return {
+        "number": campaign["rule_version"],
+        "published_at": campaign["starts_at"],
+        "starts_at": campaign["starts_at"],
+        "ends_at": campaign["ends_at"],
+        "terms": campaign["terms"],
+        "acknowledged": [],
+    }
 
 
 def figures_of(on: date, campaign_index: int | None) -> Json:
@@ -203,8 +220,8 @@ def figures_of(on: date, campaign_index: int | None) -> Json:
         "subsidies_issued_fen": subsidised * 560,
         "discount_fen": formed * 3 * 1010,
         "new_shoppers_registered": registered,
-        "new_shoppers_paid": int(registered * 0.58),
-        "invitations": int(opened * 2.6),
+        "new_shoppers_paid": int(registered * dice.uniform(0.52, 0.63)),
+        "invitations": int(opened * dice.uniform(2.3, 2.9)),
         "solo_failures": solo,
         "share_visits": int(opened * 6.1),
         "repurchase_shoppers": int(formed * 0.9),
@@ -361,8 +378,8 @@ def grants(now: datetime, made_groups: list[Json]) -> list[Json]:
                 "state": "held" if is_held else "issued",
                 "quote_fen": 500,
                 "amount_fen": 500,
-                "parts": [{"reason": "base", "amount_fen": 500}]
-                + ([{"reason": "held", "amount_fen": 0}] if is_held else []),
+                "parts": [{"kind": "base", "amount_fen": 500}]
+                + ([{"kind": "held"}] if is_held else []),
                 "deadline_at": group["deadline_at"],
                 "decided_at": group["ended_at"],
                 "issued_at": None if is_held else group["ended_at"],
@@ -375,7 +392,7 @@ def audit_log(now: datetime, made_campaigns: list[Json]) -> list[Json]:
     """Make the entries of two days' work."""
     subjects = [(one["id"], one["title"]) for one in made_campaigns]
     actions = (
-        ("campaign.published", "campaign", "活动审核通过", {"state": "draft"}, {"state": "published"}),
+        ("campaign.published", "campaign", "审核通过", {"state": "draft"}, {"state": "published"}),
         ("campaign.paused", "campaign", "库存盘点", {"state": "published"}, {"state": "paused"}),
         ("grant.released", "grant", "已电话核实为本人", {"state": "held"}, {"state": "issued"}),
         ("shopper.flagged", "shopper", "同一设备多账号", {"flag": None}, {"flag": "review"}),
