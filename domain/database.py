@@ -1,6 +1,6 @@
 """Engines and transactions: the only place that commits."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -92,6 +92,33 @@ def reading() -> Iterator[Session]:
         core_engine().execution_options(isolation_level="AUTOCOMMIT"), autoflush=False
     ) as session:
         yield session
+
+
+@contextmanager
+def leadership(lock_id: int) -> Iterator[Callable[[], bool]]:
+    """Compete for an advisory lock that one session holds; yields whether it is (still) ours.
+
+    Asking tries to take the lock where nobody holds it. Raises SQLAlchemyError once the database is
+    away, and leadership with it.
+    """
+    is_held = False
+    with core_engine().execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+
+        def is_mine() -> bool:
+            nonlocal is_held
+            if is_held:
+                connection.execute(text("SELECT 1"))
+            else:
+                found = connection.execute(
+                    text("SELECT pg_try_advisory_lock(:lock_id)"), {"lock_id": lock_id}
+                )
+                is_held = bool(found.scalar_one())
+            return is_held
+
+        try:
+            yield is_mine
+        finally:
+            connection.invalidate()
 
 
 def read_clock() -> datetime:

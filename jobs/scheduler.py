@@ -12,10 +12,9 @@ from collections import Counter
 from types import FrameType
 
 from redis.exceptions import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.database import core_engine
+from domain.database import leadership
 from domain.public_ids import new_public_id
 from jobs.queues import FAILURES_KEPT_SECONDS, NAMES, queue
 from jobs.schedule import SCHEDULE, Periodic
@@ -23,7 +22,7 @@ from jobs.schedule import SCHEDULE, Periodic
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.5
-_LOCK = text("SELECT pg_try_advisory_lock(7206518)")
+_LEADER_LOCK = 7_206_518
 
 
 def job_id(entry: Periodic) -> str:
@@ -63,29 +62,24 @@ class Scheduler:
         """Tick until stopped; waits out a database or a Redis that is away."""
         while not self._stopping.is_set():
             try:
-                with core_engine().connect() as connection:
-                    if connection.execute(_LOCK).scalar_one():
-                        connection.commit()
-                        self._tick_while_leading(connection)
+                with leadership(_LEADER_LOCK) as is_leader:
+                    while not self._stopping.wait(TICK_SECONDS):
+                        if is_leader():
+                            self.tick()
             except SQLAlchemyError:
                 logger.warning("database away")
-            self._stopping.wait(2)
+                self._stopping.wait(2)
 
-    def _tick_while_leading(self, connection: object) -> None:
-        checked = time.monotonic()
-        while not self._stopping.is_set():
-            now = time.monotonic()
-            if now - checked > 5:
-                connection.execute(text("SELECT 1"))  # type: ignore[attr-defined]
-                connection.commit()  # type: ignore[attr-defined]
-                checked = now
-            due = [e for e in SCHEDULE if now - self._last.get(e.function, -1e9) >= e.every_seconds]
-            try:
-                enqueue_due(due)
-                self._last.update({entry.function: now for entry in due})
-            except RedisError:
-                logger.warning("queue away")
-            self._stopping.wait(TICK_SECONDS)
+    def tick(self) -> None:
+        """Enqueue what is due by now; a queue that is away is tried again at the next tick."""
+        now = time.monotonic()
+        due = [e for e in SCHEDULE if now - self._last.get(e.function, -1e9) >= e.every_seconds]
+        try:
+            enqueue_due(due)
+        except RedisError:
+            logger.warning("queue away")
+        else:
+            self._last.update({entry.function: now for entry in due})
 
 
 def main() -> None:

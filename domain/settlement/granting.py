@@ -12,7 +12,7 @@ from sqlalchemy.sql import bindparam
 from domain.ledger.posting import SUBSIDY_EXPENSE, WALLET, Posting
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
-from domain.risk.rules import judge_settlement
+from domain.risk.rules import Outcome, judge_settlement
 from domain.settlement.locking import DayChange, LockedOrder
 from domain.states import GrantState
 from domain.subsidies.rules import GrantDecision, decide_grant
@@ -75,7 +75,11 @@ def grant_subsidies(
         at=at,
     )
     decisions = {
-        o.key: decide_grant(o.quote_fen or 0, o.quote_parts or [], judged[o.key].outcome)
+        o.key: decide_grant(
+            o.quote_fen or 0,
+            o.quote_parts or [],
+            is_to_be_held=judged[o.key].outcome is not Outcome.ALLOW,
+        )
         for o in orders
     }
     made = session.execute(

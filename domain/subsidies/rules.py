@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from domain.risk.rules import Outcome
 from domain.states import GrantState
 
 
@@ -17,10 +16,10 @@ class GrantDecision:
 
 
 def decide_grant(
-    quote_fen: int, quote_parts: list[dict[str, Any]], outcome: Outcome
+    quote_fen: int, quote_parts: list[dict[str, Any]], *, is_to_be_held: bool
 ) -> GrantDecision:
     """Decide a grant: the quote is the promise, less risk only."""
-    if outcome is not Outcome.ALLOW:
+    if is_to_be_held:
         return GrantDecision(GrantState.HELD, quote_fen, [*quote_parts, {"kind": "held"}])
     if quote_fen == 0:
         return GrantDecision(GrantState.ZERO, 0, quote_parts)
