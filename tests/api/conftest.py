@@ -1,0 +1,43 @@
+"""The API in this process, and people who call it."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from api import create_app, limits
+from api.views import campaigns as campaign_views
+from launcher.addresses import DatabaseUrls
+from tests.api.callers import Caller, Mall, open_mall
+
+
+@pytest.fixture(scope="session")
+def app(database: DatabaseUrls) -> Flask:
+    return create_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture(autouse=True)
+def _forget_what_processes_remember() -> None:
+    limits.password_limiters.cache_clear()
+    limits.sign_in_limiter.cache_clear()
+    campaign_views.kept.clear()
+
+
+@pytest.fixture
+def anyone(client: FlaskClient) -> Caller:
+    return Caller(client)
+
+
+@pytest.fixture
+def mall(client: FlaskClient) -> Mall:
+    return open_mall(client)
+
+
+@pytest.fixture
+def other_mall(client: FlaskClient) -> Mall:
+    """Another merchant on the same installation."""
+    return open_mall(client)

@@ -1,0 +1,166 @@
+import logging
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import NullPool, create_engine, text
+
+from api import create_app
+from api.logs import JsonFormatter
+from domain.config import settings
+from launcher.addresses import DatabaseUrls
+from tests.api.callers import Caller
+
+
+def test_process_is_alive(anyone: Caller) -> None:
+    assert anyone.get("/healthz").json == {"status": "alive"}
+
+
+def test_process_is_ready_with_the_schema_of_its_release(anyone: Caller) -> None:
+    assert anyone.get("/readyz").json == {"status": "ready", "schema": "current"}
+
+
+def test_process_is_not_ready_on_another_schema(
+    anyone: Caller, fresh_database: DatabaseUrls
+) -> None:
+    engine = create_engine(fresh_database.owner, poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+
+    answer = anyone.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json == {"status": "waiting", "schema": "older"}
+
+
+def test_database_away_is_503_with_retry_after(
+    anyone: Caller, monkeypatch: pytest.MonkeyPatch, fresh_database: DatabaseUrls
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
+    settings.cache_clear()
+
+    answer = anyone.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["code"] == "unavailable"
+    assert answer.headers["Retry-After"] == "2"
+
+
+def test_unknown_path_is_problem_json_with_the_request_id(anyone: Caller) -> None:
+    answer = anyone.call("GET", "/nowhere", headers={"X-Request-Id": "abcdef-123456"})
+
+    assert answer.status_code == 404
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["X-Request-Id"] == "abcdef-123456"
+    assert answer.json == {
+        "type": "about:blank",
+        "title": "Not Found",
+        "status": 404,
+        "code": "not_found",
+        "detail": "There is no such thing",
+        "request_id": "abcdef-123456",
+    }
+
+
+def test_malformed_request_id_is_replaced(anyone: Caller) -> None:
+    answer = anyone.call("GET", "/healthz", headers={"X-Request-Id": "a b;c" * 30})
+
+    assert len(answer.headers["X-Request-Id"]) == 24
+
+
+def test_wrong_method_says_which_are_allowed(anyone: Caller) -> None:
+    answer = anyone.post("/healthz")
+
+    assert answer.status_code == 405
+    assert answer.json is not None
+    assert answer.json["code"] == "method_not_allowed"
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("language", "detail"),
+    [
+        ("en", "There is no such thing"),
+        ("en-GB,en;q=0.8", "There is no such thing"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "没有找到您要的内容"),
+        ("fr", "没有找到您要的内容"),
+    ],
+)
+def test_detail_speaks_the_callers_language(
+    client: FlaskClient, language: str, detail: str
+) -> None:
+    answer = Caller(client, language=language).get("/nowhere")
+
+    assert answer.json is not None
+    assert answer.json["detail"] == detail
+
+
+def test_docs_need_no_network(anyone: Caller) -> None:
+    page = anyone.get("/docs").text
+
+    assert "http://" not in page
+    assert "https://" not in page
+    assert "//cdn" not in page
+    for asset in ("swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "swagger-ui.css"):
+        with anyone.get(f"/docs/assets/{asset}") as answer:
+            assert answer.status_code == 200
+            assert asset in page
+
+
+def test_document_is_openapi_31_and_names_every_route(app: Flask, anyone: Caller) -> None:
+    document = anyone.get("/openapi.json").json
+
+    assert document is not None
+    assert document["openapi"] == "3.1.0"
+    documented = {
+        (path, method.upper())
+        for path, methods in document["paths"].items()
+        for method in methods.keys() & {"get", "post", "patch", "delete"}
+    }
+    served = {
+        (re.sub(r"<(?:[^:>]+:)?(\w+)>", r"{\1}", rule.rule), method)
+        for rule in app.url_map.iter_rules()
+        if not rule.rule.startswith(("/docs", "/openapi"))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert served == documented
+
+
+def test_documented_callers_match_the_paths(anyone: Caller) -> None:
+    document = anyone.get("/openapi.json").json
+
+    assert document is not None
+    for path, methods in document["paths"].items():
+        for method in methods.keys() & {"get", "post", "patch", "delete"}:
+            operation = methods[method]
+            if path.startswith("/v1/merchant/") and path != "/v1/merchant/sessions":
+                assert operation["security"] == [{"staff": []}], (path, method)
+            if f"{path}/".startswith("/v1/me/"):
+                assert operation["security"] == [{"shopper": []}], (path, method)
+
+
+def test_app_does_not_start_with_a_short_key(
+    database: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINBU_TOKEN_KEY", "short")
+    settings.cache_clear()
+
+    with pytest.raises(RuntimeError, match="PINBU_TOKEN_KEY"):
+        create_app()
+
+    monkeypatch.undo()
+    settings.cache_clear()
+
+
+def test_log_lines_are_json_with_their_fields() -> None:
+    record = logging.makeLogRecord(
+        {"name": "api", "levelname": "INFO", "msg": "group formed", "group_id": 7}
+    )
+
+    line = JsonFormatter().format(record)
+
+    assert '"message":"group formed"' in line
+    assert '"group_id":7' in line
+    assert '"request_id":"-"' in line
