@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 from sqlalchemy.orm import Session
 
 from domain import clock
+from domain.arrays import array
 
 MAX_ATTEMPTS = 5
 
@@ -59,8 +60,8 @@ def put(session: Session, kind: str, subjects: Sequence[Key], *, due_at: datetim
             {
                 "kind": kind,
                 "due_at": due_at,
-                "merchants": [merchant_id for merchant_id, _ in subjects],
-                "subjects": [subject_id for _, subject_id in subjects],
+                "merchants": array(merchant_id for merchant_id, _ in subjects),
+                "subjects": array(subject_id for _, subject_id in subjects),
             },
         )
 
@@ -82,8 +83,8 @@ def hasten(session: Session, kind: str, subjects: Sequence[Key], *, due_at: date
             {
                 "kind": kind,
                 "due_at": due_at,
-                "merchants": [merchant_id for merchant_id, _ in subjects],
-                "subjects": [subject_id for _, subject_id in subjects],
+                "merchants": array(merchant_id for merchant_id, _ in subjects),
+                "subjects": array(subject_id for _, subject_id in subjects),
             },
         )
 
@@ -241,7 +242,7 @@ def _write(
 
 def _columns(leases: Sequence[Lease]) -> dict[str, object]:
     return {
-        "merchants": [lease.merchant_id for lease in leases],
-        "ids": [lease.id for lease in leases],
-        "fences": [lease.fence for lease in leases],
+        "merchants": array(lease.merchant_id for lease in leases),
+        "ids": array(lease.id for lease in leases),
+        "fences": array(lease.fence for lease in leases),
     }

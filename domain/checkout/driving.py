@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from sqlalchemy.exc import OperationalError
+
 from domain import work
 from domain.database import transaction
 from domain.errors import Busy, GatewayFailed
@@ -37,6 +39,7 @@ def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:
 
 
 def _run(lease: Lease, step: Step, at: datetime) -> None:
+    """Run one step. Where the database itself fails, the lease lapses and the row comes again."""
     try:
         step(lease, at)
     except work.LeaseLost:
@@ -44,6 +47,8 @@ def _run(lease: Lease, step: Step, at: datetime) -> None:
     except (GatewayFailed, Busy) as error:
         with transaction() as session:
             work.retry_later(session, lease, at=at, error=error.code)
+    except OperationalError:
+        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
     except Exception as error:
         logger.exception("work failed", extra={"work_id": lease.id, "attempts": lease.attempts})
         with transaction() as session:

@@ -19,7 +19,7 @@ from domain.states import PaymentState
 from domain.work import Lease
 
 POLL_EVERY = timedelta(seconds=30)
-BATCH = 64
+BATCH = 32
 
 _LOOK = text(
     """

@@ -24,7 +24,7 @@ from domain.settlement.refunding import WORK
 from domain.states import RefundState
 from domain.work import Lease
 
-BATCH = 64
+BATCH = 32
 FIRST_QUERY = timedelta(seconds=30)
 FUNDS_WAIT = timedelta(minutes=1)
 SAME_ORDER_WAIT = timedelta(minutes=1)

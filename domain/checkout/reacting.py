@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from domain import work
@@ -46,6 +47,8 @@ def _consume(leases: Sequence[Lease], consumer: Consumer, at: datetime) -> None:
 def _consume_alone(lease: Lease, consumer: Consumer, at: datetime) -> None:
     try:
         _consume([lease], consumer, at)
+    except OperationalError:
+        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
     except Exception as error:
         logger.exception("consuming a fact failed", extra={"fact_id": lease.subject_id})
         with transaction() as session:

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy.exc import OperationalError
+
 from domain import work
 from domain.database import transaction
 from domain.settlement.failing import settle_groups
@@ -54,6 +56,8 @@ def _settle(leases: Sequence[Lease], at: datetime) -> None:
 def _settle_alone(lease: Lease, at: datetime) -> None:
     try:
         _settle([lease], at)
+    except OperationalError:
+        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
     except Exception as error:
         logger.exception(
             "settling a group failed", extra={"group_id": lease.subject_id, "try": lease.attempts}

@@ -15,6 +15,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
+from domain.arrays import array
+
 Account = NewType("Account", str)
 
 GATEWAY = Account("gateway")
@@ -114,7 +116,10 @@ def post(session: Session, postings: Sequence[Posting], *, at: datetime) -> None
     if len(wallets) > 1:
         session.execute(
             _LOCK_WALLETS,
-            {"merchants": [m for m, _ in wallets], "owners": [owner for _, owner in wallets]},
+            {
+                "merchants": array(m for m, _ in wallets),
+                "owners": array(owner for _, owner in wallets),
+            },
         )
     written = session.execute(
         _POST,

@@ -6,6 +6,8 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.arrays import array
+
 Key = tuple[int, int]
 
 _WRITE = text(
@@ -64,5 +66,9 @@ def write_notices(session: Session, facts: Sequence[Key], *, at: datetime) -> No
     if facts:
         session.execute(
             _WRITE,
-            {"merchants": [m for m, _ in facts], "ids": [i for _, i in facts], "at": at},
+            {
+                "merchants": array(m for m, _ in facts),
+                "ids": array(i for _, i in facts),
+                "at": at,
+            },
         )

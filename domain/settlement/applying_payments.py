@@ -101,7 +101,9 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
     if found.state == PaymentState.SUCCEEDED:
         return Applied.REPEATED
     group_key = None if found.group_id is None else (merchant_id, found.group_id)
-    group, order = lock_for_payment(session, (merchant_id, found.order_id), group_key)
+    group, order = lock_for_payment(
+        session, (merchant_id, found.order_id), group_key, paid_at=paid.succeeded_at
+    )
     payment = session.execute(_LOCK, {"merchant_id": merchant_id, "id": found.id}).one()
     if payment.state == PaymentState.SUCCEEDED:
         return Applied.REPEATED

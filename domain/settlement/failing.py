@@ -9,11 +9,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain import outbox
 from domain.ledger import posting
-from domain.settlement.forming import remember_paid_seats
 from domain.settlement.granting import Granted, grant_subsidies
 from domain.settlement.locking import (
     Key,
@@ -28,6 +28,7 @@ from domain.settlement.locking import (
 from domain.settlement.movements import Movement, record_movements
 from domain.settlement.moving import (
     count_seats,
+    mark_failed,
     move_groups,
     move_orders,
     move_orders_and_seats,
@@ -37,6 +38,9 @@ from domain.settlement.releasing import close_payments, free_orders, start_relea
 from domain.settlement.taking import mark_paid
 from domain.states import FINAL_GROUP_STATES, GrantState, GroupState, OrderState, SeatState
 
+_ONE_MORE_PAID = text(
+    "UPDATE groups SET paid_seats = paid_seats + 1 WHERE merchant_id = :merchant_id AND id = :id"
+)
 ACTOR = "settlement:fail"
 LAST_SEAT_WAIT = timedelta(minutes=2)
 
@@ -145,9 +149,7 @@ def fail_groups(
     members = [member for key in keys for member in paid[key]]
     deadlines = {g.key: g.deadline_at for g in groups if g.deadline_at is not None}
     grants = _return_and_grant(session, members, deadlines, at=at)
-    count_seats(session, {key: (-len(paid[key]), 0, 0) for key in keys})
-    move_groups(session, keys, GroupState.FAILED, at=at, actor=ACTOR)
-    remember_paid_seats(session, {key: len(paid[key]) for key in keys})
+    mark_failed(session, {key: len(paid[key]) for key in keys}, at=at, actor=ACTOR)
     record_movements(
         session, [_movement(g, paid[g.key], releasing.get(g.key, 0), grants) for g in groups], at=at
     )
@@ -217,6 +219,7 @@ def settle_late_member(
     mark_paid(session, order, paid_at=paid_at, at=at, actor=ACTOR)
     close_payments(session, [order.key], at=at, actor=ACTOR)
     count_seats(session, {group.key: (0, 0, -1)})
+    session.execute(_ONE_MORE_PAID, {"merchant_id": group.merchant_id, "id": group.id})
     member = lock_orders(session, [order.key])[0]
     granted = _return_and_grant(session, [member], {group.key: group.deadline_at}, at=at)
     record_movements(

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain import outbox
+from domain.arrays import array
 from domain.ledger import posting
 from domain.settlement.locking import (
     DayChange,
@@ -33,7 +34,7 @@ _REMEMBER = text(
 def remember_paid_seats(session: Session, paid: dict[Key, int]) -> None:
     """Keep how many seats were paid when groups ended."""
     if paid:
-        session.execute(_REMEMBER, {**columns(paid), "paid": list(paid.values())})
+        session.execute(_REMEMBER, {**columns(paid), "paid": array(paid.values())})
 
 
 def form_group(

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
+from domain.arrays import array
 from domain.ledger.posting import SUBSIDY_EXPENSE, WALLET, Posting
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
@@ -110,9 +111,9 @@ def grant_subsidies(
         {
             "at": at,
             "actor": actor,
-            "merchants": [o.merchant_id for o in orders],
-            "ids": [grant_of[o.key] for o in orders],
-            "states": [decisions[o.key].state.value for o in orders],
+            "merchants": array(o.merchant_id for o in orders),
+            "ids": array(grant_of[o.key] for o in orders),
+            "states": array(decisions[o.key].state.value for o in orders),
         },
     )
     return Granted(

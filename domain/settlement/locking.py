@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.arrays import array
+
 Key = tuple[int, int]
 
 
@@ -142,10 +144,10 @@ _DAYS_OF_GROUPS = text(
 )
 
 
-def columns(keys: Iterable[Key]) -> dict[str, list[int]]:
-    """Spread keys over the two arrays that the statements join with."""
+def columns(keys: Iterable[Key]) -> dict[str, str]:
+    """Spread keys over the two arrays (as literals) that the statements join with."""
     listed = list(keys)
-    return {"merchants": [m for m, _ in listed], "ids": [i for _, i in listed]}
+    return {"merchants": array(m for m, _ in listed), "ids": array(i for _, i in listed)}
 
 
 def lock_groups(session: Session, keys: Sequence[Key]) -> dict[Key, LockedGroup]:
@@ -210,12 +212,12 @@ def change_days(session: Session, changes: Sequence[DayChange]) -> None:
         session.execute(
             _CHANGE_DAYS,
             {
-                "merchants": [c.merchant_id for c in changes],
-                "shoppers": [c.shopper_id for c in changes],
-                "days": [c.on_day for c in changes],
-                "participations": [c.participations for c in changes],
-                "expired_holds": [c.expired_holds for c in changes],
-                "reserved": [c.reserved_fen for c in changes],
-                "used": [c.used_fen for c in changes],
+                "merchants": array(c.merchant_id for c in changes),
+                "shoppers": array(c.shopper_id for c in changes),
+                "days": array(c.on_day for c in changes),
+                "participations": array(c.participations for c in changes),
+                "expired_holds": array(c.expired_holds for c in changes),
+                "reserved": array(c.reserved_fen for c in changes),
+                "used": array(c.used_fen for c in changes),
             },
         )

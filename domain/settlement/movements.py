@@ -1,8 +1,8 @@
 """Movements of a campaign's budget, stock and totals; a job folds them into the campaign."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -10,8 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
+class Movement(NamedTuple):
     """What one step of a group moves, added to the campaign; (group, reason, order) is unique."""
 
     merchant_id: int
@@ -48,7 +47,7 @@ _RECORD = text(
 def record_movements(session: Session, movements: Sequence[Movement], *, at: datetime) -> None:
     """Write movements to be folded; touches no row of a campaign."""
     if movements:
-        session.execute(_RECORD, {"movements": [asdict(m) for m in movements], "at": at})
+        session.execute(_RECORD, {"movements": [m._asdict() for m in movements], "at": at})
 
 
 _FOLD = text(

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.arrays import array
 from domain.settlement.locking import Key, columns
 from domain.states import GroupState, OrderState, SeatState
 
@@ -108,6 +109,24 @@ def move_groups(
         )
 
 
+_FAIL = text(
+    """
+    UPDATE groups g SET state = 'failed', moved_at = :at, moved_by = :actor, ended_at = :at,
+        taken = g.taken - t.n, paid_seats = t.n, version = g.version + 1
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:paid AS bigint[]))
+        AS t (m, i, n)
+    WHERE g.merchant_id = t.m AND g.id = t.i
+    """
+)
+
+
+def mark_failed(session: Session, paid: dict[Key, int], *, at: datetime, actor: str) -> None:
+    """Move locked closing groups to failed; their paid seats have been released."""
+    session.execute(
+        _FAIL, {**columns(paid), "paid": array(paid.values()), "at": at, "actor": actor}
+    )
+
+
 _COUNT = text(
     """
     UPDATE groups g SET taken = g.taken + t.taken, held = g.held + t.held,
@@ -130,9 +149,9 @@ def count_seats(
         _COUNT,
         {
             **columns(changes),
-            "taken": [change[0] for change in changes.values()],
-            "held": [change[1] for change in changes.values()],
-            "releasing": [change[2] for change in changes.values()],
+            "taken": array(change[0] for change in changes.values()),
+            "held": array(change[1] for change in changes.values()),
+            "releasing": array(change[2] for change in changes.values()),
         },
     )
     return {(row[0], row[1]): (row[2], row[3], row[4], row[5]) for row in rows}

@@ -81,13 +81,18 @@ def opening_in_time(session: Session, group: LockedGroup, paid_at: datetime) -> 
 
 
 def lock_for_payment(
-    session: Session, order: Key, group: Key | None
+    session: Session, order: Key, group: Key | None, *, paid_at: datetime
 ) -> tuple[LockedGroup | None, LockedOrder]:
-    """Lock what a payment may change: the group, its members' days if it may fill it, the order."""
+    """Lock what a payment may change: the group, its members' days, the order.
+
+    Days change only where the payment may fill the group, or comes too late for its seat.
+    """
     locked_group = None
     if group is not None:
         locked_group = lock_groups(session, [group])[group]
-        if locked_group.taken + 1 >= locked_group.size or locked_group.state == GroupState.FAILED:
+        may_fill = locked_group.taken + 1 >= locked_group.size
+        is_late = locked_group.cut is not None and paid_at >= locked_group.cut
+        if may_fill or is_late or locked_group.state != GroupState.OPEN:
             lock_days_of(session, [group])
     return locked_group, lock_orders(session, [order])[0]
 
@@ -185,7 +190,7 @@ def take_prepaid_seat(session: Session, order_key: Key, group_key: Key, *, at: d
 
     Raises ValueError if the seat cannot be taken: the caller has checked in this transaction.
     """
-    group, order = lock_for_payment(session, order_key, group_key)
+    group, order = lock_for_payment(session, order_key, group_key, paid_at=at)
     if group is None or not may_take(group, order, at):
         raise ValueError("the seat of a prepaid order must be free to take")
     deadline_at = (
