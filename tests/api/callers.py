@@ -1,5 +1,6 @@
 """People who call the API of this process."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class Caller:
         headers = {"Accept-Language": self.language, **options.pop("headers", {})}
         if self.token is not None:
             headers["Authorization"] = f"Bearer {self.token}"
+        if (body := options.pop("json", None)) is not None:
+            options |= {"data": json.dumps(body), "content_type": "application/json"}
         return self.client.open(path, method=method, headers=headers, **options)
 
     def get(self, path: str, **query: Any) -> TestResponse:

@@ -1,0 +1,220 @@
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from domain.database import transaction
+from domain.models import AuditEntry
+from tests.api.callers import Caller, Mall
+
+CHIPS = {
+    "title": "网红薯片 3 包",
+    "category": "薯片",
+    "images": ["https://cdn.example/chips.jpg", "/media/chips-2.jpg"],
+    "variants": [
+        {"title": "原味", "list_price_fen": 3000, "unit_cost_fen": 1200, "stock_units": 50},
+        {"title": "番茄味", "list_price_fen": 3100, "alone_price_fen": 2900},
+    ],
+}
+
+
+def audit_of(mall: Mall) -> list[AuditEntry]:
+    with transaction() as session:
+        return list(
+            session.scalars(
+                select(AuditEntry).where(AuditEntry.merchant_id == mall.id).order_by(AuditEntry.id)
+            )
+        )
+
+
+def add(caller: Caller, **changes: Any) -> Any:
+    return caller.post("/v1/merchant/products", **{**CHIPS, **changes})
+
+
+def test_product_is_made_with_its_variants(mall: Mall) -> None:
+    answer = add(mall.operator)
+
+    assert answer.status_code == 201
+    assert answer.json["title"] == "网红薯片 3 包"
+    first, second = answer.json["variants"]
+    assert first == {
+        "id": first["id"],
+        "title": "原味",
+        "list_price_fen": 3000,
+        "alone_price_fen": None,
+        "unit_cost_fen": 1200,
+        "stock_units": 50,
+    }
+    assert (second["alone_price_fen"], second["stock_units"]) == (2900, 0)
+    shown = mall.viewer.get(f"/v1/merchant/products/{answer.json['id']}")
+    assert shown.json == answer.json
+
+
+def test_making_a_product_is_audited(mall: Mall) -> None:
+    add(mall.operator)
+
+    (entry,) = audit_of(mall)
+
+    assert (entry.action, entry.staff_id) == ("product.created", mall.staff["operator"].id)
+    assert entry.client_address == "127.0.0.1"
+    assert entry.after is not None
+    assert entry.after["variants"][0]["unit_cost_fen"] == 1200
+
+
+def test_products_are_listed_newest_first_page_by_page(mall: Mall) -> None:
+    for title in ("一", "二", "三"):
+        add(mall.operator, title=title)
+
+    first = mall.viewer.get("/v1/merchant/products", limit=2).json
+    second = mall.viewer.get("/v1/merchant/products", limit=2, cursor=first["next_cursor"]).json
+
+    assert [item["title"] for item in first["items"]] == ["三", "二"]
+    assert [item["title"] for item in second["items"]] == ["一"]
+    assert second["next_cursor"] is None
+
+
+def test_viewer_may_look_and_not_touch(mall: Mall) -> None:
+    answer = add(mall.viewer)
+
+    assert answer.status_code == 403
+    assert (answer.json["code"], answer.json["required"]) == ("role_too_low", "operator")
+    assert mall.viewer.get("/v1/merchant/products").status_code == 200
+    assert audit_of(mall) == []
+
+
+def test_product_is_changed_and_only_differences_are_audited(mall: Mall) -> None:
+    product = add(mall.operator).json
+
+    answer = mall.operator.patch(
+        f"/v1/merchant/products/{product['id']}", title="薯片", reason="短一点"
+    )
+
+    assert answer.json == {**product, "title": "薯片"}
+    entry = audit_of(mall)[-1]
+    assert (entry.action, entry.reason) == ("product.changed", "短一点")
+    assert entry.before == {"title": "网红薯片 3 包"}
+    assert entry.after == {"title": "薯片"}
+
+
+def test_variant_is_added(mall: Mall) -> None:
+    product = add(mall.operator).json
+
+    answer = mall.operator.post(
+        f"/v1/merchant/products/{product['id']}/variants", title="烧烤味", list_price_fen=3200
+    )
+
+    assert answer.status_code == 201
+    shown = mall.operator.get(f"/v1/merchant/products/{product['id']}").json
+    assert [variant["title"] for variant in shown["variants"]] == ["原味", "番茄味", "烧烤味"]
+
+
+def test_stock_moves_by_a_difference(mall: Mall) -> None:
+    variant = add(mall.operator).json["variants"][0]
+    path = f"/v1/merchant/variants/{variant['id']}"
+
+    up = mall.operator.patch(path, stock_delta=30, reason="到货")
+    down = mall.operator.patch(path, stock_delta=-80)
+
+    assert up.json["stock_units"] == 80
+    assert down.json["stock_units"] == 0
+    assert audit_of(mall)[-1].before == {"stock_units": 80}
+
+
+def test_more_stock_than_there_is_cannot_be_taken(mall: Mall) -> None:
+    variant = add(mall.operator).json["variants"][0]
+
+    answer = mall.operator.patch(f"/v1/merchant/variants/{variant['id']}", stock_delta=-51)
+
+    assert answer.status_code == 409
+    assert answer.json["code"] == "stock_below_zero"
+    assert len(audit_of(mall)) == 1
+
+
+def test_variant_cannot_cost_more_alone_than_its_list_price(mall: Mall) -> None:
+    variant = add(mall.operator).json["variants"][1]
+
+    answer = mall.operator.patch(f"/v1/merchant/variants/{variant['id']}", list_price_fen=2800)
+
+    assert answer.status_code == 422
+    assert (answer.json["code"], answer.json["field"]) == (
+        "alone_price_above_list",
+        "alone_price_fen",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "code"),
+    [
+        ({"title": ""}, "title", "wrong_length"),
+        ({"title": "x" * 101}, "title", "wrong_length"),
+        ({"title": 5}, "title", "not_a_string"),
+        ({"title": "a\x00b"}, "title", "not_a_string"),
+        ({"images": ["javascript:alert(1)"]}, "images.0", "wrong_pattern"),
+        ({"images": ["/x"] * 10}, "images", "wrong_length"),
+        ({"colour": "red"}, "colour", "unknown_field"),
+        (
+            {"variants": [{"title": "大", "list_price_fen": 0}]},
+            "variants.0.list_price_fen",
+            "out_of_range",
+        ),
+        (
+            {"variants": [{"title": "大", "list_price_fen": 19.9}]},
+            "variants.0.list_price_fen",
+            "not_fen",
+        ),
+        (
+            {"variants": [{"title": "大", "list_price_fen": "1990"}]},
+            "variants.0.list_price_fen",
+            "not_fen",
+        ),
+        (
+            {"variants": [{"title": "大", "list_price_fen": True}]},
+            "variants.0.list_price_fen",
+            "not_fen",
+        ),
+        (
+            {"variants": [{"title": "大", "list_price_fen": 10**30}]},
+            "variants.0.list_price_fen",
+            "not_fen",
+        ),
+        ({"variants": [{"title": "大"}]}, "variants.0.list_price_fen", "required"),
+        ({"variants": "大"}, "variants", "not_a_list"),
+        ({"variants": [7]}, "variants.0", "not_an_object"),
+    ],
+)
+def test_bad_input_names_field_and_code(
+    mall: Mall, changes: dict[str, Any], field: str, code: str
+) -> None:
+    answer = add(mall.operator, **changes)
+
+    assert answer.status_code == 422
+    assert answer.json["field"] == field
+    assert {"field": field, "code": code} == {
+        name: answer.json["errors"][0][name] for name in ("field", "code")
+    }
+
+
+class TestOtherMerchants:
+    def test_their_products_do_not_exist(self, mall: Mall, other_mall: Mall) -> None:
+        product = add(other_mall.operator).json
+        variant = product["variants"][0]
+
+        answers = [
+            mall.owner.get(f"/v1/merchant/products/{product['id']}"),
+            mall.owner.patch(f"/v1/merchant/products/{product['id']}", title="我的"),
+            mall.owner.post(
+                f"/v1/merchant/products/{product['id']}/variants", title="x", list_price_fen=1
+            ),
+            mall.owner.patch(f"/v1/merchant/variants/{variant['id']}", stock_delta=1),
+        ]
+
+        assert [answer.status_code for answer in answers] == [404, 404, 404, 404]
+        assert {answer.json["code"] for answer in answers} == {
+            "product_not_found",
+            "variant_not_found",
+        }
+
+    def test_their_products_are_not_listed(self, mall: Mall, other_mall: Mall) -> None:
+        add(other_mall.operator)
+
+        assert mall.owner.get("/v1/merchant/products").json["items"] == []

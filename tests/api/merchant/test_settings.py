@@ -1,0 +1,68 @@
+import pytest
+from sqlalchemy import select
+
+from domain.database import transaction
+from domain.models import AuditEntry, MerchantSettings
+from tests.api.callers import Mall
+
+PATH = "/v1/merchant/settings"
+
+
+def test_there_is_no_cap_until_one_is_set(mall: Mall) -> None:
+    assert mall.viewer.get(PATH).json == {"daily_cash_cap_fen": None}
+
+
+def test_owner_sets_the_cap_with_a_reason(mall: Mall) -> None:
+    answer = mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+
+    assert answer.json == {"daily_cash_cap_fen": 5000}
+    with transaction() as session:
+        kept = session.scalars(
+            select(MerchantSettings).where(MerchantSettings.merchant_id == mall.id)
+        ).one()
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.merchant_id == mall.id)).one()
+    assert kept.daily_cash_cap_fen == 5000
+    assert (entry.action, entry.reason) == ("settings.changed", "防刷单")
+    assert (entry.before, entry.after) == (
+        {"daily_cash_cap_fen": None},
+        {"daily_cash_cap_fen": 5000},
+    )
+
+
+def test_cap_is_lifted(mall: Mall) -> None:
+    mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+
+    assert mall.owner.patch(PATH, daily_cash_cap_fen=None, reason="不限").json == {
+        "daily_cash_cap_fen": None
+    }
+
+
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_owners_set_the_cap(mall: Mall, role: str) -> None:
+    answer = getattr(mall, role).patch(PATH, daily_cash_cap_fen=1, reason="x")
+
+    assert answer.status_code == 403
+    assert answer.json["required"] == "owner"
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "code"),
+    [
+        ({"daily_cash_cap_fen": -1, "reason": "x"}, "daily_cash_cap_fen", "out_of_range"),
+        ({"daily_cash_cap_fen": 10}, "reason", "required"),
+        ({"reason": "x"}, "daily_cash_cap_fen", "required"),
+    ],
+)
+def test_bad_input_names_field_and_code(
+    mall: Mall, body: dict[str, object], field: str, code: str
+) -> None:
+    answer = mall.owner.patch(PATH, **body)
+
+    assert answer.status_code == 422
+    assert (answer.json["field"], answer.json["errors"][0]["code"]) == (field, code)
+
+
+def test_each_merchant_has_its_own(mall: Mall, other_mall: Mall) -> None:
+    mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+
+    assert other_mall.owner.get(PATH).json == {"daily_cash_cap_fen": None}
