@@ -11,8 +11,8 @@ class Payment(Moving, TenantRow, Base):
     """One attempt to pay an order at a gateway; `public_id` is the gateway's out_trade_no.
 
     `succeeded_at` is the gateway's time, `learned_at` ours. `received_fen` is what came; `outcome`
-    says what became of it: seated, or why it is refunded. `description` is what the gateway was told:
-    a repeat must say the same.
+    says what became of it: seated, or why it is refunded. `description` is what the gateway was
+    told: a repeat must say the same.
     """
 
     __tablename__ = "payments"
