@@ -1,5 +1,6 @@
 """Fields all schemas share: fen, instants, days, public ids. Failures are codes, not sentences."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,6 +11,7 @@ from api.bodies import instant
 from domain.public_ids import ALPHABET, LENGTH
 
 LARGEST_FEN = 10**12
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Schema(ma.Schema):
@@ -107,7 +109,7 @@ class DayOn(ma.fields.Field[date]):
     def _deserialize(
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> date:
-        if not isinstance(value, str) or len(value) != len("2026-11-22"):
+        if not isinstance(value, str) or not _DAY.fullmatch(value):
             raise self.make_error("invalid")
         try:
             return date.fromisoformat(value)

@@ -1,5 +1,6 @@
 import logging
 import re
+from collections.abc import Iterator
 
 import pytest
 from flask import Flask
@@ -9,6 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 from api import create_app
 from api.logs import JsonFormatter
 from domain.config import settings
+from domain.database import dispose_engines
 from launcher.addresses import DatabaseUrls
 from tests.api.callers import Caller
 
@@ -34,18 +36,25 @@ def test_process_is_not_ready_on_another_schema(
     assert answer.json == {"status": "waiting", "schema": "older"}
 
 
-def test_database_away_is_503_with_retry_after(
-    anyone: Caller, monkeypatch: pytest.MonkeyPatch, fresh_database: DatabaseUrls
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
+@pytest.fixture
+def database_away(database: DatabaseUrls) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DATABASE_URL", "postgresql+psycopg://nobody@127.0.0.1:1/nowhere")
+        settings.cache_clear()
+        dispose_engines()
+        yield
     settings.cache_clear()
+    dispose_engines()
 
+
+def test_database_away_is_503_with_retry_after(anyone: Caller, database_away: None) -> None:
     answer = anyone.get("/readyz")
 
     assert answer.status_code == 503
     assert answer.json is not None
     assert answer.json["code"] == "unavailable"
     assert answer.headers["Retry-After"] == "2"
+    assert anyone.get("/healthz").status_code == 200
 
 
 def test_unknown_path_is_problem_json_with_the_request_id(anyone: Caller) -> None:

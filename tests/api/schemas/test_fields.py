@@ -1,0 +1,125 @@
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import marshmallow as ma
+import pytest
+
+from api.schemas.fields import (
+    Count,
+    DayOn,
+    Fen,
+    Instant,
+    MaskedName,
+    PublicId,
+    Schema,
+    Text,
+    mask_name,
+)
+from domain.public_ids import new_public_id
+
+
+class Everything(Schema):
+    """One of each."""
+
+    fen = Fen()
+    count = Count(most=9)
+    at = Instant()
+    on = DayOn()
+    id = PublicId()
+    text = Text(most=5)
+    name = MaskedName()
+
+
+def code_of(**given: Any) -> Any:
+    with pytest.raises(ma.ValidationError) as refused:
+        Everything().load(given)
+    (messages,) = refused.value.messages.values()  # type: ignore[union-attr]
+    return messages[0]
+
+
+def test_values_come_in() -> None:
+    public_id = new_public_id()
+
+    loaded = Everything().load(
+        {
+            "fen": 1990,
+            "count": 9,
+            "at": "2026-11-22T20:00:00+08:00",
+            "on": "2026-11-22",
+            "id": public_id,
+            "text": "  薯片 ",
+        }
+    )
+
+    assert loaded == {
+        "fen": 1990,
+        "count": 9,
+        "at": datetime(2026, 11, 22, 12, tzinfo=UTC),
+        "on": date(2026, 11, 22),
+        "id": public_id,
+        "text": "薯片",
+    }
+
+
+def test_values_go_out() -> None:
+    beijing = timezone(timedelta(hours=8))
+
+    dumped = Everything().dump(
+        {
+            "at": datetime(2026, 11, 22, 20, 0, 0, 1500, tzinfo=beijing),
+            "on": date(2026, 11, 22),
+            "name": "王小明",
+        }
+    )
+
+    assert dumped == {"at": "2026-11-22T12:00:00.001Z", "on": "2026-11-22", "name": "王**"}
+
+
+def test_nothing_goes_out_as_null() -> None:
+    assert Everything().dump({"at": None, "on": None, "name": None}) == {
+        "at": None,
+        "on": None,
+        "name": None,
+    }
+
+
+@pytest.mark.parametrize("value", ["1990", 19.9, 1990.0, True, [], {}])
+def test_only_whole_numbers_are_fen(value: object) -> None:
+    assert code_of(fen=value) == "not_fen"
+
+
+@pytest.mark.parametrize("value", [-1, 10**12 + 1, 2**70])
+def test_fen_have_their_range(value: int) -> None:
+    assert code_of(fen=value).startswith("Must be greater than")
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2026-11-22T12:00:00", "2026-11-22", "yesterday", 5, "0001-01-01T00:00:00+23:59", ""],
+)
+def test_instant_needs_its_offset(value: object) -> None:
+    assert code_of(at=value) == "not_an_instant"
+
+
+@pytest.mark.parametrize("value", ["20261122", "2026-13-01", "2026-W47-7", 5, "2026-11-22T00"])
+def test_day_is_year_month_day(value: object) -> None:
+    assert code_of(on=value) == "not_a_day"
+
+
+@pytest.mark.parametrize("value", ["", "x", "0" * 19, "0" * 21, "I" * 20, "0" * 19 + "é"])
+def test_public_id_is_twenty_base32_characters(value: str) -> None:
+    assert code_of(id=value) == "not_an_id"
+
+
+@pytest.mark.parametrize("value", ["a\x00b", "\x1b[31m"])
+def test_text_has_no_control_characters(value: str) -> None:
+    assert code_of(text=value) == "not_a_string"
+
+
+def test_unknown_fields_are_refused() -> None:
+    assert code_of(colour="red") == "Unknown field."
+
+
+@pytest.mark.parametrize(("name", "shown"), [("王小明", "王**"), ("A", "A**"), ("", "**")])
+def test_mask_keeps_the_first_character_only(name: str, shown: str) -> None:
+    assert mask_name(name) == shown
