@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from domain.models.base import Base, FenColumn, Instant, Moving, TenantRow, in_states, refers
@@ -25,6 +25,20 @@ class Grant(Moving, TenantRow, Base):
         refers("shopper_id", to="shoppers"),
         Index("ix_grants_shopper", "merchant_id", "shopper_id", "id"),
         Index("ix_grants_group", "merchant_id", "group_id"),
+        Index("ix_grants_decided", "merchant_id", "decided_at"),
+        Index(
+            "ix_grants_issued",
+            "merchant_id",
+            "issued_at",
+            postgresql_where=text("issued_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_grants_unissued",
+            "merchant_id",
+            "state",
+            "id",
+            postgresql_where=text("state NOT IN ('decided', 'issued')"),
+        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
 

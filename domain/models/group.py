@@ -35,6 +35,14 @@ class Group(Moving, TenantRow, Base):
         ),
         Index("ix_groups_ended", "merchant_id", "ended_at"),
         Index("ix_groups_campaign", "merchant_id", "campaign_id", "id"),
+        Index("ix_groups_state", "merchant_id", "state", "id"),
+        Index("ix_groups_opened", "merchant_id", "opened_at"),
+        Index(
+            "ix_groups_failed",
+            "merchant_id",
+            text("LEAST(deadline_at, cut_at)"),
+            postgresql_where=text("state = 'failed'"),
+        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
 

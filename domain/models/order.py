@@ -84,6 +84,19 @@ class Order(Moving, TenantRow, Base):
         Index("ix_orders_group", "merchant_id", "group_id"),
         Index("ix_orders_shopper", "merchant_id", "shopper_id", "id"),
         Index(
+            "ix_orders_paid",
+            "merchant_id",
+            "paid_at",
+            postgresql_include=[
+                "shopper_id",
+                "campaign_id",
+                "price_fen",
+                "wallet_fen",
+                "is_first_paid",
+            ],
+            postgresql_where=text("paid_at IS NOT NULL"),
+        ),
+        Index(
             "ix_orders_share",
             "merchant_id",
             "share_id",

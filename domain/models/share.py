@@ -32,6 +32,7 @@ class Visit(Base):
         PrimaryKeyConstraint("merchant_id", "id", "occurred_at"),
         of_merchant(),
         Index("ix_visits_share", "merchant_id", "share_id"),
+        Index("ix_visits_occurred", "merchant_id", "occurred_at"),
         Index("ix_visits_shopper", "merchant_id", "shopper_id", "occurred_at"),
         {"postgresql_partition_by": "RANGE (occurred_at)"},
     )

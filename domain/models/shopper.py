@@ -18,6 +18,12 @@ class Shopper(TenantRow, Base):
         CheckConstraint("flag IN ('review', 'block')", name="flag_known"),
         refers("came_by_share_id", to="shares", closes_a_cycle=True),
         Index("ix_shoppers_came_by_share", "merchant_id", "came_by_share_id"),
+        Index(
+            "ix_shoppers_came",
+            "merchant_id",
+            "created_at",
+            postgresql_where=text("came_by_share_id IS NOT NULL"),
+        ),
         of_merchant(),
     )
 

@@ -1,0 +1,1 @@
+"""Analytics: figures of a merchant's group buying, and its live board; reads only."""
