@@ -1,0 +1,25 @@
+from domain.notices.queries import public_id_of, write_text
+
+
+def test_public_ids_are_stable_and_tell_nothing() -> None:
+    first, again, next_one = public_id_of((1, 7)), public_id_of((1, 7)), public_id_of((1, 8))
+
+    assert first == again
+    assert first != next_one
+    assert public_id_of((2, 7)) != first
+    assert len(first) == 20
+
+
+def test_state_of_the_subsidy_chooses_the_text() -> None:
+    common = {"title": "薯片团", "refund_fen": 1990, "subsidy_fen": 1000}
+
+    texts = {
+        state: write_text("group.failed", {**common, "subsidy_state": state}, "en")
+        for state in ("issued", "held", "zero", "scheduled", None)
+    }
+
+    assert "is in your balance" in texts["issued"]
+    assert "being checked" in texts["held"]
+    assert "no subsidy" in texts["zero"]
+    assert texts["scheduled"] == texts[None]
+    assert not any("{" in text for text in texts.values())

@@ -1,0 +1,154 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.publishing.warnings import (
+    Plan,
+    PricedVariant,
+    find_warnings,
+    largest_safe_subsidy_fen,
+)
+from domain.terms import GroupPrice, SubsidyKind, SubsidyRule, Terms
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def plan(
+    *,
+    subsidy_fen: int = 300,
+    price_fen: int = 1990,
+    list_fen: int = 3000,
+    cost_fen: int | None = 1200,
+    size: int = 3,
+    life_seconds: int = 86_400,
+    days: float = 30,
+    **changes: Any,
+) -> Plan:
+    terms = Terms(
+        group_size=size,
+        life_seconds=life_seconds,
+        prices=(GroupPrice(1, price_fen),),
+        subsidy=SubsidyRule(SubsidyKind.CASH, subsidy_fen),
+        starts_at=START,
+        ends_at=START + timedelta(days=days),
+    )
+    given: dict[str, Any] = {
+        "terms": terms,
+        "variants": (PricedVariant("原味", list_fen, cost_fen, price_fen),),
+        "budget_left_fen": 100_000,
+        "stock_left": 100,
+        "daily_cash_cap_fen": 2000,
+    }
+    return Plan(**given | changes)
+
+
+def found(plan: Plan) -> list[tuple[str, str]]:
+    return [(warning.code, warning.severity.value) for warning in find_warnings(plan)]
+
+
+def test_sound_plan_has_no_warnings() -> None:
+    assert found(plan()) == []
+
+
+def test_safe_subsidy_is_the_gap_less_the_effort_of_sharing() -> None:
+    assert largest_safe_subsidy_fen(1010) == 940
+    assert largest_safe_subsidy_fen(4000) == 3930
+    assert largest_safe_subsidy_fen(50) == 0
+
+
+@pytest.mark.parametrize(
+    ("subsidy_fen", "warnings"),
+    [
+        (658, []),
+        (659, [("subsidy_near_gap", "amber")]),
+        (940, [("subsidy_near_gap", "amber")]),
+        (941, [("subsidy_rewards_failing", "red")]),
+        (1000, [("subsidy_rewards_failing", "red")]),
+        (1010, [("subsidy_rewards_failing", "red")]),
+    ],
+)
+def test_subsidy_is_tested_against_the_gap(
+    subsidy_fen: int, warnings: list[tuple[str, str]]
+) -> None:
+    assert found(plan(subsidy_fen=subsidy_fen)) == warnings
+
+
+def test_the_founding_documents_first_example_is_sound() -> None:
+    assert found(plan(subsidy_fen=1500, price_fen=6000, list_fen=10_000, cost_fen=3800)) == []
+
+
+def test_the_smallest_gap_counts() -> None:
+    variants = (
+        PricedVariant("大", 9000, None, 1990),
+        PricedVariant("小", 2300, None, 1990),
+    )
+
+    assert found(plan(variants=variants)) == [("subsidy_rewards_failing", "red")]
+
+
+def test_missing_daily_cap_is_amber() -> None:
+    assert found(plan(daily_cash_cap_fen=None)) == [("no_daily_cash_cap", "amber")]
+
+
+@pytest.mark.parametrize(("left", "warnings"), [(900, 0), (899, 1)])
+def test_budget_must_hold_one_groups_worst_case(left: int, warnings: int) -> None:
+    expected = [("budget_below_one_group", "red")] * warnings
+
+    assert found(plan(budget_left_fen=left)) == expected
+
+
+@pytest.mark.parametrize(("left", "warnings"), [(3, 0), (2, 1)])
+def test_stock_must_hold_one_group(left: int, warnings: int) -> None:
+    assert found(plan(stock_left=left)) == [("stock_below_one_group", "red")] * warnings
+
+
+def test_group_price_at_list_price_looks_like_a_slip() -> None:
+    assert found(plan(price_fen=3000, subsidy_fen=1)) == [
+        ("subsidy_rewards_failing", "red"),
+        ("price_not_below_list", "amber"),
+    ]
+
+
+@pytest.mark.parametrize(("price_fen", "is_slip"), [(600, False), (599, True)])
+def test_very_deep_discount_looks_like_a_slip(price_fen: int, is_slip: bool) -> None:
+    codes = [code for code, _ in found(plan(price_fen=price_fen, cost_fen=None))]
+
+    assert codes == (["discount_very_deep"] if is_slip else [])
+
+
+@pytest.mark.parametrize(("cost_fen", "is_loss"), [(1990, False), (1991, True), (None, False)])
+def test_price_below_cost_is_amber(cost_fen: int | None, is_loss: bool) -> None:
+    assert found(plan(cost_fen=cost_fen)) == ([("price_below_cost", "amber")] if is_loss else [])
+
+
+def test_slip_is_told_once_with_all_its_variants() -> None:
+    variants = (
+        PricedVariant("大", 3000, 2500, 1990),
+        PricedVariant("小", 3000, 2600, 1990),
+    )
+
+    (warning,) = find_warnings(plan(variants=variants))
+
+    assert warning.sentence("zh") == "拼团价低于成本：大, 小。每成一单都会亏损。"
+
+
+def test_window_shorter_than_a_groups_life_is_amber() -> None:
+    assert found(plan(days=1)) == [("window_below_one_life", "amber")]
+    assert found(plan(days=1.03)) == []
+
+
+def test_sentences_exist_in_both_languages() -> None:
+    worst = plan(
+        subsidy_fen=1000,
+        price_fen=3000,
+        cost_fen=4000,
+        days=0.5,
+        budget_left_fen=0,
+        stock_left=0,
+        daily_cash_cap_fen=None,
+    )
+
+    for warning in find_warnings(worst):
+        for language in ("zh", "en"):
+            assert "{" not in warning.sentence(language)  # type: ignore[arg-type]
