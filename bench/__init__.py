@@ -1,0 +1,1 @@
+"""Simulated shoppers, large histories, and what is measured with them."""

@@ -1,0 +1,1 @@
+"""Playing a day of simulated shoppers over REST: what the demo is made of."""
