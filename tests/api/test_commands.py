@@ -1,0 +1,288 @@
+import json
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from domain.config import settings
+from domain.database import transaction
+from domain.gateways import GatewayCredentials
+from domain.merchants.queries import find_app, find_login
+from domain.models import (
+    AuditEntry,
+    Campaign,
+    GatewayAccount,
+    Merchant,
+    Product,
+    RuleVersion,
+    Staff,
+)
+from domain.payments.accounts import account_of_merchant
+from tests.api.callers import Caller
+from tests.factories.merchants import make_merchant
+from tests.sandbox_server import SandboxServer, sandbox, shared_sandbox
+
+__all__ = ["sandbox", "shared_sandbox"]
+
+KEYS = {
+    "gateway": "wechat",
+    "mch_no": "1900000001",
+    "app_id": "wx0000000000000001",
+    "merchant_private_key_pem": "-----BEGIN PRIVATE KEY-----",
+    "merchant_serial": "5157F09EFDC096DE15EBE81A47057A7232F1B8E1",
+    "platform_public_key_pem": "-----BEGIN PUBLIC KEY-----",
+    "platform_public_key_id": "PUB_KEY_ID_0119000000012025010100000000000000",
+    "apiv3_key": "0" * 32,
+}
+
+
+def run(app: Flask, *arguments: str, **options: Any) -> Any:
+    return app.test_cli_runner().invoke(args=list(arguments), **options)
+
+
+def told(result: Any) -> dict[str, Any]:
+    assert result.exit_code == 0, result.output
+    (line,) = result.stdout.strip().splitlines()
+    answer: dict[str, Any] = json.loads(line)
+    return answer
+
+
+class TestAdding:
+    def test_merchant_is_added_with_its_app(self, app: Flask) -> None:
+        answer = told(
+            run(
+                app,
+                "merchants-add",
+                "新商家",
+                "--app-id",
+                "wx00000000000000aa",
+                env={"PINBU_APP_SECRET": "s3cret"},
+            )
+        )
+
+        with transaction() as session:
+            found = find_app(session, "wx00000000000000aa")
+            merchant = session.get_one(Merchant, found.merchant_id)
+        assert found.secret == "s3cret"
+        assert (merchant.name, merchant.public_id) == ("新商家", answer["merchant_id"])
+
+    def test_anothers_app_is_not_taken_over(self, app: Flask) -> None:
+        with transaction() as session:
+            kept = make_merchant(session)
+
+        result = run(
+            app,
+            "merchants-add",
+            "强占",
+            "--app-id",
+            kept.app_id,
+            env={"PINBU_APP_SECRET": "mine"},
+        )
+
+        assert result.exit_code == 1
+        assert "app_taken" in result.output
+        with transaction() as session:
+            assert find_app(session, kept.app_id).secret == "app-secret"
+            assert session.scalars(select(Merchant).where(Merchant.name == "强占")).all() == []
+
+    def test_staff_can_sign_in_once_added(self, app: Flask, anyone: Caller) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+
+        answer = told(
+            run(
+                app,
+                "staff-add",
+                merchant.public_id,
+                "Anna@Example.com",
+                "--name",
+                "安娜",
+                "--role",
+                "owner",
+                env={"PINBU_STAFF_PASSWORD": "a long password"},
+            )
+        )
+
+        assert answer["login"] == "anna@example.com"
+        signed_in = anyone.post(
+            "/v1/merchant/sessions", login="anna@example.com", password="a long password"
+        )
+        assert signed_in.status_code == 201
+
+    def test_login_is_unique_and_passwords_are_long(self, app: Flask) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+        arguments = ("staff-add", merchant.public_id, "twice", "--name", "二")
+
+        told(run(app, *arguments, env={"PINBU_STAFF_PASSWORD": "a long password"}))
+        again = run(app, *arguments, env={"PINBU_STAFF_PASSWORD": "a long password"})
+        short = run(app, *arguments, env={"PINBU_STAFF_PASSWORD": "short"})
+
+        assert (again.exit_code, "login_taken" in again.output) == (1, True)
+        assert (short.exit_code, "at least 10" in short.output) == (1, True)
+
+    def test_gateway_account_is_added_from_a_file(self, app: Flask, tmp_path: Path) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+        file = tmp_path / "keys.json"
+        file.write_text(json.dumps(KEYS))
+
+        answer = told(
+            run(app, "gateway-account-add", merchant.public_id, "--credentials", str(file))
+        )
+
+        assert answer["mch_no"] == "1900000001"
+        with transaction() as session:
+            account = session.scalars(
+                select(GatewayAccount).where(GatewayAccount.merchant_id == merchant.id)
+            ).one()
+        assert b"PRIVATE KEY" not in account.credentials_sealed
+
+    def test_incomplete_keys_are_refused(self, app: Flask, tmp_path: Path) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+        file = tmp_path / "keys.json"
+        file.write_text(json.dumps({"gateway": "wechat"}))
+
+        result = run(app, "gateway-account-add", merchant.public_id, "--credentials", str(file))
+
+        assert result.exit_code == 1
+        assert "credentials_incomplete" in result.output
+
+    def test_unknown_merchant_is_refused(self, app: Flask) -> None:
+        result = run(
+            app,
+            "staff-add",
+            "nobody",
+            "x",
+            "--name",
+            "x",
+            env={"PINBU_STAFF_PASSWORD": "a long password"},
+        )
+
+        assert result.exit_code == 1
+        assert "merchant_not_found" in result.output
+
+
+class TestSample:
+    @pytest.fixture
+    def var(
+        self, app: Flask, fresh_database: object, sandbox: SandboxServer, tmp_path: Path
+    ) -> Iterator[Path]:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PINBU_VAR", str(tmp_path))
+            patch.setenv("SANDBOX_CONTROL_URL", f"{sandbox.url}/control")
+            patch.setenv("WECHATPAY_BASE_URL", sandbox.url)
+            settings.cache_clear()
+            yield tmp_path
+        settings.cache_clear()
+
+    def counts(self) -> list[int]:
+        with transaction() as session:
+            return [
+                session.scalar(select(func.count()).select_from(table)) or 0
+                for table in (Merchant, Staff, Product, Campaign, RuleVersion, GatewayAccount)
+            ]
+
+    def test_sample_is_ready_to_sell(self, app: Flask, anyone: Caller, var: Path) -> None:
+        answer = told(run(app, "sample"))
+
+        listed = anyone.call("GET", "/v1/campaigns", headers={"X-App-Id": answer["app_id"]}).json
+        assert listed is not None
+        assert {item["id"] for item in listed["items"]} == set(answer["campaign_ids"])
+        chips = next(item for item in listed["items"] if "薯片" in item["title"])
+        assert chips["group_size"] == 3
+        assert chips["subsidy"] == {"kind": "cash", "amount_fen": 1000}
+        assert chips["variants"][0]["list_price_fen"] == 3000
+        assert chips["variants"][0]["group_price_fen"] == 1990
+        assert not any(item["is_sold_out"] or item["is_budget_used_up"] for item in listed["items"])
+
+    def test_owner_can_sign_in_and_the_account_works(
+        self, app: Flask, anyone: Caller, var: Path
+    ) -> None:
+        answer = told(run(app, "sample"))
+
+        signed_in = anyone.post(
+            "/v1/merchant/sessions", login=answer["login"], password=answer["password"]
+        )
+
+        assert signed_in.json is not None
+        assert signed_in.json["staff"]["role"] == "owner"
+        assert signed_in.json["merchant"]["id"] == answer["merchant_id"]
+        with transaction() as session:
+            owner = find_login(session, answer["login"])
+            assert owner is not None
+            account = account_of_merchant(session, owner.merchant_id)
+        assert account.gateway == "wechat"
+
+    def test_password_is_kept_in_a_private_file(self, app: Flask, var: Path) -> None:
+        answer = told(run(app, "sample"))
+
+        file = var / "sample-login.json"
+        assert json.loads(file.read_text())["owner"] == answer["password"]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    def test_repeating_changes_nothing(self, app: Flask, var: Path) -> None:
+        first = told(run(app, "sample"))
+        before = self.counts()
+
+        again = told(run(app, "sample"))
+
+        assert again == first
+        assert before == self.counts() == [1, 3, 3, 3, 3, 1]
+
+    def test_budget_and_stock_can_be_raised_later(self, app: Flask, var: Path) -> None:
+        told(run(app, "sample", "--budget-fen", "100000", "--stock", "50"))
+
+        told(run(app, "sample", "--budget-fen", "200000", "--stock", "10"))
+
+        with transaction() as session:
+            kept = session.execute(select(Campaign.budget_fen, Campaign.stock_units)).all()
+        assert {tuple(row) for row in kept} == {(200_000, 50)}
+
+    def test_risky_warning_is_acknowledged_with_a_reason(self, app: Flask, var: Path) -> None:
+        told(run(app, "sample"))
+
+        with transaction() as session:
+            versions = session.scalars(select(RuleVersion).order_by(RuleVersion.id)).all()
+            audited = session.scalars(
+                select(AuditEntry.action).where(AuditEntry.action == "campaign.published")
+            ).all()
+        assert [a["code"] for a in versions[0].acknowledged] == [
+            "subsidy_rewards_failing",
+            "no_daily_cash_cap",
+        ]
+        assert all(a["reason"] for version in versions for a in version.acknowledged)
+        assert len(audited) == 3
+
+    def test_lost_password_file_gives_a_new_password(
+        self, app: Flask, anyone: Caller, var: Path
+    ) -> None:
+        first = told(run(app, "sample"))
+        (var / "sample-login.json").unlink()
+
+        again = told(run(app, "sample"))
+
+        assert again["password"] != first["password"]
+        signed_in = anyone.post(
+            "/v1/merchant/sessions", login=again["login"], password=again["password"]
+        )
+        assert signed_in.status_code == 201
+
+    def test_without_the_sandbox_it_says_so(self, app: Flask, var: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("SANDBOX_CONTROL_URL")
+            settings.cache_clear()
+
+            result = run(app, "sample")
+
+        assert result.exit_code == 1
+        assert "sandbox" in str(result.exception)
+
+
+def test_credentials_have_the_fields_of_the_product() -> None:
+    assert set(KEYS) == set(GatewayCredentials.__dataclass_fields__)
