@@ -18,7 +18,7 @@ from domain.campaigns.drafting import NewCampaign, change_campaign, draft_campai
 from domain.campaigns.queries import CampaignView, list_campaigns
 from domain.campaigns.rules import TermsDraft
 from domain.catalog.creating import NewProduct, NewVariant, create_product
-from domain.clock import day_start, shanghai_day
+from domain.clock import day_start, real_now, shanghai_day
 from domain.config import settings
 from domain.database import merchant_transaction, reading, transaction
 from domain.gateways import GatewayCredentials
@@ -179,7 +179,7 @@ def _merchant(account: dict[str, Any], logins: dict[str, str], *, at: datetime) 
             if found is None:
                 adding.add_staff(session, merchant.id, new, at=at)
             elif not passwords.matches(found.password_hash, logins[new.login]):
-                adding.set_password(session, new.login, new.password_hash)
+                adding.set_password(session, new.login, new.password_hash, now=real_now())
         return merchant.id, merchant.public_id
 
 

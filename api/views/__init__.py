@@ -1,15 +1,44 @@
 """The REST views: one Blueprint per noun. Transactions are opened here, or by a process."""
 
 from api.blueprint import Blueprint
-from api.views import auth, campaigns, dev_clock, groups, health, me, orders, webhooks
-from api.views.merchant import audit_log, products, sessions, settings, shoppers
+from api.views import (
+    auth,
+    campaigns,
+    dev_clock,
+    groups,
+    health,
+    leaderboards,
+    me,
+    my_groups,
+    orders,
+    shares,
+    subsidies,
+    wallet,
+    webhooks,
+)
+from api.views.merchant import (
+    audit_log,
+    board,
+    figures,
+    grants,
+    products,
+    sessions,
+    settings,
+    shoppers,
+)
 from api.views.merchant import campaigns as merchant_campaigns
+from api.views.merchant import groups as merchant_groups
 
 BLUEPRINTS: list[Blueprint] = [
     health.blueprint,
     auth.blueprint,
     campaigns.blueprint,
+    leaderboards.blueprint,
+    shares.blueprint,
     me.blueprint,
+    my_groups.blueprint,
+    subsidies.blueprint,
+    wallet.blueprint,
     groups.blueprint,
     orders.blueprint,
     webhooks.blueprint,
@@ -21,5 +50,9 @@ BLUEPRINTS: list[Blueprint] = [
     settings.blueprint,
     audit_log.blueprint,
     shoppers.blueprint,
+    board.blueprint,
+    merchant_groups.blueprint,
+    figures.blueprint,
+    grants.blueprint,
 ]
 """All blueprints; a new noun adds its line."""

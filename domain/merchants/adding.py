@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from domain.gateways.protocol import GatewayCredentials
@@ -28,6 +28,7 @@ from domain.models import (
     MerchantSettings,
     Staff,
     StaffLogin,
+    StaffSession,
 )
 from domain.public_ids import new_public_id
 from domain.sealing import seal
@@ -174,10 +175,22 @@ def _same_account(merchant_id: int, credentials: GatewayCredentials) -> Select[G
     )
 
 
-def set_password(session: Session, login: str, password_hash: str) -> None:
-    """Give a login another password. Raises WrongLogin where there is no such login."""
+def set_password(session: Session, login: str, password_hash: str, *, now: datetime) -> None:
+    """Give a login another password and revoke its sessions; `now` is real time.
+
+    Raises WrongLogin where there is no such login.
+    """
     found = session.get(StaffLogin, normalise_login(login), with_for_update=True)
     if found is None:
         raise WrongLogin
     found.password_hash = password_hash
+    session.execute(
+        update(StaffSession)
+        .where(
+            StaffSession.merchant_id == found.merchant_id,
+            StaffSession.staff_id == found.staff_id,
+            StaffSession.revoked_at.is_(None),
+        )
+        .values(revoked_at=now)
+    )
     session.flush()

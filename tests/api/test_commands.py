@@ -263,11 +263,15 @@ class TestSample:
         self, app: Flask, anyone: Caller, var: Path
     ) -> None:
         first = told(run(app, "sample"))
+        old = anyone.post("/v1/merchant/sessions", login=first["login"], password=first["password"])
         (var / "sample-login.json").unlink()
 
         again = told(run(app, "sample"))
 
         assert again["password"] != first["password"]
+        assert old.json is not None
+        stale = Caller(anyone.client, old.json["token"]).get("/v1/merchant/sessions/current")
+        assert stale.status_code == 401
         signed_in = anyone.post(
             "/v1/merchant/sessions", login=again["login"], password=again["password"]
         )

@@ -73,6 +73,16 @@ def test_unknown_path_is_problem_json_with_the_request_id(anyone: Caller) -> Non
     }
 
 
+def test_body_may_not_be_too_large(anyone: Caller) -> None:
+    answer = anyone.call(
+        "POST", "/v1/auth/sessions", data=b" " * 1_048_577, content_type="application/json"
+    )
+
+    assert answer.status_code == 413
+    assert answer.json is not None
+    assert answer.json["code"] == "content_too_large"
+
+
 def test_malformed_request_id_is_replaced(anyone: Caller) -> None:
     answer = anyone.call("GET", "/healthz", headers={"X-Request-Id": "a b;c" * 30})
 

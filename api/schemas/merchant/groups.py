@@ -1,0 +1,107 @@
+"""Groups and the live board, as staff see them."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.fields import Count, DayOn, Fen, Instant, PublicId, Schema
+from api.schemas.orders import OrderRefundSchema, PartSchema
+from domain.states import GroupState
+
+
+class MerchantGroupSchema(Schema):
+    """A group; `paid_seats` is how many were paid when it ended, null until then."""
+
+    id = PublicId()
+    campaign_id = PublicId()
+    campaign_title = ma.fields.String()
+    state = ma.fields.String()
+    end_reason = ma.fields.String(allow_none=True)
+    size = Count()
+    taken = Count()
+    held = Count()
+    releasing = Count()
+    paid_seats = Count(allow_none=True)
+    created_at = Instant()
+    opened_at = Instant(allow_none=True)
+    deadline_at = Instant(allow_none=True)
+    ended_at = Instant(allow_none=True)
+    leader_nickname = ma.fields.String(allow_none=True)
+
+
+class MemberSubsidySchema(Schema):
+    """How a member's subsidy stands."""
+
+    id = PublicId()
+    state = ma.fields.String()
+    amount_fen = Fen()
+    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    issued_at = Instant(allow_none=True)
+
+
+class MerchantMemberSchema(Schema):
+    """An order that has or had a seat in a group."""
+
+    order_id = PublicId()
+    shopper_id = PublicId()
+    nickname = ma.fields.String()
+    flag = ma.fields.String(allow_none=True)
+    is_leader = ma.fields.Boolean()
+    state = ma.fields.String()
+    seat_state = ma.fields.String()
+    price_fen = Fen()
+    wallet_fen = Fen()
+    quote_fen = Fen()
+    placed_at = Instant()
+    paid_at = Instant(allow_none=True)
+    came_by_share = ma.fields.Boolean()
+    refund = ma.fields.Nested(OrderRefundSchema, allow_none=True)
+    subsidy = ma.fields.Nested(MemberSubsidySchema, allow_none=True)
+
+
+GroupMoveSchema = Schema.from_dict(
+    {
+        "from": ma.fields.String(),
+        "to": ma.fields.String(),
+        "at": Instant(),
+        "by": ma.fields.String(
+            metadata={"description": "shopper, staff, gateway, settlement or another part of us"}
+        ),
+        "name": ma.fields.String(
+            allow_none=True, metadata={"description": "of the shopper or member of staff"}
+        ),
+    },
+    name="GroupMove",
+)
+"""One recorded move of a group."""
+
+
+class MerchantGroupDetailSchema(MerchantGroupSchema):
+    """A group with its members and moves."""
+
+    members = ma.fields.List(ma.fields.Nested(MerchantMemberSchema))
+    moves = ma.fields.List(ma.fields.Nested(GroupMoveSchema))
+
+
+class GroupFilters(PageArguments):
+    """Which groups; days are those of opening."""
+
+    state = ma.fields.String(
+        load_default=None, validate=ma.validate.OneOf([state.value for state in GroupState])
+    )
+    campaign_id = PublicId(load_default=None)
+    from_on = DayOn(load_default=None)
+    to_on = DayOn(load_default=None)
+
+
+class BoardSchema(Schema):
+    """Counts of what is running, and of what is stuck."""
+
+    open = Count()
+    pending = Count()
+    closing = Count()
+    one_short = Count()
+    ending_soon = Count(metadata={"description": "open, and due within 30 minutes"})
+    unsettled_past_deadline = Count()
+    oldest_unsettled_seconds = Count(allow_none=True)
+    parked_work = Count()
+    server_time = Instant()

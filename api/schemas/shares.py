@@ -1,0 +1,38 @@
+"""Shares of groups."""
+
+import marshmallow as ma
+
+from api.schemas.campaigns import GroupBriefSchema
+from api.schemas.fields import Instant, MaskedName, PublicId, Schema
+
+
+class ShareSchema(Schema):
+    """A share: what a link or card of the mini-program carries."""
+
+    token = ma.fields.String()
+    group_id = PublicId()
+    path = ma.fields.String(metadata={"description": "the mini-program's page, with the token"})
+
+
+class SharedGroupBriefSchema(GroupBriefSchema):
+    """The shared group as it stands."""
+
+    state = ma.fields.String()
+    deadline_at = Instant(allow_none=True)
+    seconds_left = ma.fields.Integer(allow_none=True)
+
+
+class CampaignNameSchema(Schema):
+    """A campaign by name."""
+
+    id = PublicId()
+    title = ma.fields.String()
+
+
+class SharedGroupSchema(Schema):
+    """What a share leads to, and who shared it."""
+
+    token = ma.fields.String()
+    group = ma.fields.Nested(SharedGroupBriefSchema)
+    campaign = ma.fields.Nested(CampaignNameSchema)
+    sharer_nickname = MaskedName()

@@ -1,0 +1,33 @@
+"""The live board, for staff."""
+
+from typing import Any
+
+from api import auth
+from api.blueprint import Blueprint
+from api.schemas.merchant.groups import BoardSchema
+from domain.analytics.live_board import count_board
+from domain.database import merchant_transaction, read_clock
+
+blueprint = Blueprint(
+    "merchant-board",
+    __name__,
+    url_prefix="/v1/merchant/board",
+    description="The live board, for staff",
+    caller="staff",
+)
+
+
+@blueprint.route("")
+@blueprint.response(200, BoardSchema)
+def show_board() -> dict[str, Any]:
+    """Count what is running, what should be over and is not, and work that waits for a person."""
+    caller = auth.require_staff()
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        counts = count_board(session, caller.merchant_id, at=at)
+    oldest = counts.oldest_unsettled_at
+    return {
+        **counts._asdict(),
+        "oldest_unsettled_seconds": None if oldest is None else int((at - oldest).total_seconds()),
+        "server_time": at,
+    }

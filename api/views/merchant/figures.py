@@ -1,0 +1,50 @@
+"""Figures, for staff."""
+
+from typing import Any
+
+from api import auth, request_context
+from api.blueprint import Blueprint
+from api.schemas.merchant.figures import FiguresArguments, PeriodFiguresSchema
+from domain.analytics.counting import Period
+from domain.analytics.definitions import DEFINITIONS
+from domain.analytics.figures import measure_period
+from domain.database import merchant_transaction, read_clock
+
+blueprint = Blueprint(
+    "merchant-figures",
+    __name__,
+    url_prefix="/v1/merchant/figures",
+    description="Figures, for staff",
+    caller="staff",
+)
+
+
+@blueprint.route("")
+@blueprint.arguments(FiguresArguments, location="query")
+@blueprint.response(200, PeriodFiguresSchema)
+def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Measure a period of Shanghai days, against the period of the same length before it."""
+    caller = auth.require_staff()
+    as_of = read_clock()
+    period = Period(arguments["from_on"], arguments["to_on"])
+    with merchant_transaction(caller.merchant_id) as session:
+        found = measure_period(
+            session, caller.merchant_id, period, campaign=arguments["campaign_id"]
+        )
+    language = request_context.language()
+    return {
+        "from_on": period.first,
+        "to_on": period.last,
+        "as_of": as_of,
+        "total": found.total,
+        "previous": found.previous,
+        "days": [{"on": on, **figures} for on, figures in found.days],
+        "definitions": [
+            {
+                "key": definition.key,
+                "name": definition.name.in_language(language),
+                "sentence": definition.sentence.in_language(language),
+            }
+            for definition in DEFINITIONS
+        ],
+    }

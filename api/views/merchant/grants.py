@@ -1,0 +1,74 @@
+"""Subsidies, for staff: the list, and the decision on held ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Response, jsonify
+
+from api import auth
+from api.blueprint import Blueprint
+from api.idempotency import request_key
+from api.paging import answer_page, page_of, read_page
+from api.schemas.merchant.grants import DecisionSchema, GrantFilters, GrantSchema
+from domain.database import merchant_transaction, read_clock
+from domain.interventions import deciding_grants
+from domain.interventions.deciding_grants import DecideGrant
+from domain.merchants.rules import Role
+from domain.states import GrantState
+from domain.subsidies import queries
+
+blueprint = Blueprint(
+    "merchant-grants",
+    __name__,
+    url_prefix="/v1/merchant/grants",
+    description="Subsidies, for staff",
+    caller="staff",
+)
+
+
+@blueprint.route("")
+@blueprint.arguments(GrantFilters, location="query")
+@blueprint.response(200, page_of(GrantSchema))
+def list_grants(arguments: dict[str, Any]) -> dict[str, Any]:
+    """List subsidies, newest first, in one state or in all."""
+    caller = auth.require_staff()
+    page = read_page(arguments, "merchant.grants", int)
+    state = arguments["state"]
+    with merchant_transaction(caller.merchant_id) as session:
+        found = queries.list_grants(
+            session,
+            caller.merchant_id,
+            state=None if state is None else GrantState(state),
+            below_id=page.after[0] if page.after else None,
+            limit=page.limit + 1,
+        )
+    return answer_page(found, page, "merchant.grants", lambda line: (line.row_id,))
+
+
+@blueprint.route("/<grant_id>/release", methods=["POST"])
+@blueprint.arguments(DecisionSchema)
+@blueprint.response(200, GrantSchema)
+def release(arguments: dict[str, Any], grant_id: str) -> Response:
+    """Release a held subsidy: it is credited at once."""
+    return _decide(deciding_grants.release_grant, grant_id, arguments)
+
+
+@blueprint.route("/<grant_id>/denial", methods=["POST"])
+@blueprint.arguments(DecisionSchema)
+@blueprint.response(200, GrantSchema)
+def deny(arguments: dict[str, Any], grant_id: str) -> Response:
+    """Deny a held subsidy for good: nothing is paid."""
+    return _decide(deciding_grants.deny_grant, grant_id, arguments)
+
+
+def _decide(
+    verb: Callable[..., dict[str, Any]], grant_id: str, arguments: dict[str, Any]
+) -> Response:
+    caller = auth.require_staff(Role.OPERATOR)
+    command = DecideGrant(
+        actor=caller.actor,
+        key=request_key(caller, arguments),
+        grant_id=grant_id,
+        reason=arguments["reason"],
+    )
+    return jsonify(verb(command, at=read_clock()))

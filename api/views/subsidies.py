@@ -1,0 +1,35 @@
+"""My subsidies."""
+
+from typing import Any
+
+from api import auth
+from api.blueprint import Blueprint
+from api.paging import PageArguments, answer_page, page_of, read_page
+from api.schemas.subsidies import SubsidySchema
+from domain.database import reading
+from domain.subsidies.queries import list_subsidies
+
+blueprint = Blueprint(
+    "subsidies",
+    __name__,
+    url_prefix="/v1/me/subsidies",
+    description="A shopper's subsidies",
+    caller="shopper",
+)
+
+
+@blueprint.route("")
+@blueprint.arguments(PageArguments, location="query")
+@blueprint.response(200, page_of(SubsidySchema))
+def mine(arguments: dict[str, Any]) -> dict[str, Any]:
+    """List my subsidies, newest first, with every reason for their amounts."""
+    caller = auth.require_shopper()
+    page = read_page(arguments, "me.subsidies", int)
+    with reading() as session:
+        found = list_subsidies(
+            session,
+            caller.key,
+            below_id=page.after[0] if page.after else None,
+            limit=page.limit + 1,
+        )
+    return answer_page(found, page, "me.subsidies", lambda subsidy: (subsidy.row_id,))
