@@ -5,7 +5,12 @@ from typing import NoReturn
 
 import streamlit as st
 
-from console.signing_in import LANGUAGE_COOKIE, LANGUAGE_SECONDS, SESSION_COOKIE
+from console.signing_in import (
+    LANGUAGE_COOKIE,
+    LANGUAGE_SECONDS,
+    SESSION_COOKIE,
+    forwarded_chain,
+)
 from console.texts import Texts, choose_language
 
 LANGUAGE_KEY = "language"
@@ -14,6 +19,11 @@ LANGUAGE_KEY = "language"
 def read_token() -> str | None:
     """Return the token of the cookie that the browser opened this tab with."""
     return st.context.cookies.get(SESSION_COOKIE)
+
+
+def read_chain() -> str:
+    """Return the addresses this tab's requests came through, its own one last."""
+    return forwarded_chain(st.context.headers.get("X-Forwarded-For"), st.context.ip_address)
 
 
 def current_language() -> str:

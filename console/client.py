@@ -60,22 +60,25 @@ def new_idempotency_key() -> str:
 
 
 class Client:
-    """The API as one member of staff sees it, in one language."""
+    """The API as one member of staff sees it, in one language.
+
+    The console is a proxy to the API: `forwarded_for` is the chain of addresses it was called by.
+    """
 
     def __init__(
         self,
         token: str | None = None,
         *,
         language: str = "zh",
-        client_address: str | None = None,
+        forwarded_for: str | None = None,
         base_url: str | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         headers = {"Accept-Language": language}
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        if client_address:
-            headers["X-Forwarded-For"] = client_address
+        if forwarded_for:
+            headers["X-Forwarded-For"] = forwarded_for
         self._http = httpx.Client(
             base_url=base_url or api_url(),
             headers=headers,

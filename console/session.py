@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from console import roles
-from console.browser import read_token
+from console.browser import read_chain, read_token
 from console.client import ApiError, Client, Json
 from console.texts import Texts
 
@@ -40,7 +40,7 @@ def open_session(language: str) -> Session:
     token = read_token()
     if not token:
         raise ApiError(401, "not_signed_in", "")
-    client = Client(token, language=language, client_address=st.context.ip_address)
+    client = Client(token, language=language, forwarded_for=read_chain())
     known = _check(token, client)
     return Session(
         client=client,

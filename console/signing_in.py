@@ -52,7 +52,7 @@ async def take_form(request: Request) -> Response:
     language = _language_of(request)
     onward = safe_path(str(form.get("next", "/")))
     login = str(form.get("login", "")).strip().lower()
-    client = Client(language=language, client_address=_address_of(request))
+    client = Client(language=language, forwarded_for=_chain_of(request))
     try:
         session = await run_in_threadpool(client.sign_in, login, str(form.get("password", "")))
     except ApiError as error:
@@ -138,6 +138,11 @@ def is_same_origin(request: Request) -> bool:
     return urlsplit(origin).netloc == request.headers.get("host")
 
 
+def forwarded_chain(forwarded: str | None, peer: str | None) -> str:
+    """Append the peer to the addresses that proxies before us reported; no peer is this machine."""
+    return ", ".join(filter(None, (forwarded, peer or "127.0.0.1")))
+
+
 def _form(
     request: Request,
     *,
@@ -213,5 +218,6 @@ def _is_https(request: Request) -> bool:
     return (forwarded or request.url.scheme) == "https"
 
 
-def _address_of(request: Request) -> str | None:
-    return request.client.host if request.client else None
+def _chain_of(request: Request) -> str:
+    peer = request.client.host if request.client else None
+    return forwarded_chain(request.headers.get("x-forwarded-for"), peer)

@@ -58,7 +58,7 @@ def _show_grant(session: Session, grant: Json) -> None:
                     key=f"{verdict}_{grant['id']}",
                     type="primary" if verdict == "release" else "secondary",
                 ):
-                    _open_dialog(session, grant, verdict)
+                    open_decision(session, grant, verdict)
 
 
 def _row(session: Session, grant: Json) -> str:
@@ -87,7 +87,8 @@ def _part(session: Session, part: Json) -> str:
     return " ".join(words)
 
 
-def _open_dialog(session: Session, grant: Json, verdict: str) -> None:
+def open_decision(session: Session, grant: Json, verdict: str) -> None:
+    """Ask for the reason of a decision; its idempotency key is as old as the dialog."""
     t, client = session.t, session.client
     key = new_idempotency_key()
     decide = client.release_grant if verdict == "release" else client.deny_grant

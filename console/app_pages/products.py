@@ -23,7 +23,7 @@ def show(session: Session) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.title(t("products.title"))
         if session.may("change") and st.button(t("products.new"), icon=":material/add_circle:"):
-            _open_new(session)
+            open_new_product(session)
     pager = Pager(t, "products")
     with st.skeleton(height=300), guarded(t, key="products"):
         page = session.client.list_products(cursor=pager.cursor)
@@ -47,7 +47,7 @@ def _show_product(session: Session, product: Json) -> None:
             if session.may("change") and st.button(
                 t("products.stock"), key=f"stock_{product['id']}", icon=":material/inventory:"
             ):
-                _open_stock(session, product)
+                open_stock(session, product)
         st.html(_variants(session, product))
 
 
@@ -73,7 +73,8 @@ def _variants(session: Session, product: Json) -> str:
     return markup.table(columns, rows)
 
 
-def _open_new(session: Session) -> None:
+def open_new_product(session: Session) -> None:
+    """Open the dialog that creates a product."""
     t = session.t
 
     def ask() -> None:
@@ -140,7 +141,8 @@ def _create(session: Session, body: Json) -> None:
     st.rerun()
 
 
-def _open_stock(session: Session, product: Json) -> None:
+def open_stock(session: Session, product: Json) -> None:
+    """Open the dialog that moves a variant's stock."""
     t = session.t
 
     def ask() -> None:

@@ -54,7 +54,7 @@ def _show_shopper(session: Session, shopper: Json) -> None:
             icon=":material/flag:",
         )
         if choice:
-            _open_dialog(session, shopper, None if choice == "none" else choice)
+            open_flag(session, shopper, None if choice == "none" else choice)
 
 
 def _row(session: Session, shopper: Json) -> str:
@@ -72,7 +72,8 @@ def _row(session: Session, shopper: Json) -> str:
     )
 
 
-def _open_dialog(session: Session, shopper: Json, flag: str | None) -> None:
+def open_flag(session: Session, shopper: Json, flag: str | None) -> None:
+    """Ask for the reason of a flag, or of lifting it."""
     t = session.t
     code = flag or "none"
     ask_reason(

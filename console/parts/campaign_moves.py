@@ -32,7 +32,7 @@ def show_moves(session: Session, campaign: Json) -> None:
                 icon=ICONS[move],
                 type="primary" if move in ("publish", "resume") else "secondary",
             ):
-                _open_dialog(session, campaign, move)
+                open_move(session, campaign, move)
         st.page_link(
             page_of("new_campaign", session),
             label=session.t("move.change"),
@@ -41,7 +41,8 @@ def show_moves(session: Session, campaign: Json) -> None:
         )
 
 
-def _open_dialog(session: Session, campaign: Json, move: str) -> None:
+def open_move(session: Session, campaign: Json, move: str) -> None:
+    """Open the dialog of a move."""
     if move == "publish":
         _ask_publication(session, campaign)
         return

@@ -44,11 +44,18 @@ class FakeApi:
     """The server, its data, what it was asked, and what it is told to get wrong."""
 
     def __init__(self) -> None:
+        self.forget()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
+
+    def forget(self) -> None:
+        """Begin anew: fresh data, nobody signed in, nothing failing."""
         now = datetime.now(UTC).replace(microsecond=0)
         self.started_at = now
         self.tokens: dict[str, str] = {}
         self.asked: list[tuple[str, str, Json | None]] = []
-        self.idempotency_keys: list[str] = []
+        self.asked_keys: list[str] = []
         self.failing: dict[str, str] = {}
         self.is_empty = False
         self.products = made_up.products()
@@ -58,9 +65,6 @@ class FakeApi:
         self.grants = made_up.grants(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
         self.settings: Json = {"daily_cash_cap_fen": 3000}
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler_of(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def url(self) -> str:
@@ -84,6 +88,8 @@ class FakeApi:
     def answer(
         self, method: str, path: str, query: Json, body: Json | None, headers: Any
     ) -> Answer:
+        if "Idempotency-Key" in headers:
+            self.asked_keys.append(headers["Idempotency-Key"])
         for start, code in self.failing.items():
             if f"{method} {path}".startswith(start):
                 raise FakeProblem(code)
@@ -332,7 +338,6 @@ def list_grants(api: FakeApi, call: Call) -> Answer:
 
 
 def decide_grant(api: FakeApi, call: Call, grant_id: str, verdict: str) -> Answer:
-    api.idempotency_keys.append(call.headers["Idempotency-Key"])
     return 200, _move(
         _one(api.grants, grant_id), ("held",), {"release": "issued", "denial": "denied"}[verdict]
     )

@@ -1,0 +1,254 @@
+from streamlit.testing.v1 import AppTest
+
+from tests.console.conftest import Pages, text_of
+from tests.console.fake_api import FakeApi
+
+
+def metric(page: AppTest, label: str) -> AppTest:
+    return next(one for one in page.metric if one.label == label)
+
+
+def button(page: AppTest, label: str) -> AppTest:
+    return next(one for one in page.button if one.label == label)
+
+
+def chosen(api: FakeApi, state: str) -> str:
+    return next(one["id"] for one in api.campaigns if one["state"] == state)
+
+
+def asked_paths(api: FakeApi, method: str) -> list[str]:
+    return [path for asked, path, _ in api.asked if asked == method]
+
+
+class TestOverview:
+    def test_it_shows_each_number_in_its_unit(self, pages: Pages) -> None:
+        page = pages.open("overview")
+
+        assert not page.exception
+        assert len(page.metric) == 10
+        assert metric(page, "拼团成功率").value.endswith("%")
+        assert metric(page, "已发补贴").value.startswith("¥")
+        assert metric(page, "补贴到账 P99").value.endswith("秒")
+        assert float(metric(page, "裂变系数·注册").value) < 10
+
+    def test_it_compares_with_the_period_before(self, pages: Pages) -> None:
+        page = pages.open("overview")
+
+        assert metric(page, "拼团成功率").delta.endswith(("pp", "持平"))
+
+    def test_its_definitions_come_from_the_api(self, pages: Pages) -> None:
+        page = pages.open("overview", language="en")
+
+        assert "formed ÷ (formed + failed)" in metric(page, "Success rate").help.lower()
+
+    def test_it_draws_six_charts(self, pages: Pages) -> None:
+        page = pages.open("overview")
+
+        assert len(page.get("plotly_chart")) == 6
+
+    def test_the_presets_choose_the_days_and_stand_in_the_address(self, pages: Pages) -> None:
+        page = pages.open("overview", range="30d")
+
+        asked = next(path for path in asked_paths(pages.api, "GET") if "figures" in path)
+        assert page.query_params["range"] == "30d"
+        first, last = (part.split("=")[1] for part in asked.split("?")[1].split("&")[:2])
+        assert (last > first) is True
+
+    def test_a_campaign_of_the_address_is_asked_for(self, pages: Pages) -> None:
+        campaign_id = pages.api.campaigns[1]["id"]
+
+        pages.open("overview", campaign=campaign_id)
+
+        assert any(f"campaign_id={campaign_id}" in path for path in asked_paths(pages.api, "GET"))
+
+    def test_a_foreign_campaign_in_the_address_is_ignored(self, pages: Pages) -> None:
+        page = pages.open("overview", campaign="NOBODYS", range="nonsense")
+
+        assert not page.exception
+        assert not any("campaign_id" in path for path in asked_paths(pages.api, "GET"))
+
+    def test_nothing_opened_says_why_and_what_next(self, pages: Pages) -> None:
+        pages.api.is_empty = True
+
+        page = pages.open("overview")
+
+        assert "这段时间还没有人开团" in text_of(page)
+        assert not page.metric
+
+    def test_groups_past_their_deadline_are_said_at_once(self, pages: Pages) -> None:
+        page = pages.open("overview")
+
+        assert any("过了截止时间" in warning.value for warning in page.warning)
+
+    def test_figures_that_fail_offer_another_try(self, pages: Pages) -> None:
+        pages.api.failing["GET /v1/merchant/figures"] = "unavailable"
+        page = pages.open("overview")
+        shown = page.error[0].value
+
+        pages.api.failing.clear()
+        button(page, "重试").click().run()
+
+        assert "服务暂时不可用。" in shown
+        assert "REQ7H2K9" in shown
+        assert not page.error
+        assert len(page.metric) == 10
+
+
+class TestBoard:
+    def test_it_counts_and_lists_open_groups_the_next_deadline_first(self, pages: Pages) -> None:
+        page = pages.open("board")
+
+        groups = [one for one in pages.api.groups if one["state"] == "open"]
+        groups.sort(key=lambda group: group["deadline_at"])
+        shown = [one.key.removeprefix("open_") for one in page.button if one.label == "详情"]
+        assert shown == [group["id"] for group in groups[:30]]
+        assert metric(page, "进行中").value == "32"
+        assert metric(page, "停下的任务").delta == "正常"
+        assert metric(page, "超时未结算").delta == "最久 3 分 10 秒"
+
+    def test_the_view_chooses_the_state(self, pages: Pages) -> None:
+        page = pages.open("board", view="failed")
+
+        assert any("state=failed" in path for path in asked_paths(pages.api, "GET"))
+        assert "未成团" in text_of(page)
+
+    def test_a_group_of_the_address_opens_in_the_drawer(self, pages: Pages) -> None:
+        group = next(one for one in pages.api.groups if one["state"] == "failed")
+
+        page = pages.open("board", group=group["id"])
+
+        assert group["id"] in text_of(page)
+        assert "已受理" in text_of(page)
+        assert "¥5.00" in text_of(page)
+
+    def test_details_open_the_drawer_and_name_the_group_in_the_address(self, pages: Pages) -> None:
+        page = pages.open("board", view="formed")
+
+        button(page, "详情").click().run()
+
+        assert page.query_params["group"]
+        assert "经过" in text_of(page)
+
+    def test_paging_walks_on_and_back(self, pages: Pages) -> None:
+        page = pages.open("board", view="all")
+
+        button(page, "下一页").click().run()
+        on_second = [caption.value for caption in page.caption]
+        button(page, "上一页").click().run()
+
+        assert "第 2 页" in on_second
+        assert "第 1 页" in [caption.value for caption in page.caption]
+
+    def test_no_group_says_so(self, pages: Pages) -> None:
+        pages.api.is_empty = True
+
+        assert "没有符合条件的团" in text_of(pages.open("board"))
+
+
+class TestCampaigns:
+    def test_the_list_shows_budget_and_results(self, pages: Pages) -> None:
+        page = pages.open("campaigns")
+
+        shown = text_of(page)
+        assert "预算已用 ¥5,600 / ¥8,000（70.0%）" in shown
+        assert "草稿" in shown
+
+    def test_a_viewer_gets_no_buttons(self, pages: Pages) -> None:
+        page = pages.open("campaigns", login="viewer", id=chosen(pages.api, "published"))
+
+        assert "暂停" not in [one.label for one in page.button]
+
+    def test_an_unknown_campaign_is_said_to_be_missing(self, pages: Pages) -> None:
+        page = pages.open("campaigns", id="NOSUCH")
+
+        assert "没有找到。" in page.error[0].value
+
+
+class TestNewCampaign:
+    def test_four_steps_make_a_draft(self, pages: Pages) -> None:
+        page = pages.open("new_campaign")
+        button(page, "下一步").click().run()
+        button(page, "下一步").click().run()
+        page.number_input(key="subsidy").set_value(4.5).run()
+        button(page, "下一步").click().run()
+        button(page, "保存草稿").click().run()
+
+        sent = next(body for method, path, body in pages.api.asked if method == "POST")
+        assert not page.exception
+        assert sent["terms"]["subsidy"] == {"kind": "cash", "amount_fen": 450}
+        assert sent["terms"]["life_seconds"] == 86_400
+        assert {price["group_price_fen"] for price in sent["terms"]["prices"]} == {2000}
+        assert sent["starts_at"].endswith("T16:00:00Z")
+
+    def test_a_subsidy_near_the_price_gap_is_warned_of(self, pages: Pages) -> None:
+        page = pages.open("new_campaign")
+        button(page, "下一步").click().run()
+        button(page, "下一步").click().run()
+
+        page.number_input(key="subsidy").set_value(9.0).run()
+
+        assert any("故意不分享" in warning.value for warning in page.warning)
+
+    def test_an_existing_campaign_is_changed_not_copied(self, pages: Pages) -> None:
+        campaign_id = chosen(pages.api, "published")
+        page = pages.open("new_campaign", id=campaign_id)
+        for _ in range(3):
+            button(page, "下一步").click().run()
+        button(page, "保存草稿").click().run()
+
+        method, path, body = next(one for one in pages.api.asked if one[0] in ("POST", "PATCH"))
+        assert (method, path) == ("PATCH", f"/v1/merchant/campaigns/{campaign_id}")
+        assert "product_id" not in body
+
+
+class TestProducts:
+    def test_costs_and_stock_are_shown(self, pages: Pages) -> None:
+        shown = text_of(pages.open("products"))
+
+        assert "¥10.60" in shown
+        assert "530" in shown
+
+
+class TestGrants:
+    def test_held_ones_come_first(self, pages: Pages) -> None:
+        page = pages.open("grants")
+
+        assert any("state=held" in path for path in asked_paths(pages.api, "GET"))
+        assert "基础补贴 ¥5.00 · 待审核" in text_of(page)
+
+    def test_a_viewer_cannot_decide(self, pages: Pages) -> None:
+        page = pages.open("grants", login="viewer")
+
+        assert "发放" not in [one.label for one in page.button]
+
+
+class TestOtherPages:
+    def test_shoppers_are_found_by_name(self, pages: Pages) -> None:
+        page = pages.open("shoppers")
+        page.text_input(key="shoppers_query").input("小满").run()
+
+        assert "小满" in text_of(page)
+        assert "阿柚" not in text_of(page)
+
+    def test_the_audit_log_says_what_changed(self, pages: Pages) -> None:
+        shown = text_of(pages.open("audit_log"))
+
+        assert "暂停活动" in shown
+        assert "¥50.00 → ¥30.00" in shown
+
+    def test_settings_belong_to_the_owner(self, pages: Pages) -> None:
+        assert button(pages.open("settings"), "保存").disabled
+        assert "只有店主可以修改。" in text_of(pages.open("settings", login="operator"))
+
+    def test_the_glossary_is_the_apis(self, pages: Pages) -> None:
+        shown = text_of(pages.open("glossary", language="en"))
+
+        assert "Solo-failure share" in shown
+        assert "success_rate_bps" in shown
+
+    def test_a_forbidden_page_says_so_without_a_retry(self, pages: Pages) -> None:
+        pages.api.failing["GET /v1/merchant/audit-log"] = "forbidden"
+        page = pages.open("audit_log")
+
+        assert "你的角色不能做这件事。" in page.warning[0].value
+        assert "重试" not in [one.label for one in page.button]
