@@ -28,6 +28,7 @@ blueprint = Blueprint(
 
 CampaignPage = page_of(CampaignSchema)
 GroupPage = page_of(GroupBriefSchema)
+_PAGE, _DETAIL = CampaignPage(), CampaignDetailSchema()
 kept: MicroCache[bytes] = MicroCache(life_seconds=1)
 
 
@@ -119,15 +120,13 @@ def _show(merchant_id: int, campaign_id: str, language: str) -> dict[str, Any]:
     with reading() as session:
         campaign = listing.show_campaign(session, merchant_id, campaign_id, at=at)
     rules_text = campaign.text_en if language == "en" else campaign.text_zh
-    shown: dict[str, Any] = CampaignDetailSchema().dump(
-        _shown(campaign, at) | {"rules_text": rules_text}
-    )
+    shown: dict[str, Any] = _DETAIL.dump(_shown(campaign, at) | {"rules_text": rules_text})
     return shown
 
 
 def _dump_page(answer: dict[str, Any], at: datetime) -> dict[str, Any]:
     items = [_shown(campaign, at) for campaign in answer["items"]]
-    dumped: dict[str, Any] = CampaignPage().dump(answer | {"items": items})
+    dumped: dict[str, Any] = _PAGE.dump(answer | {"items": items})
     return dumped
 
 
