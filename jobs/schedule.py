@@ -7,20 +7,30 @@ from jobs.queues import GATEWAY, SETTLE
 
 @dataclass(frozen=True, slots=True)
 class Periodic:
-    """A job that looks for due work; `copies` may wait on its queue at the same time."""
+    """A job that looks for due work; `copies` may wait on its queue at the same time.
+
+    It is enqueued only while `looks_for` is due (see `domain.checkout.looking`): an idle mall forks
+    nothing. None: at its interval, whatever is due.
+    """
 
     function: str
     queue: str
     every_seconds: float
+    looks_for: str | None = None
     copies: int = 1
 
 
 SCHEDULE: tuple[Periodic, ...] = (
-    Periodic("jobs.settling.settle_groups", SETTLE, 1, copies=2),
-    Periodic("jobs.settling.release_holds", SETTLE, 2),
-    Periodic("jobs.reacting.notify", SETTLE, 1),
-    Periodic("jobs.settling.fold_campaigns", SETTLE, 2),
-    Periodic("jobs.gateways.drive_payments", GATEWAY, 1),
-    Periodic("jobs.gateways.drive_refunds", GATEWAY, 1),
+    Periodic("jobs.settling.settle_groups", SETTLE, 0.5, "work.settle_group", copies=2),
+    Periodic("jobs.settling.release_holds", SETTLE, 2, "holds"),
+    Periodic("jobs.reacting.notify", SETTLE, 0.5, "work.notify"),
+    Periodic("jobs.settling.fold_campaigns", SETTLE, 2, "movements"),
+    Periodic("jobs.gateways.drive_payments", GATEWAY, 0.5, "work.drive_payment"),
+    Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.5, "work.drive_refund"),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )
+WORK_KINDS = [
+    entry.looks_for.removeprefix("work.")
+    for entry in SCHEDULE
+    if entry.looks_for is not None and entry.looks_for.startswith("work.")
+]

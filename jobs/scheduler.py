@@ -14,10 +14,11 @@ from types import FrameType
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
-from domain.database import leadership
+from domain.checkout.looking import find_due
+from domain.database import leadership, read_clock
 from domain.public_ids import new_public_id
 from jobs.queues import FAILURES_KEPT_SECONDS, NAMES, queue
-from jobs.schedule import SCHEDULE, Periodic
+from jobs.schedule import SCHEDULE, WORK_KINDS, Periodic
 
 logger = logging.getLogger(__name__)
 
@@ -71,9 +72,15 @@ class Scheduler:
                 self._stopping.wait(2)
 
     def tick(self) -> None:
-        """Enqueue what is due by now; a queue that is away is tried again at the next tick."""
+        """Enqueue the looks that have something to find; a queue that is away is tried again."""
         now = time.monotonic()
-        due = [e for e in SCHEDULE if now - self._last.get(e.function, -1e9) >= e.every_seconds]
+        found = find_due(WORK_KINDS, at=read_clock())
+        due = [
+            entry
+            for entry in SCHEDULE
+            if now - self._last.get(entry.function, -1e9) >= entry.every_seconds
+            and (entry.looks_for is None or entry.looks_for in found)
+        ]
         try:
             enqueue_due(due)
         except RedisError:

@@ -1,0 +1,41 @@
+"""Looking for work: which kinds have something due or orphaned, in one cheap statement."""
+
+from datetime import datetime
+
+from sqlalchemy import text
+
+from domain import clock
+from domain.arrays import array
+from domain.database import reading
+
+_DUE = text(
+    """
+    SELECT 'work.' || kind AS name FROM unnest(CAST(:kinds AS text[])) AS k (kind)
+    WHERE EXISTS (
+            SELECT 1 FROM work_rows w
+            WHERE w.kind = k.kind AND w.state = 'due' AND w.due_at <= :at)
+        OR EXISTS (
+            SELECT 1 FROM work_rows w
+            WHERE w.kind = k.kind AND w.state = 'leased' AND w.leased_until < :real_now)
+    UNION ALL
+    SELECT 'holds' WHERE EXISTS (
+        SELECT 1 FROM orders
+        WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at)
+    UNION ALL
+    SELECT 'holds' WHERE EXISTS (
+        SELECT 1 FROM orders
+        WHERE state = 'placed' AND releasing_at IS NOT NULL
+            AND releasing_at <= CAST(:at AS timestamptz) - interval '15 minutes')
+    UNION ALL
+    SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
+    """
+)
+
+
+def find_due(kinds: list[str], *, at: datetime) -> set[str]:
+    """Return what is due: `work.<kind>` of the kinds asked for, `holds`, `movements`."""
+    with reading() as session:
+        rows = session.execute(
+            _DUE, {"kinds": array(kinds), "at": at, "real_now": clock.real_now()}
+        )
+        return {row.name for row in rows}
