@@ -19,6 +19,8 @@ CONSUMERS: Mapping[str, tuple[str, ...]] = {
     "order.settled_late": ("notify",),
     "order.refunded": ("notify",),
     "payment.returned": ("notify",),
+    "grant.released": ("notify",),
+    "grant.denied": ("notify",),
 }
 """Which consumers hear of a kind of fact; `jobs/reactions.py` says what each of them does."""
 

@@ -6,7 +6,7 @@ from api.schemas.fields import Fen, Instant, PublicId, Schema
 from api.schemas.orders import PartSchema
 
 
-class SubsidySchema(Schema):
+class MySubsidySchema(Schema):
     """A decided subsidy, with every reason for its amount."""
 
     id = PublicId()

@@ -5,7 +5,7 @@ from typing import Any
 from api import auth
 from api.blueprint import Blueprint
 from api.paging import PageArguments, answer_page, page_of, read_page
-from api.schemas.subsidies import SubsidySchema
+from api.schemas.subsidies import MySubsidySchema
 from domain.database import reading
 from domain.subsidies.queries import list_subsidies
 
@@ -20,7 +20,7 @@ blueprint = Blueprint(
 
 @blueprint.route("")
 @blueprint.arguments(PageArguments, location="query")
-@blueprint.response(200, page_of(SubsidySchema))
+@blueprint.response(200, page_of(MySubsidySchema))
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:
     """List my subsidies, newest first, with every reason for their amounts."""
     caller = auth.require_shopper()

@@ -3,18 +3,13 @@
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.analytics.campaigns import find_campaign_id
 from domain.analytics.counting import PREVIOUS, TOTAL, Period, count_period
 from domain.analytics.definitions import figures_of
-from domain.campaigns.errors import CampaignNotFound
 
 Figures = dict[str, int | None]
-
-_CAMPAIGN = text(
-    "SELECT id FROM campaigns WHERE merchant_id = :merchant_id AND public_id = :public_id"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +25,10 @@ def measure_period(
     session: Session, merchant_id: int, period: Period, *, campaign: str | None = None
 ) -> PeriodFigures:
     """Measure a period, of all campaigns or of one (public id). Raises CampaignNotFound."""
-    campaign_id = None if campaign is None else _find_campaign(session, merchant_id, campaign)
+    campaign_id = None if campaign is None else find_campaign_id(session, merchant_id, campaign)
     counts = count_period(session, merchant_id, period, campaign_id=campaign_id)
     return PeriodFigures(
         total=figures_of(counts[TOTAL]),
         previous=figures_of(counts[PREVIOUS]),
         days=[(on, figures_of(counts[on.isoformat()])) for on in period.days],
     )
-
-
-def _find_campaign(session: Session, merchant_id: int, public_id: str) -> int:
-    found = session.execute(
-        _CAMPAIGN, {"merchant_id": merchant_id, "public_id": public_id}
-    ).scalar_one_or_none()
-    if found is None:
-        raise CampaignNotFound
-    return int(found)

@@ -42,7 +42,8 @@ _WRITE = text(
         LEFT JOIN campaigns c ON c.merchant_id = o.merchant_id AND c.id = o.campaign_id
         LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
         LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
-        WHERE told.kind IN ('order.settled_late', 'order.refunded')
+        WHERE told.kind IN (
+            'order.settled_late', 'order.refunded', 'grant.released', 'grant.denied')
     ), of_payments AS (
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
             'payment.returned.' || told.subject_id AS key,

@@ -41,7 +41,13 @@ def upgrade() -> None:
         "ix_orders_paid",
         "orders",
         ["merchant_id", "paid_at"],
-        postgresql_include=["shopper_id", "campaign_id", "price_fen", "wallet_fen", "is_first_paid"],
+        postgresql_include=[
+            "shopper_id",
+            "campaign_id",
+            "price_fen",
+            "wallet_fen",
+            "is_first_paid",
+        ],
         postgresql_where=text("paid_at IS NOT NULL"),
     )
     op.create_index("ix_grants_decided", "grants", ["merchant_id", "decided_at"])

@@ -1,0 +1,1 @@
+"""Interventions: what staff do to groups and subsidies by hand, with a reason."""

@@ -1,0 +1,1 @@
+"""Referrals: shares of groups, their visits, and who came by them."""

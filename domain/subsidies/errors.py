@@ -1,0 +1,15 @@
+"""What can be wrong with a subsidy."""
+
+from domain.errors import Conflict, NotFound
+
+
+class GrantNotFound(NotFound):
+    """No such subsidy of this merchant."""
+
+
+class GrantNotHeld(Conflict):
+    """The subsidy is not held (any more): there is nothing to decide; `state` says what it is."""
+
+
+class GrantEmpty(Conflict):
+    """The subsidy is zero: there is nothing to release, only to deny."""

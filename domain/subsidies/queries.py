@@ -1,0 +1,181 @@
+"""Reads of subsidies: by their shopper, and by the merchant's staff."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.orm import Session
+
+from domain.states import GrantState
+from domain.subsidies.errors import GrantNotFound
+
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Subsidy:
+    """A decided subsidy of a shopper."""
+
+    row_id: int
+    id: str
+    order_id: str
+    group_id: str
+    kind: str
+    state: str
+    quote_fen: int
+    amount_fen: int
+    parts: list[dict[str, Any]]
+    deadline_at: datetime
+    decided_at: datetime
+    issued_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLine:
+    """A subsidy as staff see it; `risk` are the rules that fired when it was decided."""
+
+    row_id: int
+    id: str
+    order_id: str
+    group_id: str
+    campaign_id: str
+    campaign_title: str
+    shopper: dict[str, Any]
+    kind: str
+    state: str
+    quote_fen: int
+    amount_fen: int
+    parts: list[dict[str, Any]]
+    risk: list[dict[str, Any]]
+    deadline_at: datetime
+    decided_at: datetime
+    issued_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the subsidy as REST answers it."""
+        return {
+            "id": self.id,
+            "order_id": self.order_id,
+            "group_id": self.group_id,
+            "campaign_id": self.campaign_id,
+            "campaign_title": self.campaign_title,
+            "shopper": self.shopper,
+            "kind": self.kind,
+            "state": self.state,
+            "quote_fen": self.quote_fen,
+            "amount_fen": self.amount_fen,
+            "parts": self.parts,
+            "risk": self.risk,
+            "deadline_at": _iso(self.deadline_at),
+            "decided_at": _iso(self.decided_at),
+            "issued_at": None if self.issued_at is None else _iso(self.issued_at),
+        }
+
+
+_OF_SHOPPER = text(
+    """
+    SELECT r.id AS row_id, r.public_id AS id, o.public_id AS order_id, g.public_id AS group_id,
+        r.kind, r.state, r.quote_fen, r.amount_fen, r.parts, r.deadline_at, r.decided_at,
+        r.issued_at
+    FROM grants r
+    JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
+    JOIN groups g ON g.merchant_id = r.merchant_id AND g.id = r.group_id
+    WHERE r.merchant_id = :merchant_id AND r.shopper_id = :shopper_id
+        AND (CAST(:below_id AS bigint) IS NULL OR r.id < :below_id)
+    ORDER BY r.id DESC
+    LIMIT :limit
+    """
+)
+_LINES = """
+    SELECT r.id AS row_id, r.public_id AS id, o.public_id AS order_id, g.public_id AS group_id,
+        c.public_id AS campaign_id, c.title AS campaign_title, s.public_id AS shopper_id,
+        s.nickname, s.flag, r.kind, r.state, r.quote_fen, r.amount_fen, r.parts,
+        coalesce(d.fired, '[]'::jsonb) AS risk, r.deadline_at, r.decided_at, r.issued_at
+    FROM grants r
+    JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
+    JOIN groups g ON g.merchant_id = r.merchant_id AND g.id = r.group_id
+    JOIN campaigns c ON c.merchant_id = r.merchant_id AND c.id = r.campaign_id
+    JOIN shoppers s ON s.merchant_id = r.merchant_id AND s.id = r.shopper_id
+    LEFT JOIN LATERAL (
+        SELECT d.fired FROM risk_decisions d
+        WHERE d.merchant_id = r.merchant_id AND d.shopper_id = r.shopper_id
+            AND d.order_id = r.order_id AND d.point = 'settle'
+        ORDER BY d.occurred_at DESC LIMIT 1
+    ) d ON true
+    WHERE r.merchant_id = :merchant_id
+"""
+_BELOW = " AND r.id < :below_id"
+_OF_STATE = " AND r.state = :state"
+_ORDER = " ORDER BY r.id DESC LIMIT :limit"
+_PAGES = {
+    (has_state, has_below): text(
+        _LINES + (_OF_STATE if has_state else "") + (_BELOW if has_below else "") + _ORDER
+    )
+    for has_state in (False, True)
+    for has_below in (False, True)
+}
+_ONE = text(_LINES + " AND r.public_id = :public_id")
+
+
+def list_subsidies(
+    session: Session, shopper: Key, *, below_id: int | None, limit: int
+) -> list[Subsidy]:
+    """List a shopper's subsidies, newest first, below an inner id."""
+    rows = session.execute(
+        _OF_SHOPPER,
+        {
+            "merchant_id": shopper[0],
+            "shopper_id": shopper[1],
+            "below_id": below_id,
+            "limit": limit,
+        },
+    )
+    return [Subsidy(**row) for row in rows.mappings()]
+
+
+def list_grants(
+    session: Session,
+    merchant_id: int,
+    *,
+    state: GrantState | None,
+    below_id: int | None,
+    limit: int,
+) -> list[GrantLine]:
+    """List a merchant's subsidies in one state or in all, newest first, below an inner id."""
+    rows = session.execute(
+        _PAGES[state is not None, below_id is not None],
+        {
+            "merchant_id": merchant_id,
+            "state": None if state is None else state.value,
+            "below_id": below_id,
+            "limit": limit,
+        },
+    )
+    return [_line(row) for row in rows.mappings()]
+
+
+def find_grant(session: Session, merchant_id: int, public_id: str) -> GrantLine:
+    """Return a merchant's subsidy. Raises GrantNotFound."""
+    row = (
+        session.execute(_ONE, {"merchant_id": merchant_id, "public_id": public_id})
+        .mappings()
+        .one_or_none()
+    )
+    if row is None:
+        raise GrantNotFound
+    return _line(row)
+
+
+def _line(row: RowMapping) -> GrantLine:
+    values = dict(row)
+    shopper = {
+        "id": values.pop("shopper_id"),
+        "nickname": values.pop("nickname"),
+        "flag": values.pop("flag"),
+    }
+    return GrantLine(shopper=shopper, **values)
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
