@@ -1,7 +1,8 @@
 """Small pieces of HTML that Streamlit has no element for; everything put in is escaped."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 TONES = {
     "draft": "grey", "published": "green", "paused": "amber", "ended": "grey", "archived": "grey",
@@ -33,6 +34,13 @@ def seats(taken: int, held: int, size: int) -> str:
         for seat in range(size)
     )
     return f'<span class="pb-seats"><span class="pb-dots">{dots}</span>{words}</span>'
+
+
+def seats_of(group: Mapping[str, Any]) -> str:
+    """Draw a group's seats; of one that ended, those that were paid when it did."""
+    if group["paid_seats"] is not None:
+        return seats(group["paid_seats"], 0, group["size"])
+    return seats(group["taken"], group["held"] + group["releasing"], group["size"])
 
 
 def meter(parts: Iterable[tuple[int, str]], whole: int) -> str:

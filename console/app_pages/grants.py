@@ -63,17 +63,23 @@ def _show_grant(session: Session, grant: Json) -> None:
 
 def _row(session: Session, grant: Json) -> str:
     t = session.t
-    parts = " · ".join(_part(session, part) for part in grant["parts"])
+    rules = (t.named("risk_rule", one["rule"]) for one in grant["risk"])
+    parts = " · ".join((*(_part(session, part) for part in grant["parts"]), *rules))
     return (
         '<div class="pb-group pb-grant">'
         f"<div>{markup.pill(t.named('grant', grant['state']), grant['state'])}</div>"
-        f'<div class="pb-title">{escape(grant["shopper"]["nickname"])}'
+        f'<div class="pb-title">{escape(grant["shopper"]["nickname"])}{_flag(session, grant)}'
         f"<span>{escape(grant['campaign_title'])}</span></div>"
         f'<div class="pb-note">{escape(parts)}</div>'
         f'<div class="pb-left"><b>{formats.yuan(grant["amount_fen"])}</b>'
         f'<br><span class="pb-note">{formats.clock_time(grant["decided_at"])}</span></div>'
         "</div>"
     )
+
+
+def _flag(session: Session, grant: Json) -> str:
+    flag = grant["shopper"]["flag"]
+    return f" {markup.pill(session.t.named('flag', flag), flag)}" if flag else ""
 
 
 def _part(session: Session, part: Json) -> str:

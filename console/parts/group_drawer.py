@@ -33,7 +33,7 @@ def _show_group(session: Session, group: Json) -> None:
         markup.facts(
             [
                 (t("group.state"), markup.pill(t.named("group", group["state"]), group["state"])),
-                (t("group.seats"), markup.seats(group["taken"], group["held"], group["size"])),
+                (t("group.seats"), markup.seats_of(group)),
                 (t("group.opened_at"), formats.clock_time(group["opened_at"])),
                 (t("group.deadline_at"), formats.clock_time(group["deadline_at"])),
                 (t("group.ended_at"), formats.clock_time(group["ended_at"])),
@@ -69,9 +69,11 @@ def _members(session: Session, members: list[Json]) -> str:
 
 def _member(session: Session, member: Json) -> tuple[str, ...]:
     t = session.t
-    leader = f" {markup.pill(t('group.leader'), 'open')}" if member["is_leader"] else ""
+    marks = [markup.pill(t("group.leader"), "open")] if member["is_leader"] else []
+    if member["flag"]:
+        marks.append(markup.pill(t.named("flag", member["flag"]), member["flag"]))
     return (
-        f"<span>{escape(member['nickname'])}{leader}</span>",
+        f"<span>{escape(member['nickname'])} {' '.join(marks)}</span>",
         markup.pill(t.named("seat", member["seat_state"]), member["seat_state"] or ""),
         formats.clock_time(member["paid_at"]),
         formats.yuan(member["price_fen"]),
@@ -93,7 +95,7 @@ def _moves(session: Session, moves: list[Json]) -> str:
         (
             formats.clock_time(move["at"]),
             markup.pill(t.named("group", move["to"]), move["to"]),
-            t.named("actor", (move.get("by") or "").split(":")[0]),
+            " · ".join(filter(None, (t.named("actor", move["by"]), move["name"]))),
         )
         for move in moves
     )

@@ -32,7 +32,7 @@ def row_markup(session: Session, group: Json, now: datetime) -> str:
         '<div class="pb-group">'
         f"<div>{state}</div>"
         f'<div class="pb-title">{escape(group["campaign_title"])}{leader}</div>'
-        f"<div>{markup.seats(group['taken'], group['held'], group['size'])}{one_short}</div>"
+        f"<div>{markup.seats_of(group)}{one_short}</div>"
         f'<div class="pb-left{" pb-urgent" if is_urgent else ""}">{escape(left)}</div>'
         "</div>"
     )

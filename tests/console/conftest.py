@@ -12,7 +12,7 @@ from console import client as console_client
 from console.client import Client
 from tests.console.fake_api import FakeApi
 
-SECONDS = 30
+SECONDS = 60
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,7 @@
 """Made-up merchants' data in the shapes of docs/rest.md, the same for the same seed."""
 
 import random
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -287,9 +288,12 @@ def groups(now: datetime, made_campaigns: list[Json]) -> list[Json]:
                 "campaign_title": campaign["title"],
                 "state": state,
                 "size": size,
-                "taken": taken,
+                "taken": 0 if state == "failed" else taken,
                 "held": 1 if state == "open" and index % 5 == 0 and taken < size - 1 else 0,
                 "releasing": 0,
+                "end_reason": {"formed": "full", "failed": "deadline"}.get(state),
+                "paid_seats": taken if is_over else None,
+                "created_at": stamp(deadline - timedelta(hours=24, minutes=1)),
                 "opened_at": None if state == "pending" else stamp(deadline - timedelta(hours=24)),
                 "deadline_at": None if state == "pending" else stamp(deadline),
                 "ended_at": stamp(deadline) if is_over else None,
@@ -315,34 +319,64 @@ def group_detail(group: Json) -> Json:
     """Add members and moves to a group."""
     has_failed = group["state"] == "failed"
     members = []
-    for seat in range(group["taken"] + group["held"]):
-        is_held = seat >= group["taken"]
+    paid = group["taken"] if group["paid_seats"] is None else group["paid_seats"]
+    for seat in range(paid + group["held"]):
+        is_held = seat >= paid
         amount = 500
         members.append(
             {
                 "order_id": public_id("order", group["id"], seat),
                 "shopper_id": public_id("shopper", (seat * 7) % 20),
                 "nickname": SHOPPERS[(seat * 7 + len(group["id"])) % len(SHOPPERS)],
+                "flag": "review" if seat == 2 else None,
                 "is_leader": seat == 0,
+                "wallet_fen": 0,
+                "quote_fen": amount,
+                "placed_at": group["created_at"],
+                "came_by_share": seat > 0,
                 "state": "placed" if is_held else ("refunding" if has_failed else "paid"),
-                "seat_state": "held" if is_held else "taken",
+                "seat_state": "held" if is_held else ("released" if has_failed else "taken"),
                 "price_fen": 1990,
                 "paid_at": None if is_held else group["opened_at"],
-                "refund": {"state": "accepted", "amount_fen": 1990} if has_failed else None,
-                "subsidy": {"state": "issued", "amount_fen": amount} if has_failed else None,
+                "refund": refund_at(group["ended_at"]) if has_failed else None,
+                "subsidy": {
+                    "id": public_id("grant", group["id"], seat),
+                    "state": "issued",
+                    "amount_fen": amount,
+                    "parts": [{"kind": "base", "amount_fen": amount}],
+                    "issued_at": group["ended_at"],
+                }
+                if has_failed
+                else None,
             }
         )
-    moves = [{"from": None, "to": "pending", "at": group["opened_at"], "by": "shopper"}]
+    return {**group, "members": members, "moves": list(_moves_of(group))}
+
+
+def _moves_of(group: Json) -> Iterator[Json]:
     if group["state"] != "pending":
-        moves.append({"from": "pending", "to": "open", "at": group["opened_at"], "by": "shopper"})
+        yield _move("pending", "open", group["opened_at"], "gateway")
     if group["state"] == "failed":
-        at = group["ended_at"]
-        moves.append({"from": "open", "to": "closing", "at": group["deadline_at"], "by": "job"})
-        moves.append({"from": "closing", "to": "failed", "at": at, "by": "job"})
+        yield _move("open", "closing", group["deadline_at"], "settlement")
+        yield _move("closing", "failed", group["ended_at"], "settlement")
     elif group["state"] in ("formed", "closing"):
         at = group["ended_at"] or group["deadline_at"]
-        moves.append({"from": "open", "to": group["state"], "at": at, "by": "job"})
-    return {**group, "members": members, "moves": moves}
+        yield _move("open", group["state"], at, "settlement")
+
+
+def _move(old: str, new: str, at: str, by: str) -> Json:
+    return {"from": old, "to": new, "at": at, "by": by, "name": None}
+
+
+def refund_at(at: str) -> Json:
+    """Make a refund that the gateway has taken on."""
+    return {
+        "state": "accepted",
+        "amount_fen": 1990,
+        "requested_at": at,
+        "accepted_at": at,
+        "arrived_at": None,
+    }
 
 
 def shoppers(now: datetime) -> list[Json]:
@@ -372,8 +406,14 @@ def grants(now: datetime, made_groups: list[Json]) -> list[Json]:
                 "id": public_id("grant", index),
                 "order_id": public_id("order", group["id"], index),
                 "group_id": group["id"],
+                "campaign_id": group["campaign_id"],
                 "campaign_title": group["campaign_title"],
-                "shopper": {"id": public_id("shopper", index), "nickname": SHOPPERS[index]},
+                "shopper": {
+                    "id": public_id("shopper", index),
+                    "nickname": SHOPPERS[index],
+                    "flag": "review" if is_held else None,
+                },
+                "risk": [{"rule": "flagged_account", "outcome": "review"}] if is_held else [],
                 "kind": "cash",
                 "state": "held" if is_held else "issued",
                 "quote_fen": 500,
