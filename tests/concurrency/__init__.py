@@ -1,0 +1,1 @@
+"""Races, in pairs: each happens without its guard, and stops with it."""

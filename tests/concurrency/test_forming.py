@@ -1,0 +1,90 @@
+"""A group forms once, at the moment its last seat is paid."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from domain.settlement import applying_payments, locking, taking
+from domain.settlement.applying_payments import Applied
+from domain.settlement.locking import Key
+from launcher.addresses import DatabaseUrls
+from tests.concurrency.arena import MINUTE, Arena, make_arena
+from tests.concurrency.racing import Meeting, race, unlock
+
+pytestmark = pytest.mark.transactional
+
+
+@pytest.fixture
+def arena(crowd: DatabaseUrls) -> Arena:
+    return make_arena(group_size=3)
+
+
+def two_last_payments(arena: Arena) -> tuple[str, list[str]]:
+    """Return a group with two held seats left, and the numbers of their payments."""
+    group_id = arena.opened(arena.start)
+    orders = [arena.join(shopper, group_id, arena.start) for shopper in arena.shoppers(2)]
+    return group_id, [arena.add_payment(order, arena.start) for order in orders]
+
+
+def pay_at_once(arena: Arena, numbers: list[str]) -> list[Any]:
+    at = arena.start + MINUTE
+    return race([lambda n=number: arena.succeed(n, at) for number in numbers])
+
+
+def assert_formed_once(arena: Arena, group_id: str) -> None:
+    group = arena.group(group_id)
+    assert (group["state"], group["taken"], group["paid_seats"]) == ("formed", 3, 3)
+    assert arena.states(group_id) == [("fulfilling", "taken")] * 3
+    assert arena.one("SELECT count(*) FROM facts WHERE kind = 'group.formed'") == 1
+    assert arena.one("SELECT count(*) FROM ledger_transactions WHERE kind = 'order.sold'") == 3
+    assert arena.one("SELECT count(*) FROM grants") == 0
+    assert arena.one("SELECT count(*) FROM refunds") == 0
+    assert arena.one("SELECT sum(cash_reserved_fen + cash_used_fen) FROM shopper_days") == 0
+
+
+@pytest.mark.parametrize("meeting", [False, True])
+def test_two_last_payments_form_the_group_once(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch, meeting: bool
+) -> None:
+    group_id, numbers = two_last_payments(arena)
+    if meeting:
+        Meeting(2, seconds=0.5).after(monkeypatch, applying_payments, "_judge")
+
+    ends = pay_at_once(arena, numbers)
+
+    assert ends == [Applied.SEATED, Applied.SEATED]
+    assert_formed_once(arena, group_id)
+    arena.settle(group_id, arena.group(group_id)["deadline_at"])
+    assert_formed_once(arena, group_id)
+    arena.assert_sound(arena.start + MINUTE)
+
+
+def test_full_group_is_never_formed_where_each_payment_counts_what_it_read(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_id, numbers = two_last_payments(arena)
+    unlock(monkeypatch, locking, "_GROUPS")
+    read: dict[Key, Any] = {}
+    count = taking.count_seats
+
+    def count_what_was_read(session: Session, changes: dict[Key, Any]) -> dict[Key, Any]:
+        counted = count(session, changes)
+        return {
+            key: (row[0], read[key] + changes[key][0], *row[2:]) for key, row in counted.items()
+        }
+
+    def remember(session: Session, keys: list[Key]) -> Any:
+        groups = locking.lock_groups(session, keys)
+        read.update({key: group.taken for key, group in groups.items()})
+        return groups
+
+    monkeypatch.setattr(taking, "count_seats", count_what_was_read)
+    monkeypatch.setattr(taking, "lock_groups", remember)
+    Meeting(2).after(monkeypatch, applying_payments, "_judge")
+
+    ends = pay_at_once(arena, numbers)
+
+    assert ends == [Applied.SEATED, Applied.SEATED]
+    group = arena.group(group_id)
+    assert (group["state"], group["taken"]) == ("open", 3)

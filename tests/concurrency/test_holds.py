@@ -1,0 +1,94 @@
+"""A shopper holds one unpaid seat at a time, however many requests come at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from domain.checkout import placing
+from domain.groups.errors import AlreadyInGroup
+from domain.orders.errors import UnpaidHoldExists
+from launcher.addresses import DatabaseUrls
+from tests.concurrency.arena import MINUTE, Arena, Shopper, make_arena, raised, returned
+from tests.concurrency.racing import Meeting, as_owner, race
+
+pytestmark = pytest.mark.transactional
+
+LOOK_AT_DAYS = """
+    SELECT on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
+    FROM shopper_days
+    WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND on_day = ANY(:days)
+"""
+HELD = "SELECT count(*) FROM orders WHERE shopper_id = :v AND seat_state = 'held'"
+
+
+@pytest.fixture
+def arena(crowd: DatabaseUrls) -> Arena:
+    return make_arena(group_size=5)
+
+
+Place = Callable[[Arena, Shopper, str], Any]
+
+
+def open_one(arena: Arena, shopper: Shopper, _group_id: str) -> Any:
+    return arena.open(shopper, arena.start)
+
+
+def join_one(arena: Arena, shopper: Shopper, group_id: str) -> Any:
+    return arena.join(shopper, group_id, arena.start)
+
+
+@pytest.mark.parametrize("times", [2, 20])
+@pytest.mark.parametrize(
+    "places",
+    [(open_one, open_one), (join_one, join_one), (open_one, join_one)],
+    ids=["open", "join", "both"],
+)
+def test_one_shopper_at_once_holds_one_seat(
+    arena: Arena, places: tuple[Place, Place], times: int
+) -> None:
+    group_id = arena.opened(arena.start)
+    shopper = arena.shopper()
+
+    ends = race(
+        [lambda n=n: places[n % 2](arena, shopper, group_id) for n in range(times)],
+    )
+
+    assert len(returned(ends)) == 1
+    assert {type(error) for error in raised(ends)} <= {UnpaidHoldExists, AlreadyInGroup}
+    assert arena.one(HELD, shopper[1]) == 1
+    arena.assert_sound(arena.start + MINUTE)
+
+
+def join_two_groups(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> tuple[Shopper, list[Any]]:
+    """Join two groups at once, past an admission that reads days without locking them."""
+    groups = [arena.opened(arena.start) for _ in range(2)]
+    shopper = arena.shopper()
+    arena.pay(arena.open(shopper, arena.start), arena.start)
+    monkeypatch.setattr(placing, "_DAYS", text(LOOK_AT_DAYS))
+    Meeting(2).after(monkeypatch, placing, "admit")
+    calls = [lambda g=group: arena.join(shopper, g, arena.start) for group in groups]
+    return shopper, race(calls)
+
+
+def test_two_seats_are_held_without_lock_and_constraint(
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_owner(crowd, "DROP INDEX uq_orders_one_hold")
+
+    shopper, ends = join_two_groups(arena, monkeypatch)
+
+    assert raised(ends) == []
+    assert arena.one(HELD, shopper[1]) == 2
+
+
+def test_constraint_keeps_one_hold_where_the_lock_is_forgotten(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shopper, ends = join_two_groups(arena, monkeypatch)
+
+    [error] = raised(ends)
+    assert "uq_orders_one_hold" in str(error)
+    assert arena.one(HELD, shopper[1]) == 1
+    arena.assert_sound(arena.start + MINUTE)

@@ -1,0 +1,145 @@
+"""Rows are locked in one order everywhere: who waits for whom never closes a circle."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from domain.checkout.settling import fold_campaigns
+from domain.database import core_engine, transaction
+from domain.ledger import balances, posting
+from domain.settlement.applying_payments import Applied
+from domain.terms import Limits
+from launcher.addresses import DatabaseUrls
+from tests.concurrency.arena import DAY, Arena, make_arena, raised
+from tests.concurrency.racing import Pause, overtake, race
+from tests.factories.campaigns import make_campaign
+from tests.sandbox_server import wait_until
+
+pytestmark = pytest.mark.transactional
+
+WAITING = (
+    "SELECT count(*) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+)
+LIMITS = Limits(open_groups=20, participations_per_day=20)
+
+
+@pytest.fixture
+def arena(crowd: DatabaseUrls) -> Arena:
+    return make_arena(limits=LIMITS)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="admission locks a shopper's days by date, forming and settling lock them by id",
+)
+def test_joining_and_forming_want_a_shopper_s_days_in_the_same_order(arena: Arena) -> None:
+    """The cap day's row is older than today's: a longer group was joined yesterday."""
+    with transaction() as session:
+        longer = replace(
+            arena,
+            campaign=make_campaign(
+                session, arena.merchant_id, limits=LIMITS, life_seconds=2 * 86_400
+            ),
+        )
+    shopper = arena.shopper()
+    longer.pay(longer.open(shopper, arena.start), arena.start)
+    today = arena.start + DAY
+    filling = arena.opened(today)
+    arena.pay(arena.join(shopper, filling, today), today)
+    last = arena.add_payment(arena.join(arena.shopper(), filling, today), today)
+    other = arena.opened(today)
+
+    with core_engine().connect() as holder, ThreadPoolExecutor(2) as pool:
+        holder.execute(
+            text(
+                "SELECT id FROM shopper_days WHERE shopper_id = :shopper ORDER BY id DESC LIMIT 1"
+                " FOR UPDATE"
+            ),
+            {"shopper": shopper[1]},
+        )
+        joining = pool.submit(arena.join, shopper, other, today)
+        wait_until(lambda: arena.one(WAITING) == 1)
+        forming = pool.submit(arena.succeed, last, today)
+        wait_until(lambda: arena.one(WAITING) == 2)
+        holder.rollback()
+
+        assert (joining.exception(), forming.exception()) == (None, None)
+    assert arena.group(filling)["state"] == "formed"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a last seat paid from the wallet locks the joiner's days first, then all members'",
+)
+def test_prepaid_last_seat_and_forming_want_members_days_in_the_same_order(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two shoppers are in two groups together; both groups fill at once."""
+    early, late = arena.shoppers(2)
+    arena.earn(late, 5000)
+    with transaction() as session:
+        pairs = replace(
+            arena,
+            campaign=make_campaign(session, arena.merchant_id, limits=LIMITS, group_size=2),
+        )
+    pair = pairs.open(early, arena.start)
+    pairs.pay(pair, arena.start)
+    filling = arena.open(early, arena.start)
+    arena.pay(filling, arena.start)
+    arena.pay(arena.join(late, filling["group_id"], arena.start), arena.start)
+    third = arena.join(arena.shopper(), filling["group_id"], arena.start)
+    last = arena.add_payment(third, arena.start)
+    pause = Pause()
+    pause.after(monkeypatch, balances, "locked_wallet_balance")
+
+    ends = overtake(
+        lambda: pairs.join(late, pair["group_id"], arena.start, use_wallet=True),
+        lambda: arena.succeed(last, arena.start),
+        pause,
+    )
+
+    assert raised(ends) == []
+    assert arena.group(pair["group_id"])["state"] == "formed"
+    assert arena.group(filling["group_id"])["state"] == "formed"
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="buying alone locks the variant, then the wallet; giving up locks them the other way",
+)
+def test_buying_alone_and_giving_up_want_stock_and_wallet_in_the_same_order(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shopper = arena.shopper()
+    arena.earn(shopper, 1000)
+    order = arena.buy_alone(shopper, arena.start, use_wallet=True)
+    pause = Pause()
+    pause.after(monkeypatch, posting, "post")
+
+    ends = overtake(
+        lambda: arena.leave(shopper, order, arena.start),
+        lambda: arena.buy_alone(shopper, arena.start, use_wallet=True),
+        pause,
+    )
+
+    assert raised(ends) == []
+
+
+def test_folds_at_once_of_many_campaigns_do_not_wait_for_each_other_in_circles(
+    arena: Arena,
+) -> None:
+    with transaction() as session:
+        others = [
+            replace(arena, campaign=make_campaign(session, arena.merchant_id)) for _ in range(12)
+        ]
+    for _ in range(3):
+        for other in others:
+            order = other.open(other.shopper(), arena.start)
+            assert other.pay(order, arena.start) is Applied.SEATED
+        ends: list[Any] = race([lambda: fold_campaigns(at=arena.start)] * 4)
+        assert raised(ends) == []
+        assert sum(ends) == len(others)
