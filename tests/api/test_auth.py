@@ -17,6 +17,8 @@ from domain.models import LedgerAccount, Shopper, ShopperLogin
 from tests.api.callers import Caller, Mall
 from tests.factories.shares import make_share
 
+pytestmark = pytest.mark.transactional
+
 OPENID = "openid-of-a-phone"
 
 

@@ -13,6 +13,8 @@ from tests.factories.products import make_product
 from tests.factories.shares import make_group_row
 from tests.factories.shoppers import make_shopper
 
+pytestmark = pytest.mark.transactional
+
 
 @pytest.fixture
 def campaign(mall: Mall) -> MadeCampaign:

@@ -26,6 +26,8 @@ from tests.api.callers import Caller
 from tests.factories.merchants import make_merchant
 from tests.sandbox_server import SandboxServer, sandbox, shared_sandbox
 
+pytestmark = pytest.mark.transactional
+
 __all__ = ["sandbox", "shared_sandbox"]
 
 KEYS = {

@@ -13,6 +13,8 @@ from tests.factories.products import make_product, make_variant
 from tests.factories.shares import make_share
 from tests.factories.shoppers import make_shopper
 
+pytestmark = pytest.mark.transactional
+
 HOME = {
     "recipient": "王小明",
     "phone": "13800000000",

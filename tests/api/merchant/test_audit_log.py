@@ -1,4 +1,8 @@
+import pytest
+
 from tests.api.callers import Mall
+
+pytestmark = pytest.mark.transactional
 
 PATH = "/v1/merchant/audit-log"
 

@@ -11,6 +11,8 @@ from domain.models import AuditEntry, Campaign, RuleVersion, StateMove
 from tests.api.callers import Caller, Mall
 from tests.factories.products import make_product, make_variant
 
+pytestmark = pytest.mark.transactional
+
 PATH = "/v1/merchant/campaigns"
 
 

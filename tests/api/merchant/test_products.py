@@ -7,6 +7,8 @@ from domain.database import transaction
 from domain.models import AuditEntry
 from tests.api.callers import Caller, Mall
 
+pytestmark = pytest.mark.transactional
+
 CHIPS = {
     "title": "网红薯片 3 包",
     "category": "薯片",

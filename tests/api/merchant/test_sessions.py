@@ -11,6 +11,8 @@ from domain.models import Staff, StaffSession
 from tests.api.callers import Caller, Mall
 from tests.factories.staff import make_staff, make_staff_session
 
+pytestmark = pytest.mark.transactional
+
 PASSWORD = "correct horse battery"
 
 

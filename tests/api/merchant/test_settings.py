@@ -5,6 +5,8 @@ from domain.database import transaction
 from domain.models import AuditEntry, MerchantSettings
 from tests.api.callers import Mall
 
+pytestmark = pytest.mark.transactional
+
 PATH = "/v1/merchant/settings"
 
 

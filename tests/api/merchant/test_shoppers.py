@@ -6,6 +6,8 @@ from domain.models import AuditEntry, Shopper
 from tests.api.callers import Mall
 from tests.factories.shoppers import make_shopper
 
+pytestmark = pytest.mark.transactional
+
 PATH = "/v1/merchant/shoppers"
 
 

@@ -11,6 +11,8 @@ from launcher.addresses import DatabaseUrls
 from tests.factories.merchants import make_merchant
 from tests.factories.products import make_product, make_variant
 
+pytestmark = pytest.mark.transactional
+
 
 @pytest.fixture
 def variant(database: DatabaseUrls) -> Variant:

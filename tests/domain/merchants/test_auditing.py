@@ -11,6 +11,8 @@ from launcher.addresses import DatabaseUrls
 from tests.factories.merchants import make_merchant
 from tests.factories.staff import make_staff
 
+pytestmark = pytest.mark.transactional
+
 
 @pytest.fixture
 def actor(database: DatabaseUrls) -> StaffActor:

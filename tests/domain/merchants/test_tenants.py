@@ -15,6 +15,8 @@ from tests.factories.campaigns import make_campaign
 from tests.factories.merchants import make_merchant
 from tests.factories.shoppers import make_shopper
 
+pytestmark = pytest.mark.transactional
+
 TENANT_TABLES = sorted(
     name for name in Base.metadata.tables if name not in DIRECTORY and name != "alembic_version"
 )

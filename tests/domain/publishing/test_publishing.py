@@ -22,6 +22,8 @@ from tests.factories.merchants import make_merchant
 from tests.factories.shares import make_group_row
 from tests.factories.staff import make_staff
 
+pytestmark = pytest.mark.transactional
+
 ACCEPTED = [
     Acknowledgement("no_daily_cash_cap", "案例"),
     Acknowledgement("subsidy_rewards_failing", "案例"),

@@ -10,6 +10,8 @@ from domain.shoppers.registering import Registered, Registration, register_shopp
 from launcher.addresses import DatabaseUrls
 from tests.factories.merchants import MadeMerchant, make_merchant
 
+pytestmark = pytest.mark.transactional
+
 
 @pytest.fixture
 def merchant(database: DatabaseUrls) -> MadeMerchant:
