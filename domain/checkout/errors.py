@@ -1,10 +1,6 @@
 """What can be wrong with a checkout that is no single noun's fault."""
 
-from domain.errors import Conflict, NotFound, Rejected
-
-
-class CampaignNotFound(NotFound):
-    """No such campaign that shoppers may see."""
+from domain.errors import Conflict, Rejected
 
 
 class CampaignNotRunning(Conflict):

@@ -10,11 +10,11 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
+from domain.campaigns.errors import CampaignNotFound
 from domain.checkout import placing
 from domain.checkout.commands import OpenGroup
 from domain.checkout.errors import (
     BudgetExhausted,
-    CampaignNotFound,
     CampaignNotRunning,
     StockExhausted,
     TooLateToOpen,
