@@ -2,12 +2,15 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import text
 
 from domain import clock, work
 from domain.database import transaction
 from tests.api.callers import Caller, Mall
 from tests.api.stages import form_group, stage_of
+
+pytestmark = pytest.mark.transactional
 
 MINUTE = timedelta(minutes=1)
 

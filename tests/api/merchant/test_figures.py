@@ -9,6 +9,8 @@ from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
 from tests.api.stages import fail_group, form_group, stage_of
 
+pytestmark = pytest.mark.transactional
+
 PATH = "/v1/merchant/figures"
 
 

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+import pytest
+
 from tests.api.callers import Caller, Mall
 from tests.api.stages import fail_group, stage_of
 from tests.scenarios.stage import Stage
+
+pytestmark = pytest.mark.transactional
 
 PATH = "/v1/merchant/grants"
 

@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
+
 from domain import clock
 from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
 from tests.api.stages import fail_group, form_group, stage_of
+
+pytestmark = pytest.mark.transactional
 
 MINUTE = timedelta(minutes=1)
 
