@@ -60,16 +60,16 @@ class Meeting:
         self._barrier = threading.Barrier(callers)
         self._seconds = seconds
 
-    def after(self, patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> None:
-        """Meet when `module.name` returns."""
-        wrapped = getattr(module, name)
+    def after(self, patch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+        """Meet when `owner.name` returns."""
+        wrapped = getattr(owner, name)
 
         def meeting(*args: Any, **values: Any) -> Any:
             found = wrapped(*args, **values)
             self.wait()
             return found
 
-        patch.setattr(module, name, meeting)
+        patch.setattr(owner, name, meeting)
 
     def wait(self) -> None:
         """Wait for the others; nobody waits any more once they did not come."""
@@ -84,18 +84,31 @@ class Pause:
         self.is_reached = threading.Event()
         self._go_on = threading.Event()
 
-    def after(self, patch: pytest.MonkeyPatch, module: ModuleType, name: str) -> None:
-        """Stop when `module.name` returns for the first time."""
-        wrapped = getattr(module, name)
+    def after(self, patch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+        """Stop when `owner.name` returns for the first time."""
+        wrapped = getattr(owner, name)
 
         def pausing(*args: Any, **values: Any) -> Any:
             found = wrapped(*args, **values)
-            if not self.is_reached.is_set():
-                self.is_reached.set()
-                assert self._go_on.wait(PATIENCE_SECONDS), "never let go"
+            self._stop()
             return found
 
-        patch.setattr(module, name, pausing)
+        patch.setattr(owner, name, pausing)
+
+    def before(self, patch: pytest.MonkeyPatch, owner: object, name: str) -> None:
+        """Stop when `owner.name` is called for the first time."""
+        wrapped = getattr(owner, name)
+
+        def pausing(*args: Any, **values: Any) -> Any:
+            self._stop()
+            return wrapped(*args, **values)
+
+        patch.setattr(owner, name, pausing)
+
+    def _stop(self) -> None:
+        if not self.is_reached.is_set():
+            self.is_reached.set()
+            assert self._go_on.wait(PATIENCE_SECONDS), "never let go"
 
     def let_go(self) -> None:
         self._go_on.set()

@@ -1,0 +1,177 @@
+"""A lease ends: who holds an older one writes nothing."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from domain import work
+from domain.checkout import driving_refunds, settling
+from domain.checkout.settling import settle_due_groups
+from domain.database import read_clock, transaction
+from domain.gateways.wechat import WeChatPayments
+from domain.settlement.taking import SETTLE_GROUP
+from domain.work import Lease, LeaseLost
+from tests.concurrency.arena import DAY, Arena
+from tests.concurrency.racing import PATIENCE_SECONDS, Pause
+from tests.sandbox_server import wait_until
+from tests.world import World
+
+pytestmark = pytest.mark.transactional
+
+REFUND_WORK = "SELECT fence, state, attempts FROM work_rows WHERE kind = 'drive_refund'"
+
+
+def claim(arena: Arena, *, lease_seconds: int = 20) -> list[Lease]:
+    with transaction() as session:
+        return work.claim(
+            session, SETTLE_GROUP, limit=10, at=arena.start + DAY, lease_seconds=lease_seconds
+        )
+
+
+def overtaken(arena: Arena) -> tuple[Lease, Lease]:
+    """Return a lease that ran out, and the one that took its row over."""
+    arena.opened(arena.start)
+    [old] = claim(arena, lease_seconds=-1)
+    [new] = claim(arena)
+    return old, new
+
+
+def test_work_is_leased_once(arena: Arena) -> None:
+    arena.opened(arena.start)
+
+    assert len(claim(arena)) == 1
+    assert claim(arena) == []
+
+
+def test_lease_that_ran_out_is_leased_again_with_a_higher_fence(arena: Arena) -> None:
+    old, new = overtaken(arena)
+
+    assert new.subject == old.subject
+    assert (new.fence, new.attempts) == (old.fence + 1, old.attempts + 1)
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda session, lease, at: work.finish(session, [lease]),
+        lambda session, lease, at: work.put_back(session, [lease], due_at=at),
+        lambda session, lease, at: work.retry_later(session, lease, at=at, error="late"),
+        lambda session, lease, at: work.fail(session, lease, at=at, error="late"),
+    ],
+    ids=["finish", "put_back", "retry_later", "fail"],
+)
+def test_overtaken_lease_writes_nothing(arena: Arena, write: Any) -> None:
+    old, new = overtaken(arena)
+
+    with pytest.raises(LeaseLost), transaction() as session:
+        write(session, old, arena.start + DAY)
+
+    with transaction() as session:
+        assert work.hold(session, [old]) == []
+        assert work.hold(session, [new]) == [new]
+
+
+def test_worker_paused_beyond_its_lease_settles_nothing(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_id = arena.opened(arena.start)
+    pause = pause_first(monkeypatch)
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(settle_due_groups, at=arena.start + DAY)
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        wait_until(lambda: settle_due_groups(at=arena.start + DAY) == 1)
+        assert arena.group(group_id)["state"] == "failed"
+        pause.let_go()
+        paused.result()
+
+    assert arena.one("SELECT count(*) FROM grants") == 1
+    assert arena.one("SELECT fence FROM work_rows WHERE kind = 'settle_group'") == 2
+    assert arena.one("SELECT state FROM work_rows WHERE kind = 'settle_group'") == "done"
+    arena.assert_sound(arena.start + DAY)
+
+
+def test_worker_paused_beyond_its_lease_leaves_the_group_to_the_other(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are in the middle; the one that was paused goes on first."""
+    group_id = arena.opened(arena.start)
+    pause = pause_first(monkeypatch)
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(settle_due_groups, at=arena.start + DAY)
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        [other] = wait_until(lambda: claim(arena))
+        pause.let_go()
+        paused.result()
+
+    assert arena.group(group_id)["state"] == "open"
+    with transaction() as session:
+        assert work.hold(session, [other]) == [other]
+
+
+def test_worker_paused_beyond_its_lease_takes_the_group_without_fences(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group_id = arena.opened(arena.start)
+    pause = pause_first(monkeypatch)
+    monkeypatch.setattr(work, "hold", lambda session, leases: list(leases))
+    finish = work.finish
+
+    def finish_whoever_leased(session: Any, leases: Sequence[Lease]) -> None:
+        finish(session, [Lease(m.merchant_id, m.id, m.subject_id, 2, 2) for m in leases])
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(settle_due_groups, at=arena.start + DAY)
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        [other] = wait_until(lambda: claim(arena))
+        monkeypatch.setattr(work, "finish", finish_whoever_leased)
+        pause.let_go()
+        paused.result()
+
+    assert arena.group(group_id)["state"] == "failed"
+    with pytest.raises(LeaseLost), transaction() as session:
+        finish(session, [other])
+
+
+def pause_first(monkeypatch: pytest.MonkeyPatch) -> Pause:
+    """Stop the first worker between its lease, which is short, and its work."""
+    pause = Pause()
+    pause.before(monkeypatch, settling, "_settle")
+    shorten_leases(monkeypatch)
+    return pause
+
+
+def test_refund_sent_by_a_worker_paused_beyond_its_lease_is_sent_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order = world.opened()
+    world.end_deadline(order["group_id"])
+    settle_due_groups(at=read_clock())
+    pause = Pause()
+    pause.after(monkeypatch, WeChatPayments, "refund")
+    shorten_leases(monkeypatch)
+
+    with ThreadPoolExecutor(1) as pool:
+        paused = pool.submit(driving_refunds.drive_refunds, at=read_clock())
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        wait_until(lambda: driving_refunds.drive_refunds(at=read_clock()) == 1)
+        [done] = world.rows(REFUND_WORK)
+        pause.let_go()
+        paused.result()
+
+    assert world.rows(REFUND_WORK) == [done]
+    [refund] = world.sandbox.items("/refunds", mchid=world.mch_no)
+    [[ours]] = world.rows("SELECT public_id FROM refunds")
+    assert refund["out_refund_no"] == ours
+
+
+def shorten_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    claim = work.claim
+
+    def claim_shortly(*args: Any, **values: Any) -> list[Lease]:
+        return claim(*args, **{**values, "lease_seconds": 0.2})
+
+    monkeypatch.setattr(work, "claim", claim_shortly)
