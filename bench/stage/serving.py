@@ -1,0 +1,31 @@
+"""WSGI applications under granian, with the settings the launcher gives the API."""
+
+import os
+import sys
+from collections.abc import Mapping
+from functools import partial
+
+from launcher.ports import HOST
+from launcher.probes import answers
+from launcher.programs import Program
+from launcher.stack import API_THREADS, MOST_API_PROCESSES
+
+API = "api:create_app"
+BARE = "bench.stage.bare:create_app"
+
+
+def served(name: str, factory: str, port: int, environment: Mapping[str, str]) -> Program:
+    """Return the program that serves an application factory as the launcher serves the API."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    processes = max(1, min(MOST_API_PROCESSES, (cores or 1) - 1))
+    return Program(
+        name=name,
+        command=(
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", factory),
+            *("--host", HOST, "--port", str(port)),
+            *("--workers", str(processes), "--blocking-threads", str(API_THREADS)),
+            "--respawn-failed-workers",
+        ),
+        environment=environment,
+        is_ready=partial(answers, port, "/readyz"),
+    )
