@@ -1,0 +1,1 @@
+"""Auditing: every invariant of the product rules, recounted from rows, never from the counters."""

@@ -1,0 +1,134 @@
+"""Invariant 7, of campaigns: no budget and no stock is overrun; no promise goes unpaid."""
+
+from domain.auditing.checks import Check, Probe
+
+BUDGET_KEPT = Check(
+    "budgets.kept", 7, "Committed and spent together never exceed a campaign's budget."
+)
+COMMITTED_COVERED = Check(
+    "budgets.commitments-covered",
+    7,
+    "What a campaign's groups may still cost, recounted, is never more than its committed counter.",
+)
+BUDGET_RECOUNTED = Check(
+    "budgets.recounted",
+    7,
+    "Committed and spent, with the movements to be folded, are what groups, seats and grants say.",
+)
+STOCK_KEPT = Check(
+    "stock.kept",
+    7,
+    "Stock set aside and consumed never exceeds a campaign's stock; no stock is negative.",
+)
+STOCK_RECOUNTED = Check(
+    "stock.recounted",
+    7,
+    "Stock set aside and consumed, with the movements to be folded, are what the groups say.",
+)
+TOTALS_RECOUNTED = Check(
+    "campaigns.totals-recounted",
+    7,
+    "A campaign's groups opened, formed and failed, and people paid, are what its rows say.",
+)
+
+PROBES = (
+    Probe(
+        (
+            BUDGET_KEPT,
+            COMMITTED_COVERED,
+            BUDGET_RECOUNTED,
+            STOCK_KEPT,
+            STOCK_RECOUNTED,
+            TOTALS_RECOUNTED,
+        ),
+        f"""
+        WITH releasing AS (
+            SELECT merchant_id, group_id, count(*) AS seats
+            FROM orders WHERE seat_state = 'releasing' GROUP BY 1, 2
+        ), of_groups AS (
+            SELECT g.merchant_id, g.campaign_id,
+                sum(CASE
+                    WHEN g.state IN ('pending', 'open', 'frozen', 'closing')
+                        THEN g.size * g.largest_subsidy_fen
+                    WHEN g.state IN ('failed', 'cancelled')
+                        THEN coalesce(r.seats, 0) * g.largest_subsidy_fen
+                    ELSE 0 END) AS committed,
+                sum(g.size) FILTER (WHERE g.state IN ('pending', 'open', 'frozen', 'closing'))
+                    AS stock_committed,
+                count(*) FILTER (WHERE g.opened_at IS NOT NULL) AS opened,
+                count(*) FILTER (WHERE g.state = 'formed') AS formed,
+                count(*) FILTER (WHERE g.state = 'failed') AS failed
+            FROM groups g
+            LEFT JOIN releasing r ON r.merchant_id = g.merchant_id AND r.group_id = g.id
+            GROUP BY 1, 2
+        ), of_orders AS (
+            SELECT merchant_id, campaign_id, count(*) AS sold FROM orders
+            WHERE campaign_id IS NOT NULL AND state IN ('fulfilling', 'fulfilled', 'aftersale')
+            GROUP BY 1, 2
+        ), of_grants AS (
+            SELECT merchant_id, campaign_id, count(*) AS members,
+                sum(amount_fen) FILTER (WHERE state IN ('decided', 'scheduled', 'held')) AS held,
+                sum(amount_fen) FILTER (WHERE state IN ('issued', 'clawed_back')) AS issued
+            FROM grants GROUP BY 1, 2
+        ), unfolded AS (
+            SELECT merchant_id, campaign_id, sum(committed_fen) AS committed,
+                sum(spent_fen) AS spent, sum(stock_committed) AS stock_committed,
+                sum(stock_consumed) AS stock_consumed, sum(groups_opened) AS opened,
+                sum(groups_formed) AS formed, sum(groups_failed) AS failed,
+                sum(people_paid) AS people
+            FROM campaign_movements WHERE folded_at IS NULL GROUP BY 1, 2
+        ), sums AS (
+            SELECT c.merchant_id, c.id, c.budget_fen, c.committed_fen, c.spent_fen, c.stock_units,
+                c.stock_committed, c.stock_consumed,
+                c.committed_fen + coalesce(u.committed, 0) AS said_committed,
+                c.spent_fen + coalesce(u.spent, 0) AS said_spent,
+                c.stock_committed + coalesce(u.stock_committed, 0) AS said_stock_committed,
+                c.stock_consumed + coalesce(u.stock_consumed, 0) AS said_stock_consumed,
+                coalesce(g.committed, 0) + coalesce(s.held, 0) AS committed,
+                coalesce(s.issued, 0) AS spent,
+                coalesce(g.stock_committed, 0) AS stock_reserved,
+                coalesce(o.sold, 0) AS sold,
+                ARRAY[c.groups_opened + coalesce(u.opened, 0),
+                    c.groups_formed + coalesce(u.formed, 0),
+                    c.groups_failed + coalesce(u.failed, 0),
+                    c.people_paid + coalesce(u.people, 0)]::numeric[] AS said_totals,
+                ARRAY[coalesce(g.opened, 0), coalesce(g.formed, 0), coalesce(g.failed, 0),
+                    coalesce(o.sold, 0) + coalesce(s.members, 0)]::numeric[] AS totals
+            FROM campaigns c
+            LEFT JOIN of_groups g ON g.merchant_id = c.merchant_id AND g.campaign_id = c.id
+            LEFT JOIN of_orders o ON o.merchant_id = c.merchant_id AND o.campaign_id = c.id
+            LEFT JOIN of_grants s ON s.merchant_id = c.merchant_id AND s.campaign_id = c.id
+            LEFT JOIN unfolded u ON u.merchant_id = c.merchant_id AND u.campaign_id = c.id
+        )
+        SELECT v.name, format('campaign %s/%s: %s', merchant_id, id, v.why) AS key
+        FROM sums CROSS JOIN LATERAL (VALUES
+            ('{BUDGET_KEPT.name}',
+                committed_fen >= 0 AND spent_fen >= 0 AND committed_fen + spent_fen <= budget_fen
+                    AND committed + spent <= budget_fen,
+                format('committed %s (recounted %s) and spent %s (%s) of %s fen', committed_fen,
+                    committed, spent_fen, spent, budget_fen)),
+            ('{COMMITTED_COVERED.name}', committed <= committed_fen,
+                format('committed %s fen, recounted %s', committed_fen, committed)),
+            ('{BUDGET_RECOUNTED.name}', committed = said_committed AND spent = said_spent,
+                format('committed %s fen, recounted %s; spent %s, recounted %s', said_committed,
+                    committed, said_spent, spent)),
+            ('{STOCK_KEPT.name}',
+                stock_committed >= 0 AND stock_consumed >= 0
+                    AND stock_committed + stock_consumed <= stock_units
+                    AND stock_reserved + sold <= stock_units,
+                format('set aside %s (recounted %s) and consumed %s (%s) of %s', stock_committed,
+                    stock_reserved, stock_consumed, sold, stock_units)),
+            ('{STOCK_RECOUNTED.name}',
+                stock_reserved = said_stock_committed AND sold = said_stock_consumed,
+                format('set aside %s, recounted %s; consumed %s, recounted %s',
+                    said_stock_committed, stock_reserved, said_stock_consumed, sold)),
+            ('{TOTALS_RECOUNTED.name}', said_totals = totals,
+                format('opened, formed, failed, people: %s, recounted %s', said_totals, totals))
+        ) AS v (name, is_so, why)
+        WHERE NOT v.is_so
+        UNION ALL
+        SELECT '{STOCK_KEPT.name}', format('variant %s/%s: %s units', merchant_id, id, stock_units)
+        FROM variants WHERE stock_units < 0
+        """,  # noqa: S608 - constants only
+    ),
+)

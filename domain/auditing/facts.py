@@ -1,0 +1,118 @@
+"""Invariant 10, and that nothing is forgotten: what is not over has a work row that looks at it."""
+
+from domain.auditing.checks import Check, probe, rows_of
+from domain.outbox import CONSUMERS
+
+DELIVERED = Check(
+    "facts.delivered-once",
+    10,
+    "A fact has exactly one work row for each of its consumers, and no other.",
+)
+TOLD = Check(
+    "facts.acted-on-once",
+    10,
+    "A fact that its consumers are done with has had its effect: one notice for each order it"
+    " concerns.",
+)
+GROUPS_WATCHED = Check(
+    "work.settles-groups", 10, "A group that is open, frozen or closing has work that settles it."
+)
+PAYMENTS_WATCHED = Check(
+    "work.drives-payments",
+    10,
+    "A payment that may still succeed or must be closed has work that asks its gateway.",
+)
+REFUNDS_WATCHED = Check(
+    "work.drives-refunds",
+    10,
+    "A refund that has neither arrived nor waits for a person has work that sends it or asks.",
+)
+
+_CONSUMERS = rows_of((kind, consumer) for kind, names in CONSUMERS.items() for consumer in names)
+
+
+def _unwatched(table: str, work: str, states: str) -> str:
+    return f"""
+        SELECT format('{table} %s/%s is %s', s.merchant_id, s.id, s.state) AS key
+        FROM {table} s
+        WHERE s.state IN ({states}) AND NOT EXISTS (
+            SELECT 1 FROM work_rows w
+            WHERE w.merchant_id = s.merchant_id AND w.kind = '{work}' AND w.subject_id = s.id
+                AND w.state <> 'done')
+        """  # noqa: S608 - constants only
+
+
+PROBES = (
+    probe(
+        DELIVERED,
+        f"""
+        WITH consumers (kind, consumer) AS (VALUES {_CONSUMERS}), wanted AS (
+            SELECT f.merchant_id, f.id, f.kind, c.consumer
+            FROM facts f JOIN consumers c ON c.kind = f.kind
+        ), deliveries AS (
+            SELECT merchant_id, subject_id, kind AS consumer, count(*) AS deliveries
+            FROM work_rows WHERE kind IN (SELECT consumer FROM consumers) GROUP BY 1, 2, 3
+        )
+        SELECT format('fact %s/%s (%s) for %s: %s work rows',
+            coalesce(w.merchant_id, d.merchant_id), coalesce(w.id, d.subject_id), w.kind,
+            coalesce(w.consumer, d.consumer), coalesce(d.deliveries, 0)) AS key
+        FROM wanted w
+        FULL JOIN deliveries d ON d.merchant_id = w.merchant_id AND d.subject_id = w.id
+            AND d.consumer = w.consumer
+        WHERE w.id IS NULL OR d.deliveries IS DISTINCT FROM 1
+        """,  # noqa: S608 - constants only
+    ),
+    probe(
+        TOLD,
+        """
+        WITH done AS (
+            SELECT f.merchant_id, f.id, f.kind, f.subject_id, f.payload
+            FROM facts f
+            JOIN work_rows w ON w.merchant_id = f.merchant_id AND w.subject_id = f.id
+                AND w.kind = 'notify' AND w.state = 'done'
+        ), concerned AS (
+            SELECT d.merchant_id, d.id, o.id AS order_id, d.kind AS notice
+            FROM done d
+            JOIN orders o ON o.merchant_id = d.merchant_id AND o.group_id = d.subject_id
+            WHERE d.kind = 'group.formed' AND o.state IN ('fulfilling', 'fulfilled', 'aftersale')
+            UNION ALL
+            SELECT d.merchant_id, d.id, s.order_id, d.kind
+            FROM done d
+            JOIN grants s ON s.merchant_id = d.merchant_id AND s.group_id = d.subject_id
+            WHERE d.kind = 'group.failed' AND NOT EXISTS (
+                SELECT 1 FROM campaign_movements l
+                WHERE l.merchant_id = s.merchant_id AND l.group_id = s.group_id
+                    AND l.order_id = s.order_id AND l.reason = 'joined_late')
+            UNION ALL
+            SELECT merchant_id, id, subject_id,
+                CASE kind WHEN 'order.settled_late' THEN 'group.failed' ELSE kind END
+            FROM done WHERE kind IN ('order.settled_late', 'order.refunded')
+            UNION ALL
+            SELECT merchant_id, id, (payload ->> 'order_id')::bigint,
+                'payment.returned.' || subject_id
+            FROM done WHERE kind = 'payment.returned'
+        ), notices_of AS (
+            SELECT merchant_id, order_id, key, count(*) AS notices FROM notices GROUP BY 1, 2, 3
+        )
+        SELECT format('fact %s/%s, order %s, %s: %s notices', c.merchant_id, c.id, c.order_id,
+            c.notice, coalesce(n.notices, 0)) AS key
+        FROM concerned c
+        LEFT JOIN notices_of n ON n.merchant_id = c.merchant_id AND n.order_id = c.order_id
+            AND n.key = c.notice
+        WHERE n.notices IS DISTINCT FROM 1
+        """,
+    ),
+    probe(GROUPS_WATCHED, _unwatched("groups", "settle_group", "'open', 'frozen', 'closing'")),
+    probe(
+        PAYMENTS_WATCHED,
+        _unwatched("payments", "drive_payment", "'created', 'pending', 'unknown', 'closing'"),
+    ),
+    probe(
+        REFUNDS_WATCHED,
+        _unwatched(
+            "refunds",
+            "drive_refund",
+            "'requested', 'sending', 'accepted', 'needs_funds', 'unknown'",
+        ),
+    ),
+)

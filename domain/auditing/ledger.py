@@ -1,0 +1,229 @@
+"""Invariant 6, and the ledger's half of 3, 4, 5: every posting has its cause, and vice versa."""
+
+from domain.auditing.checks import Check, Probe, probe
+
+BALANCED = Check(
+    "ledger.transactions-balance", 6, "The entries of a ledger transaction are two and sum to zero."
+)
+EFFECTS_ONCE = Check(
+    "ledger.effects-once", 6, "A business effect is one ledger transaction, never two."
+)
+CAUSED = Check(
+    "ledger.postings-have-a-cause", 6, "A ledger transaction is of a kind that something causes."
+)
+PAYMENTS_POSTED = Check(
+    "payments.posted",
+    3,
+    "A successful payment has exactly one transaction of what it received, from its gateway account"
+    " to the order deposits; nothing else has one.",
+)
+WALLETS_RETURNED = Check(
+    "orders.wallet-part-returned-once",
+    3,
+    "An order's wallet part left the wallet once; it came back once if the order is over without a"
+    " product, else not.",
+)
+SALES_POSTED = Check(
+    "orders.sales-posted", 6, "An order that is fulfilled has one transaction of its whole price."
+)
+REFUNDS_POSTED = Check(
+    "refunds.posted",
+    4,
+    "A refund has one transaction of its amount when requested, and one when it has arrived, to the"
+    " gateway account it was paid at.",
+)
+GRANTS_POSTED = Check(
+    "grants.issued-once",
+    5,
+    "An issued grant has exactly one transaction of its amount into its shopper's wallet; no other"
+    " grant has one.",
+)
+ONE_MERCHANT = Check(
+    "ledger.one-merchant",
+    6,
+    "A transaction touches one merchant: its entries are on accounts of that merchant, wallets of"
+    " its shoppers, gateways of its own.",
+)
+WALLETS_COUNTED = Check(
+    "ledger.wallets-counted", 6, "A wallet's balance is the sum of its entries, and not negative."
+)
+ACCOUNTS_EXPLAINED = Check(
+    "ledger.accounts-explained",
+    6,
+    "Order deposits are what placed and paid orders hold, the gateway account what came and has not"
+    " gone back, refunds payable what has not arrived; sales and subsidy expense likewise.",
+)
+
+PROBES = (
+    Probe(
+        (
+            BALANCED,
+            CAUSED,
+            PAYMENTS_POSTED,
+            WALLETS_RETURNED,
+            SALES_POSTED,
+            REFUNDS_POSTED,
+            GRANTS_POSTED,
+        ),
+        f"""
+        WITH books AS (
+            SELECT merchant_id,
+                max(id) FILTER (WHERE kind = 'order_deposits') AS deposits,
+                max(id) FILTER (WHERE kind = 'refunds_payable') AS payable,
+                max(id) FILTER (WHERE kind = 'sales') AS sales,
+                max(id) FILTER (WHERE kind = 'subsidy_expense') AS expense
+            FROM ledger_accounts WHERE owner_id = 0 GROUP BY 1
+        ), gateways AS (
+            SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'gateway'
+        ), wallets AS (
+            SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'wallet'
+        ), caused (merchant_id, kind, ref_id, amount, source_id, destination_id) AS (
+            SELECT p.merchant_id, 'payment.received', p.id, p.received_fen, g.id, b.deposits
+            FROM payments p JOIN books b ON b.merchant_id = p.merchant_id
+            LEFT JOIN gateways g
+                ON g.merchant_id = p.merchant_id AND g.owner_id = p.gateway_account_id
+            WHERE p.state = 'succeeded'
+            UNION ALL
+            SELECT r.merchant_id, 'refund.requested', r.id, r.amount_fen, b.deposits, b.payable
+            FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            UNION ALL
+            SELECT r.merchant_id, 'refund.arrived', r.id, r.amount_fen, b.payable, g.id
+            FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+            LEFT JOIN gateways g
+                ON g.merchant_id = p.merchant_id AND g.owner_id = p.gateway_account_id
+            WHERE r.state = 'arrived'
+            UNION ALL
+            SELECT o.merchant_id, 'wallet.spent', o.id, o.wallet_fen, w.id, b.deposits
+            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
+            LEFT JOIN wallets w ON w.merchant_id = o.merchant_id AND w.owner_id = o.shopper_id
+            WHERE o.wallet_fen > 0
+            UNION ALL
+            SELECT o.merchant_id, 'wallet.returned', o.id, o.wallet_fen, b.deposits, w.id
+            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
+            LEFT JOIN wallets w ON w.merchant_id = o.merchant_id AND w.owner_id = o.shopper_id
+            WHERE o.wallet_fen > 0
+                AND o.state IN ('refunding', 'refunded', 'expired', 'cancelled')
+            UNION ALL
+            SELECT o.merchant_id, 'order.sold', o.id, o.price_fen, b.deposits, b.sales
+            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
+            WHERE o.state IN ('fulfilling', 'fulfilled', 'aftersale')
+            UNION ALL
+            SELECT s.merchant_id, 'grant.issued', s.id, s.amount_fen, b.expense, w.id
+            FROM grants s JOIN books b ON b.merchant_id = s.merchant_id
+            LEFT JOIN wallets w ON w.merchant_id = s.merchant_id AND w.owner_id = s.shopper_id
+            WHERE s.state IN ('issued', 'clawed_back')
+        ), sides AS (
+            SELECT merchant_id, transaction_id, count(*) AS entries, min(amount_fen) AS lowest,
+                max(amount_fen) AS amount, max(account_id) FILTER (WHERE amount_fen < 0)
+                    AS source_id, max(account_id) FILTER (WHERE amount_fen > 0) AS destination_id
+            FROM ledger_entries GROUP BY 1, 2
+        ), posted AS (
+            SELECT coalesce(t.merchant_id, s.merchant_id) AS merchant_id,
+                coalesce(t.id, s.transaction_id) AS id, coalesce(t.kind, 'unknown') AS kind,
+                t.ref_id, s.amount, s.source_id, s.destination_id,
+                coalesce(t.id IS NOT NULL AND s.entries = 2 AND s.lowest + s.amount = 0, false)
+                    AS is_balanced
+            FROM ledger_transactions t
+            FULL JOIN sides s ON s.merchant_id = t.merchant_id AND s.transaction_id = t.id
+        ), judged AS (
+            SELECT coalesce(p.merchant_id, c.merchant_id) AS merchant_id, p.id,
+                coalesce(p.kind, c.kind) AS kind, coalesce(p.ref_id, c.ref_id) AS ref_id,
+                p.amount, p.source_id, p.destination_id, c.amount AS owed,
+                c.source_id AS owed_from, c.destination_id AS owed_to,
+                p.id IS NULL OR p.is_balanced AS is_balanced,
+                coalesce(p.amount = c.amount AND p.source_id = c.source_id
+                    AND p.destination_id = c.destination_id, false) AS is_caused
+            FROM posted p
+            FULL JOIN caused c
+                ON c.merchant_id = p.merchant_id AND c.ref_id = p.ref_id AND c.kind = p.kind
+        ), wrong AS (
+            SELECT * FROM judged WHERE NOT (is_balanced AND is_caused)
+        )
+        SELECT v.name, format('transaction %s/%s, %s %s: %s fen from account %s to %s, owed: %s fen'
+            ' from account %s to %s', merchant_id, id, kind, ref_id, amount, source_id,
+            destination_id, owed, owed_from, owed_to) AS key
+        FROM wrong CROSS JOIN LATERAL (VALUES
+            ('{BALANCED.name}', is_balanced),
+            (CASE
+                WHEN kind = 'payment.received' THEN '{PAYMENTS_POSTED.name}'
+                WHEN kind IN ('wallet.spent', 'wallet.returned') THEN '{WALLETS_RETURNED.name}'
+                WHEN kind = 'order.sold' THEN '{SALES_POSTED.name}'
+                WHEN kind IN ('refund.requested', 'refund.arrived') THEN '{REFUNDS_POSTED.name}'
+                WHEN kind = 'grant.issued' THEN '{GRANTS_POSTED.name}'
+                ELSE '{CAUSED.name}' END, is_caused)
+        ) AS v (name, is_so)
+        WHERE NOT v.is_so
+        """,  # noqa: S608 - constants only
+    ),
+    probe(
+        EFFECTS_ONCE,
+        """
+        SELECT format('merchant %s, %s %s: %s transactions', merchant_id, kind, ref_id, count(*))
+            AS key
+        FROM ledger_transactions GROUP BY merchant_id, kind, ref_id HAVING count(*) > 1
+        """,
+    ),
+    Probe(
+        (WALLETS_COUNTED, ONE_MERCHANT, ACCOUNTS_EXPLAINED),
+        f"""
+        WITH sums AS (
+            SELECT merchant_id, account_id, sum(amount_fen) AS balance
+            FROM ledger_entries GROUP BY 1, 2
+        ), owed AS (
+            SELECT merchant_id, kind, owner_id, sum(amount) AS balance FROM (
+                SELECT merchant_id, 'order_deposits' AS kind, 0 AS owner_id,
+                    CASE state WHEN 'placed' THEN wallet_fen ELSE price_fen END AS amount
+                FROM orders WHERE state IN ('placed', 'paid')
+                UNION ALL
+                SELECT merchant_id, 'refunds_payable', 0, amount_fen
+                FROM refunds WHERE state <> 'arrived'
+                UNION ALL
+                SELECT merchant_id, 'gateway', gateway_account_id, -received_fen
+                FROM payments WHERE state = 'succeeded'
+                UNION ALL
+                SELECT r.merchant_id, 'gateway', p.gateway_account_id, r.amount_fen
+                FROM refunds r
+                JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+                WHERE r.state = 'arrived'
+                UNION ALL
+                SELECT merchant_id, 'sales', 0, price_fen
+                FROM orders WHERE state IN ('fulfilling', 'fulfilled', 'aftersale')
+                UNION ALL
+                SELECT merchant_id, 'subsidy_expense', 0, -amount_fen
+                FROM grants WHERE state IN ('issued', 'clawed_back')
+            ) AS parts GROUP BY 1, 2, 3
+        ), accounts AS (
+            SELECT coalesce(a.merchant_id, s.merchant_id) AS merchant_id,
+                coalesce(a.id, s.account_id) AS id, a.kind, a.owner_id, a.balance_fen,
+                coalesce(s.balance, 0) AS balance, coalesce(o.balance, 0) AS owed,
+                coalesce(CASE a.kind WHEN 'wallet' THEN p.id IS NOT NULL
+                    WHEN 'gateway' THEN g.id IS NOT NULL ELSE a.owner_id = 0 END, false)
+                    AS is_owned,
+                a.kind IS DISTINCT FROM 'wallet'
+                    OR (a.balance_fen = coalesce(s.balance, 0) AND a.balance_fen >= 0)
+                    AS is_counted,
+                a.kind IS NULL OR a.kind = 'wallet'
+                    OR coalesce(s.balance, 0) = coalesce(o.balance, 0) AS is_explained
+            FROM ledger_accounts a
+            FULL JOIN sums s ON s.merchant_id = a.merchant_id AND s.account_id = a.id
+            LEFT JOIN owed o ON o.merchant_id = a.merchant_id AND o.kind = a.kind
+                AND o.owner_id = a.owner_id
+            LEFT JOIN shoppers p ON a.kind = 'wallet' AND p.merchant_id = a.merchant_id
+                AND p.id = a.owner_id
+            LEFT JOIN gateway_accounts g ON a.kind = 'gateway' AND g.merchant_id = a.merchant_id
+                AND g.id = a.owner_id
+        ), wrong AS (
+            SELECT * FROM accounts WHERE NOT (is_owned AND is_counted AND is_explained)
+        )
+        SELECT v.name, format('account %s/%s, %s of %s: balance %s, entries %s, owed %s',
+            merchant_id, id, kind, owner_id, balance_fen, balance, owed) AS key
+        FROM wrong CROSS JOIN LATERAL (VALUES
+            ('{ONE_MERCHANT.name}', is_owned),
+            ('{WALLETS_COUNTED.name}', is_counted),
+            ('{ACCOUNTS_EXPLAINED.name}', is_explained)
+        ) AS v (name, is_so)
+        WHERE NOT v.is_so
+        """,  # noqa: S608 - constants only
+    ),
+)

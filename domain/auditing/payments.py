@@ -1,0 +1,130 @@
+"""Invariant 3: every successful payment ends as exactly one of seat taken and refunded."""
+
+from domain.auditing.checks import Check, Probe, listed, probe
+from domain.states import LIVE_ORDER_STATES
+
+_LIVE = listed(LIVE_ORDER_STATES)
+
+SEATED_OR_REFUNDED = Check(
+    "payments.seated-or-refunded",
+    3,
+    "A successful payment has either paid an order that is live, or exactly one refund that is not"
+    " closed, of all that was received.",
+)
+OUTCOME_TRUE = Check(
+    "payments.outcome-is-true",
+    3,
+    "What a payment was judged to be is so: the right amount, a seat that was its own, or the"
+    " reason why it went back.",
+)
+PAID_IN_FULL = Check(
+    "orders.paid-in-full",
+    3,
+    "An order counts as paid exactly if one payment of its payable part was seated, or nothing was"
+    " payable.",
+)
+PAID_IN_TIME = Check(
+    "orders.paid-in-time",
+    2,
+    "Every member of a group paid before the cut: the deadline, or the instant of fail-now or"
+    " cancel.",
+)
+KEEP_RULES = Check(
+    "orders.keep-their-rules",
+    3,
+    "An order's price is that of its group's rule version, its quote within the largest subsidy.",
+)
+
+PROBES: tuple[Probe, ...] = (
+    probe(
+        SEATED_OR_REFUNDED,
+        f"""
+        SELECT format('payment %s/%s: %s, received %s fen, order %s is %s, %s refunds of %s fen',
+            p.merchant_id, p.id, p.outcome, p.received_fen, o.id, o.state, coalesce(r.refunds, 0),
+            coalesce(r.amount, 0)) AS key
+        FROM payments p
+        LEFT JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+        LEFT JOIN (
+            SELECT merchant_id, payment_id, count(*) AS refunds, sum(amount_fen) AS amount
+            FROM refunds WHERE state <> 'closed' GROUP BY 1, 2
+        ) r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
+        WHERE p.state = 'succeeded' AND CASE
+            WHEN p.outcome = 'seated' AND o.state IN ({_LIVE}) THEN r.refunds IS NOT NULL
+            ELSE r.refunds IS DISTINCT FROM 1 OR r.amount <> p.received_fen END
+        """,  # noqa: S608 - constants only
+    ),
+    probe(
+        OUTCOME_TRUE,
+        """
+        SELECT format('payment %s/%s: %s, succeeded at %s', p.merchant_id, p.id, p.outcome,
+            p.succeeded_at) AS key
+        FROM payments p
+        JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+        LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        WHERE p.state = 'succeeded' AND NOT CASE p.outcome
+            WHEN 'seated' THEN p.received_fen = p.amount_fen
+            WHEN 'wrong_amount' THEN p.received_fen <> p.amount_fen
+            WHEN 'duplicate' THEN o.paid_at IS NOT NULL
+            WHEN 'closed_payment' THEN EXISTS (
+                SELECT 1 FROM state_moves m
+                WHERE m.merchant_id = p.merchant_id AND m.machine = 'payment'
+                    AND m.subject_id = p.id AND m.from_state = 'closed')
+            WHEN 'late' THEN o.paid_at IS NULL AND (
+                p.succeeded_at >= least(g.deadline_at, g.cut_at)
+                OR (g.id IS NOT NULL AND g.deadline_at IS NULL)
+                OR EXISTS (
+                    SELECT 1 FROM state_moves freed
+                    JOIN state_moves told ON told.merchant_id = freed.merchant_id
+                        AND told.machine = 'payment' AND told.subject_id = p.id
+                        AND told.to_state = 'succeeded' AND told.id > freed.id
+                    WHERE freed.merchant_id = o.merchant_id AND freed.machine = 'order'
+                        AND freed.subject_id = o.id
+                        AND freed.to_state IN ('expired', 'cancelled')))
+            ELSE false END
+        """,
+    ),
+    probe(
+        PAID_IN_FULL,
+        """
+        SELECT format('order %s/%s is %s: payable %s fen, paid at %s, %s seated payments of %s fen',
+            o.merchant_id, o.id, o.state, o.payable_fen, o.paid_at, coalesce(p.payments, 0),
+            coalesce(p.received, 0)) AS key
+        FROM orders o
+        LEFT JOIN (
+            SELECT merchant_id, order_id, count(*) AS payments, sum(received_fen) AS received
+            FROM payments WHERE outcome = 'seated' GROUP BY 1, 2
+        ) p ON p.merchant_id = o.merchant_id AND p.order_id = o.id
+        WHERE (o.paid_at IS NULL) <> (o.state IN ('placed', 'expired', 'cancelled'))
+            OR (o.paid_at IS NOT NULL) <> (o.payable_fen = 0 OR p.payments IS NOT NULL)
+            OR p.payments > 1 OR p.received <> o.payable_fen
+        """,
+    ),
+    probe(
+        PAID_IN_TIME,
+        """
+        SELECT format('order %s/%s, group %s: paid at %s, deadline %s, cut %s', o.merchant_id, o.id,
+            g.id, o.paid_at, g.deadline_at, g.cut_at) AS key
+        FROM orders o JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        WHERE o.paid_at IS NOT NULL
+            AND (g.deadline_at IS NULL OR o.paid_at >= least(g.deadline_at, g.cut_at))
+        """,
+    ),
+    probe(
+        KEEP_RULES,
+        """
+        WITH prices AS (
+            SELECT r.merchant_id, r.id, (price ->> 'variant_id')::bigint AS variant_id,
+                (price ->> 'group_price_fen')::bigint AS price_fen
+            FROM rule_versions r CROSS JOIN LATERAL jsonb_array_elements(r.terms -> 'prices') price
+        )
+        SELECT format('order %s/%s: price %s fen, quote %s fen', o.merchant_id, o.id, o.price_fen,
+            o.quote_fen) AS key
+        FROM orders o
+        JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        LEFT JOIN prices p ON p.merchant_id = g.merchant_id AND p.id = g.rule_version_id
+            AND p.variant_id = o.variant_id
+        WHERE p.price_fen IS DISTINCT FROM o.price_fen OR o.quote_fen > g.largest_subsidy_fen
+            OR o.campaign_id IS DISTINCT FROM g.campaign_id
+        """,
+    ),
+)

@@ -1,0 +1,41 @@
+"""Invariant 4: no payment goes back twice, and never more of it than came."""
+
+from domain.auditing.checks import Check, probe
+
+ONE_PER_PURPOSE = Check(
+    "refunds.one-per-purpose", 4, "A payment has one refund that is not closed per purpose at most."
+)
+WITHIN_RECEIVED = Check(
+    "refunds.within-received",
+    4,
+    "The refunds of a payment that are not closed never exceed what it received, and belong to its"
+    " order.",
+)
+
+PROBES = (
+    probe(
+        ONE_PER_PURPOSE,
+        """
+        SELECT format('payment %s/%s, %s: %s refunds', merchant_id, payment_id, purpose, count(*))
+            AS key
+        FROM refunds WHERE state <> 'closed'
+        GROUP BY merchant_id, payment_id, purpose HAVING count(*) > 1
+        """,
+    ),
+    probe(
+        WITHIN_RECEIVED,
+        """
+        SELECT format('payment %s/%s: received %s fen, refunds of %s fen', r.merchant_id,
+            r.payment_id, p.received_fen, r.amount) AS key
+        FROM (
+            SELECT merchant_id, payment_id, sum(amount_fen) FILTER (WHERE state <> 'closed')
+                AS amount, min(order_id) AS first_order, max(order_id) AS last_order
+            FROM refunds GROUP BY 1, 2
+        ) r
+        LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        WHERE coalesce(r.amount, 0) > coalesce(p.received_fen, 0)
+            OR p.state IS DISTINCT FROM 'succeeded'
+            OR r.first_order <> p.order_id OR r.last_order <> p.order_id
+        """,
+    ),
+)

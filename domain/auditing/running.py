@@ -1,0 +1,106 @@
+"""Running the audit: every probe on one snapshot, read-only, by the role that serves."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain.auditing import (
+    budgets,
+    days,
+    facts,
+    grants,
+    groups,
+    ledger,
+    moves,
+    payments,
+    refunds,
+    rest,
+    seats,
+    tenants,
+)
+from domain.auditing.checks import Check, Probe
+from domain.auditing.reporting import Breaches, Line, Report
+from domain.database import core_engine
+
+PROBES: tuple[Probe, ...] = (
+    *seats.PROBES,
+    *groups.PROBES,
+    *payments.PROBES,
+    *refunds.PROBES,
+    *grants.PROBES,
+    *ledger.PROBES,
+    *budgets.PROBES,
+    *days.PROBES,
+    *moves.PROBES,
+    *facts.PROBES,
+    *tenants.PROBES,
+    *rest.PROBES,
+)
+EXAMPLES = 5
+
+_COUNT = """
+    WITH breaches AS ({statement})
+    SELECT name, count(*) AS breaches, (array_agg(key ORDER BY key))[1:{examples}] AS examples
+    FROM breaches GROUP BY name
+"""
+_PARKED = text(
+    """
+    SELECT count(*) AS breaches,
+        (array_agg(format('%s %s/%s: %s', kind, merchant_id, subject_id, error)
+            ORDER BY merchant_id, id))[1:5] AS examples
+    FROM work_rows WHERE state = 'parked'
+    """
+)
+
+
+def checks(*, at_rest: bool) -> list[Check]:
+    """List the checks, in the order of the product rules; those that need rest if wanted."""
+    found = [check for p in PROBES if at_rest or not p.needs_rest for check in p.checks]
+    return sorted(found, key=lambda check: check.invariant)
+
+
+@contextmanager
+def snapshot() -> Iterator[Session]:
+    """Open a session that sees one instant of the database and can change nothing."""
+    engine = core_engine().execution_options(
+        isolation_level="REPEATABLE READ", postgresql_readonly=True
+    )
+    with Session(engine, autoflush=False) as session:
+        session.execute(text("SET LOCAL statement_timeout = 0"))
+        session.execute(text("SET LOCAL work_mem = '256MB'"))
+        # Every row is looked at: joins by hashing, whatever the planner guesses of how many.
+        session.execute(text("SET LOCAL enable_nestloop = off"))
+        session.execute(text("SET LOCAL jit = off"))
+        yield session
+
+
+def audit(*, at: datetime, at_rest: bool = False) -> Report:
+    """Check every invariant at any moment; `at_rest` adds those that hold when queues are drained.
+
+    `at` is the business instant that waiting is measured by.
+    """
+    with snapshot() as session:
+        found: dict[str, Breaches] = {}
+        for probe in PROBES:
+            if at_rest or not probe.needs_rest:
+                found |= ask(session, probe, at=at)
+        parked = session.execute(_PARKED).one()
+    return Report(
+        lines=tuple(Line(check, found[check.name]) for check in checks(at_rest=at_rest)),
+        parked=Breaches(parked.breaches, tuple(parked.examples or ())),
+    )
+
+
+def ask(session: Session, probe: Probe, *, at: datetime) -> dict[str, Breaches]:
+    """Return the breaches of each of a probe's checks, with how long the probe took."""
+    began = time.perf_counter()
+    rows = session.execute(
+        text(_COUNT.format(statement=probe.statement, examples=EXAMPLES)), {"at": at}
+    ).all()
+    seconds = time.perf_counter() - began
+    found = {row.name: Breaches(row.breaches, tuple(row.examples), seconds) for row in rows}
+    return {check.name: found.get(check.name, Breaches(0, (), seconds)) for check in probe.checks}
