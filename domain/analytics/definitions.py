@@ -258,8 +258,9 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
         "solo_failures",
         Words("单人失败数", "Solo failures"),
         Words(
-            "未成团且失败时只有一个已付款名额的团。",
-            "Failed groups with one paid seat when they failed.",
+            "总共只有一个已付款名额的未成团；截止前付款、之后才得知的名额也算。",
+            "Failed groups with one paid seat in all; one that was paid in time and learned of later"
+            " counts.",
         ),
         lambda c: c.solo_failures,
     ),

@@ -4,7 +4,7 @@ Where there are two sources, this takes the other one: recorded moves for what a
 ledger entries for money, each visit by itself.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
 from math import ceil
@@ -167,7 +167,8 @@ def recount(rows: Rows, first: date, last: date, campaign_id: int | None) -> dic
     paid_formed_fen = sum(amount for _, amount in sold)
     paid_all_fen = sum(o["price_fen"] for o in paid)
     discount_fen = sum(o["list_price_fen"] - amount for o, amount in sold)
-    solo = [g for g in failed if g["paid_seats"] == 1]
+    decided = Counter(grant["group_id"] for grant in rows.grants.values())
+    solo = [g for g in failed if decided[g["id"]] == 1]
     return {
         "groups_opened": len(opened),
         "groups_formed": len(formed),
