@@ -259,8 +259,8 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
         Words("单人失败数", "Solo failures"),
         Words(
             "总共只有一个已付款名额的未成团；截止前付款、之后才得知的名额也算。",
-            "Failed groups with one paid seat in all; one that was paid in time and learned of later"
-            " counts.",
+            "Failed groups with one paid seat in all; a seat that was paid in time and learned of"
+            " later counts.",
         ),
         lambda c: c.solo_failures,
     ),
