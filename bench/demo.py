@@ -6,7 +6,6 @@ stack's own workers settle. The table at the end holds only figures read through
 
 import argparse
 import json
-import locale
 import os
 import sys
 import time
@@ -273,7 +272,10 @@ def _phase(options: argparse.Namespace, en: str, zh: str) -> str:
 
 
 def _language() -> str:
-    named = locale.getlocale()[0] or ""
+    """Return en where the environment names an English locale; zh otherwise, also for C."""
+    named = next(
+        filter(None, (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))), ""
+    )
     return "en" if named.lower().startswith("en") else "zh"
 
 

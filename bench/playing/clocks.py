@@ -11,7 +11,7 @@ from bench.shoppers.calling import Caller, Refused, Request
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """Without daylight saving since 1991, so that no zone database is needed."""
 
-POLL_SECONDS = 0.05
+POLL_SECONDS = 0.15
 STUCK_SECONDS = 180.0
 
 
