@@ -132,12 +132,17 @@ _MEMBERS = text(
 _MOVES = text(
     """
     SELECT m.from_state, m.to_state, m.occurred_at, split_part(m.actor, ':', 1) AS actor_kind,
-        coalesce(s.nickname, f.name) AS actor_name
+        CASE
+            WHEN m.actor ~ '^shopper:[0-9]+$' THEN (
+                SELECT s.nickname FROM shoppers s
+                WHERE s.merchant_id = m.merchant_id
+                    AND s.id = CAST(split_part(m.actor, ':', 2) AS bigint))
+            WHEN m.actor ~ '^staff:[0-9]+$' THEN (
+                SELECT f.name FROM staff f
+                WHERE f.merchant_id = m.merchant_id
+                    AND f.id = CAST(split_part(m.actor, ':', 2) AS bigint))
+        END AS actor_name
     FROM state_moves m
-    LEFT JOIN shoppers s ON s.merchant_id = m.merchant_id AND m.actor = 'shopper:' || s.id
-        AND s.id = CASE WHEN m.actor ~ '^shopper:[0-9]+$'
-            THEN split_part(m.actor, ':', 2)::bigint END
-    LEFT JOIN staff f ON f.merchant_id = m.merchant_id AND m.actor = 'staff:' || f.id
     WHERE m.merchant_id = :merchant_id AND m.machine = 'group' AND m.subject_id = :group_id
     ORDER BY m.occurred_at, m.id
     """
