@@ -1,6 +1,5 @@
 """A stage for races: many connections, a start at noon, and payments that have their work row."""
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from domain import clock, work
+from domain.auditing.running import audit
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import BuyAlone
 from domain.checkout.giving_up import give_up_order
@@ -101,13 +101,7 @@ class Arena(Stage):
 
     def assert_sound(self, at: datetime) -> None:
         """Recount every invariant from the rows."""
-        if importlib.util.find_spec("domain.auditing.running") is None:
-            return
-        from domain.auditing.running import audit  # noqa: PLC0415 - where it is
-
-        fold_campaigns(at=at)
-        report = audit(at=at)
-        assert report.is_ok, report.to_text()
+        assert_sound(at)
 
 
 def make_arena(**campaign: Any) -> Arena:
@@ -115,6 +109,13 @@ def make_arena(**campaign: Any) -> Arena:
     stage = make_stage(**campaign)
     start = clock.day_start(clock.shanghai_day(clock.real_now()) + DAY) + timedelta(hours=12)
     return Arena(stage.merchant_id, stage.campaign, stage.account_id, start)
+
+
+def assert_sound(at: datetime) -> None:
+    """Fold what is to be folded, and recount every invariant from the rows."""
+    fold_campaigns(at=at)
+    report = audit(at=at)
+    assert report.is_ok, report.to_text()
 
 
 def raised(ends: Sequence[Any]) -> list[Exception]:

@@ -95,10 +95,6 @@ def unguard(monkeypatch: pytest.MonkeyPatch) -> None:
     rewrite(monkeypatch, idempotency, "_TAKE", "pg_try_advisory_xact_lock(:lock_id)", "true")
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the key's row is read by the statement that takes the lock, on its older snapshot",
-)
 def test_repeat_that_comes_just_before_the_commit_gets_the_first_answer(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:

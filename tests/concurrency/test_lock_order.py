@@ -32,10 +32,6 @@ def arena(crowd: DatabaseUrls) -> Arena:
     return make_arena(limits=LIMITS)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="admission locks a shopper's days by date, forming and settling lock them by id",
-)
 def test_joining_and_forming_want_a_shopper_s_days_in_the_same_order(arena: Arena) -> None:
     """The cap day's row is older than today's: a longer group was joined yesterday."""
     with transaction() as session:
@@ -71,10 +67,6 @@ def test_joining_and_forming_want_a_shopper_s_days_in_the_same_order(arena: Aren
     assert arena.group(filling)["state"] == "formed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a last seat paid from the wallet locks the joiner's days first, then all members'",
-)
 def test_prepaid_last_seat_and_forming_want_members_days_in_the_same_order(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -107,10 +99,6 @@ def test_prepaid_last_seat_and_forming_want_members_days_in_the_same_order(
     assert arena.group(filling["group_id"])["state"] == "formed"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="buying alone locks the variant, then the wallet; giving up locks them the other way",
-)
 def test_buying_alone_and_giving_up_want_stock_and_wallet_in_the_same_order(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
