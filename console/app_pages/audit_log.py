@@ -9,10 +9,18 @@ from console.client import Json
 from console.parts.pager import Pager
 from console.parts.states import guarded, show_empty
 from console.session import Session
+from console.texts import Texts
 
-MOST_LINES = 5
+MOST_LINES = 4
 LONGEST_VALUE = 40
-COLUMNS = ("at", "who", "action", "subject", "reason", "change")
+COLUMNS = (
+    ("at", "brief"),
+    ("who", "brief"),
+    ("action", "brief"),
+    ("subject", ""),
+    ("reason", ""),
+    ("change", ""),
+)
 
 
 def show(session: Session) -> None:
@@ -26,7 +34,7 @@ def show(session: Session) -> None:
         if not page.items:
             show_empty(t("audit.empty"), t("audit.empty_next"))
             return
-        columns = [(t(f"audit.{key}"), "") for key in COLUMNS]
+        columns = [(t(f"audit.{key}"), kind) for key, kind in COLUMNS]
         st.html(markup.table(columns, (_entry(session, entry) for entry in page.items)))
         pager.show_buttons(page)
 
@@ -41,25 +49,31 @@ def _entry(session: Session, entry: Json) -> tuple[str, ...]:
         escape(t.named("audited", entry["action"])),
         f"<span>{escape(subject)}{number}</span>",
         escape(entry["reason"] or formats.DASH),
-        f"<span>{changes(entry['before'], entry['after'])}</span>",
+        f"<span>{changes(t, entry)}</span>",
     )
 
 
-def changes(before: Json | None, after: Json | None) -> str:
+def changes(t: Texts, entry: Json) -> str:
     """Write what changed, field by field: old → new; of a new thing, what it is."""
-    old, new = _flat(before), _flat(after)
-    changed = [field for field in dict.fromkeys((*old, *new)) if old.get(field) != new.get(field)]
-    lines = [_change(field, old, new) for field in changed[:MOST_LINES]]
+    old, new = _flat(entry["before"]), _flat(entry["after"])
+    changed = [
+        field
+        for field in dict.fromkeys((*old, *new))
+        if old.get(field) != new.get(field) and (old or _says_something(new[field]))
+    ]
+    kind = entry["subject_kind"]
+    lines = [_change(t, kind, field, old, new) for field in changed[:MOST_LINES]]
     if len(changed) > MOST_LINES:
         lines.append(f"<small>… +{len(changed) - MOST_LINES}</small>")
     return "<br>".join(lines) or formats.DASH
 
 
-def _change(field: str, old: Json, new: Json) -> str:
-    name = f"<small>{escape(field.removesuffix('_fen'))}</small> "
+def _change(t: Texts, kind: str, field: str, old: Json, new: Json) -> str:
+    name = f"<small>{escape(t.named('field', field))}</small> "
     if not old:
-        return name + _value(field, new[field])
-    return f"{name}{_value(field, old.get(field))} → {_value(field, new.get(field))}"
+        return name + _value(t, kind, field, new[field])
+    before, after = (_value(t, kind, field, one.get(field)) for one in (old, new))
+    return f"{name}{before} → {after}"
 
 
 def _flat(tree: Json | None, prefix: str = "") -> Json:
@@ -72,10 +86,16 @@ def _flat(tree: Json | None, prefix: str = "") -> Json:
     return flat
 
 
-def _value(field: str, value: object) -> str:
+def _says_something(value: object) -> bool:
+    return value not in (None, "") and not isinstance(value, list)
+
+
+def _value(t: Texts, kind: str, field: str, value: object) -> str:
     if value is None:
         return formats.DASH
     if field.endswith("_fen") and isinstance(value, int):
         return formats.yuan(value)
-    text = str(value)
+    if field in ("state", "flag"):
+        return escape(t.named("flag" if field == "flag" else kind, str(value)))
+    text = f"({len(value)})" if isinstance(value, list) else str(value)
     return escape(text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…")

@@ -36,6 +36,7 @@ def styled(figure: go.Figure, *, height: int = HEIGHT) -> go.Figure:
         height=height,
         margin={"l": 8, "r": 8, "t": 34, "b": 8},
         hovermode="x unified",
+        showlegend=len(figure.data) > 1 or None,
         hoverlabel={
             "bgcolor": "rgba(24, 30, 40, 0.94)",
             "bordercolor": CLEAR,
@@ -77,15 +78,15 @@ def day_axis(days: list[str]) -> dict[str, Any]:
 def line(
     name: str, days: list[str], values: list[float | None], color: str, **options: Any
 ) -> go.Scatter:
-    """Draw a straight line; single points stay visible, gaps stay gaps."""
+    """Draw a straight line; gaps stay gaps, and a point between two gaps stays visible."""
     dash = options.pop("dash", "solid")
     return go.Scatter(
         name=name,
         x=days,
         y=values,
-        mode="lines+markers" if len(days) < 3 else "lines",
+        mode="lines+markers" if _has_lone_point(values) else "lines",
         line={"color": color, "width": 2 if dash == "solid" else 1.6, "dash": dash},
-        marker={"color": color, "size": 7},
+        marker={"color": color, "size": 6},
         connectgaps=False,
         **options,
     )
@@ -94,3 +95,12 @@ def line(
 def scaled(days: list[dict[str, Any]], key: str, divisor: int) -> list[float | None]:
     """Return a figure of each day in its shown unit; null stays null."""
     return [None if day.get(key) is None else day[key] / divisor for day in days]
+
+
+def _has_lone_point(values: list[float | None]) -> bool:
+    """Tell whether a line alone would hide a value, because both its neighbours are missing."""
+    padded = [None, *values, None]
+    return any(
+        here is not None and before is None and after is None
+        for before, here, after in zip(padded, padded[1:], padded[2:], strict=False)
+    )

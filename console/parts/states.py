@@ -22,12 +22,17 @@ def explain(t: Texts, error: ApiError) -> str:
     return text
 
 
+def may_pass(error: ApiError) -> bool:
+    """Tell whether the same call may succeed later: no answer, too many, or a server's fault."""
+    return error.status in (0, 429) or error.status >= 500
+
+
 def show_error(t: Texts, error: ApiError, *, key: str = "page") -> None:
-    """Show a failed call with its request id and a button to try again."""
-    is_forbidden = error.status == 403
+    """Show a failed call with its request id; a button to try again only where that may help."""
     with st.container(horizontal=True, vertical_alignment="center", key=f"error_{key}"):
-        if is_forbidden:
-            st.warning(explain(t, error), icon=":material/lock:")
+        if not may_pass(error):
+            icon = ":material/lock:" if error.status == 403 else ":material/info:"
+            st.warning(explain(t, error), icon=icon)
             return
         st.error(explain(t, error), icon=":material/cloud_off:")
         st.button(t("action.retry"), key=f"retry_{key}", icon=":material/refresh:")

@@ -116,6 +116,13 @@ def test_single_days_stay_visible() -> None:
     assert success.success_rate(DAYS[:1], [], T).data[0].mode == "lines+markers"
 
 
+def test_a_day_between_two_empty_ones_stays_visible() -> None:
+    days = [EMPTY[0], DAYS[1], EMPTY[2], DAYS[3], DAYS[4]]
+
+    assert all(trace.mode == "lines+markers" for trace in growth.viral(days, T).data)
+    assert all(trace.mode == "lines" for trace in growth.viral(DAYS, T).data)
+
+
 def test_long_periods_have_few_labels() -> None:
     days = [f"2026-{month:02d}-{day:02d}" for month in range(1, 4) for day in range(1, 29)]
 

@@ -158,10 +158,22 @@ class TestCampaigns:
 
         assert "暂停" not in [one.label for one in page.button]
 
-    def test_an_unknown_campaign_is_said_to_be_missing(self, pages: Pages) -> None:
+    def test_an_unknown_campaign_is_said_to_be_missing_without_another_try(
+        self, pages: Pages
+    ) -> None:
         page = pages.open("campaigns", id="NOSUCH")
 
-        assert "没有找到。" in page.error[0].value
+        assert "没有找到。" in page.warning[0].value
+        assert "重试" not in [one.label for one in page.button]
+
+    def test_a_check_that_is_refused_leaves_the_rest_of_the_page(self, pages: Pages) -> None:
+        campaign_id = chosen(pages.api, "published")
+        pages.api.failing[f"GET /v1/merchant/campaigns/{campaign_id}/check"] = "invalid"
+
+        page = pages.open("campaigns", id=campaign_id)
+
+        assert "有字段不正确。" in page.warning[0].value
+        assert "¥19.90" in text_of(page)
 
 
 class TestNewCampaign:
@@ -234,6 +246,7 @@ class TestOtherPages:
         shown = text_of(pages.open("audit_log"))
 
         assert "暂停活动" in shown
+        assert "草稿 → 进行中" in shown
         assert "¥50.00 → ¥30.00" in shown
 
     def test_settings_belong_to_the_owner(self, pages: Pages) -> None:
