@@ -28,7 +28,7 @@ FLAGS = [
     "--disable-sync",
 ]
 DEADLINE_SECONDS = 60
-PATIENCE_MILLISECONDS = 60_000
+PATIENCE_MILLISECONDS = 120_000
 DESK = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
