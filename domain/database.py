@@ -26,6 +26,7 @@ def _engine(url: str) -> Engine:
         pool_size=size,
         max_overflow=2,
         pool_timeout=5,
+        hide_parameters=True,
         connect_args={"connect_timeout": 3, "options": _SERVER_OPTIONS},
     )
 

@@ -46,12 +46,11 @@ class RequestKey:
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
-_TAKE = text(
+_TAKE = text("SELECT pg_try_advisory_xact_lock(:lock_id)")
+_READ = text(
     """
-    SELECT pg_try_advisory_xact_lock(:lock_id) AS is_mine, k.request_hash, k.body
-    FROM (SELECT 1) one
-    LEFT JOIN idempotency_keys k
-        ON k.merchant_id = :merchant_id AND k.caller = :caller AND k.key = :key
+    SELECT request_hash, body FROM idempotency_keys
+    WHERE merchant_id = :merchant_id AND caller = :caller AND key = :key
     """
 )
 _STORE = text(
@@ -68,18 +67,13 @@ def take(session: Session, key: RequestKey) -> dict[str, Any] | None:
 
     Raises Busy while another request holds it, IdempotencyKeyReused if it was for something else.
     """
-    row = session.execute(
-        _TAKE,
-        {
-            "lock_id": key.lock_id,
-            "merchant_id": key.merchant_id,
-            "caller": key.caller,
-            "key": key.key,
-        },
-    ).one()
-    if not row.is_mine:
+    if not session.execute(_TAKE, {"lock_id": key.lock_id}).scalar_one():
         raise Busy("busy", "a request with this Idempotency-Key is running")
-    if row.request_hash is None:
+    # A statement of its own: one that also took the lock would read on an older snapshot.
+    row = session.execute(
+        _READ, {"merchant_id": key.merchant_id, "caller": key.caller, "key": key.key}
+    ).first()
+    if row is None:
         return None
     if bytes(row.request_hash) != key.request_hash:
         raise IdempotencyKeyReused(field="Idempotency-Key")

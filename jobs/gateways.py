@@ -6,11 +6,9 @@ from jobs.looping import until_done
 
 def drive_payments() -> int:
     """Ask about payments not heard of; close those given up."""
-    return until_done(
-        lambda at: driving_payments.drive_payments(at=at), full=driving_payments.BATCH
-    )
+    return until_done(lambda at: driving_payments.drive_payments(at=at))
 
 
 def drive_refunds() -> int:
     """Send refunds, and ask until they arrive."""
-    return until_done(lambda at: driving_refunds.drive_refunds(at=at), full=driving_refunds.BATCH)
+    return until_done(lambda at: driving_refunds.drive_refunds(at=at))

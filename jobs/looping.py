@@ -9,16 +9,16 @@ from domain.database import read_clock
 BUDGET_SECONDS = 10.0
 
 
-def until_done(work: Callable[[datetime], int], *, full: int) -> int:
-    """Repeat `work` while it fills whole batches of `full`; returns how much was done.
+def until_done(work: Callable[[datetime], int]) -> int:
+    """Repeat `work` until it finds nothing; returns how much was done.
 
     A job ends after some seconds all the same, so that the others on its queue get their turn; the
     next look goes on.
     """
     ends_at = time.monotonic() + BUDGET_SECONDS
     total = 0
-    while True:
-        done = work(read_clock())
+    while done := work(read_clock()):
         total += done
-        if done < full or time.monotonic() >= ends_at:
-            return total
+        if time.monotonic() >= ends_at:
+            break
+    return total

@@ -7,7 +7,4 @@ from jobs.reactions import REACTIONS
 
 def notify() -> int:
     """Write notices to shoppers."""
-    return until_done(
-        lambda at: reacting.consume_facts("notify", REACTIONS["notify"], at=at),
-        full=reacting.CHUNK,
-    )
+    return until_done(lambda at: reacting.consume_facts("notify", REACTIONS["notify"], at=at))

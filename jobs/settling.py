@@ -6,14 +6,14 @@ from jobs.looping import until_done
 
 def settle_groups() -> int:
     """Settle groups whose deadline has come."""
-    return until_done(lambda at: settling.settle_due_groups(at=at), full=settling.CHUNK)
+    return until_done(lambda at: settling.settle_due_groups(at=at))
 
 
 def release_holds() -> int:
     """Release unpaid holds that ran out."""
-    return until_done(lambda at: settling.release_due_holds(at=at), full=settling.CHUNK)
+    return until_done(lambda at: settling.release_due_holds(at=at))
 
 
 def fold_campaigns() -> int:
     """Fold movements into their campaigns."""
-    return until_done(lambda at: settling.fold_campaigns(at=at), full=1)
+    return until_done(lambda at: settling.fold_campaigns(at=at))

@@ -91,15 +91,16 @@ PROBES = (
             SELECT merchant_id, id, (payload ->> 'order_id')::bigint,
                 'payment.returned.' || subject_id
             FROM done WHERE kind = 'payment.returned'
-        ), notices_of AS (
-            SELECT merchant_id, order_id, key, count(*) AS notices FROM notices GROUP BY 1, 2, 3
         )
-        SELECT format('fact %s/%s, order %s, %s: %s notices', c.merchant_id, c.id, c.order_id,
-            c.notice, coalesce(n.notices, 0)) AS key
+        SELECT format('fact %s/%s: no notice %s of order %s', c.merchant_id, c.id, c.notice,
+            c.order_id) AS key
         FROM concerned c
-        LEFT JOIN notices_of n ON n.merchant_id = c.merchant_id AND n.order_id = c.order_id
-            AND n.key = c.notice
-        WHERE n.notices IS DISTINCT FROM 1
+        WHERE NOT EXISTS (
+            SELECT 1 FROM notices n
+            WHERE n.merchant_id = c.merchant_id AND n.order_id = c.order_id AND n.key = c.notice)
+        UNION ALL
+        SELECT format('order %s/%s: %s notices %s', merchant_id, order_id, count(*), key)
+        FROM notices GROUP BY merchant_id, order_id, key HAVING count(*) > 1
         """,
     ),
     probe(GROUPS_WATCHED, _unwatched("groups", "settle_group", "'open', 'frozen', 'closing'")),

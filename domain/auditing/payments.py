@@ -36,52 +36,55 @@ KEEP_RULES = Check(
 )
 
 PROBES: tuple[Probe, ...] = (
-    probe(
-        SEATED_OR_REFUNDED,
+    Probe(
+        (SEATED_OR_REFUNDED, OUTCOME_TRUE),
         f"""
-        SELECT format('payment %s/%s: %s, received %s fen, order %s is %s, %s refunds of %s fen',
-            p.merchant_id, p.id, p.outcome, p.received_fen, o.id, o.state, coalesce(r.refunds, 0),
-            coalesce(r.amount, 0)) AS key
-        FROM payments p
-        LEFT JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
-        LEFT JOIN (
-            SELECT merchant_id, payment_id, count(*) AS refunds, sum(amount_fen) AS amount
+        WITH returned AS (
+            SELECT merchant_id, payment_id, count(*) AS refunds, max(amount_fen) AS amount
             FROM refunds WHERE state <> 'closed' GROUP BY 1, 2
-        ) r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
-        WHERE p.state = 'succeeded' AND CASE
-            WHEN p.outcome = 'seated' AND o.state IN ({_LIVE}) THEN r.refunds IS NOT NULL
-            ELSE r.refunds IS DISTINCT FROM 1 OR r.amount <> p.received_fen END
+        ), judged AS (
+            SELECT p.merchant_id, p.id, p.outcome, p.received_fen, p.succeeded_at,
+                p.order_id, o.state AS order_state, r.refunds, r.amount,
+                CASE WHEN p.outcome = 'seated' AND o.state IN ({_LIVE}) THEN r.refunds IS NULL
+                    ELSE coalesce(r.refunds = 1 AND r.amount = p.received_fen, false) END
+                    AS is_settled,
+                coalesce(CASE p.outcome
+                    WHEN 'seated' THEN p.received_fen = p.amount_fen
+                    WHEN 'wrong_amount' THEN p.received_fen <> p.amount_fen
+                    WHEN 'duplicate' THEN o.paid_at IS NOT NULL
+                    WHEN 'closed_payment' THEN EXISTS (
+                        SELECT 1 FROM state_moves m
+                        WHERE m.merchant_id = p.merchant_id AND m.machine = 'payment'
+                            AND m.subject_id = p.id AND m.from_state = 'closed')
+                    WHEN 'late' THEN o.paid_at IS NULL AND (
+                        p.succeeded_at >= least(g.deadline_at, g.cut_at)
+                        OR (g.id IS NOT NULL AND g.deadline_at IS NULL)
+                        OR EXISTS (
+                            SELECT 1 FROM state_moves freed
+                            JOIN state_moves told ON told.merchant_id = freed.merchant_id
+                                AND told.machine = 'payment' AND told.subject_id = p.id
+                                AND told.to_state = 'succeeded' AND told.id > freed.id
+                            WHERE freed.merchant_id = o.merchant_id AND freed.machine = 'order'
+                                AND freed.subject_id = o.id
+                                AND freed.to_state IN ('expired', 'cancelled')))
+                    END, false) AS is_true
+            FROM payments p
+            LEFT JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+            LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+            LEFT JOIN returned r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
+            WHERE p.state = 'succeeded'
+        ), wrong AS (
+            SELECT * FROM judged WHERE NOT (is_settled AND is_true)
+        )
+        SELECT v.name, format('payment %s/%s: %s, received %s fen at %s, order %s is %s, %s refunds'
+            ' of %s fen', merchant_id, id, outcome, received_fen, succeeded_at, order_id,
+            order_state, coalesce(refunds, 0), coalesce(amount, 0)) AS key
+        FROM wrong CROSS JOIN LATERAL (VALUES
+            ('{SEATED_OR_REFUNDED.name}', is_settled),
+            ('{OUTCOME_TRUE.name}', is_true)
+        ) AS v (name, is_so)
+        WHERE NOT v.is_so
         """,  # noqa: S608 - constants only
-    ),
-    probe(
-        OUTCOME_TRUE,
-        """
-        SELECT format('payment %s/%s: %s, succeeded at %s', p.merchant_id, p.id, p.outcome,
-            p.succeeded_at) AS key
-        FROM payments p
-        JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
-        LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
-        WHERE p.state = 'succeeded' AND NOT CASE p.outcome
-            WHEN 'seated' THEN p.received_fen = p.amount_fen
-            WHEN 'wrong_amount' THEN p.received_fen <> p.amount_fen
-            WHEN 'duplicate' THEN o.paid_at IS NOT NULL
-            WHEN 'closed_payment' THEN EXISTS (
-                SELECT 1 FROM state_moves m
-                WHERE m.merchant_id = p.merchant_id AND m.machine = 'payment'
-                    AND m.subject_id = p.id AND m.from_state = 'closed')
-            WHEN 'late' THEN o.paid_at IS NULL AND (
-                p.succeeded_at >= least(g.deadline_at, g.cut_at)
-                OR (g.id IS NOT NULL AND g.deadline_at IS NULL)
-                OR EXISTS (
-                    SELECT 1 FROM state_moves freed
-                    JOIN state_moves told ON told.merchant_id = freed.merchant_id
-                        AND told.machine = 'payment' AND told.subject_id = p.id
-                        AND told.to_state = 'succeeded' AND told.id > freed.id
-                    WHERE freed.merchant_id = o.merchant_id AND freed.machine = 'order'
-                        AND freed.subject_id = o.id
-                        AND freed.to_state IN ('expired', 'cancelled')))
-            ELSE false END
-        """,
     ),
     probe(
         PAID_IN_FULL,
@@ -91,7 +94,7 @@ PROBES: tuple[Probe, ...] = (
             coalesce(p.received, 0)) AS key
         FROM orders o
         LEFT JOIN (
-            SELECT merchant_id, order_id, count(*) AS payments, sum(received_fen) AS received
+            SELECT merchant_id, order_id, count(*) AS payments, max(received_fen) AS received
             FROM payments WHERE outcome = 'seated' GROUP BY 1, 2
         ) p ON p.merchant_id = o.merchant_id AND p.order_id = o.id
         WHERE (o.paid_at IS NULL) <> (o.state IN ('placed', 'expired', 'cancelled'))

@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime
+from queue import Empty, SimpleQueue
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -41,6 +43,10 @@ PROBES: tuple[Probe, ...] = (
     *rest.PROBES,
 )
 EXAMPLES = 5
+LANES = 2
+
+# Every row is looked at, so joins hash, whatever the planner guesses of how many there are.
+_SETTINGS = ("statement_timeout = 0", "work_mem = '256MB'", "enable_nestloop = off", "jit = off")
 
 _COUNT = """
     WITH breaches AS ({statement})
@@ -64,35 +70,50 @@ def checks(*, at_rest: bool) -> list[Check]:
 
 
 @contextmanager
-def snapshot() -> Iterator[Session]:
-    """Open a session that sees one instant of the database and can change nothing."""
+def snapshot(shared: str | None = None) -> Iterator[Session]:
+    """Open a session that sees one instant of the database and can change nothing.
+
+    `shared` is the name of the instant that another session exported.
+    """
     engine = core_engine().execution_options(
         isolation_level="REPEATABLE READ", postgresql_readonly=True
     )
     with Session(engine, autoflush=False) as session:
-        session.execute(text("SET LOCAL statement_timeout = 0"))
-        session.execute(text("SET LOCAL work_mem = '256MB'"))
-        # Every row is looked at: joins by hashing, whatever the planner guesses of how many.
-        session.execute(text("SET LOCAL enable_nestloop = off"))
-        session.execute(text("SET LOCAL jit = off"))
+        if shared is not None:
+            session.execute(text(f"SET TRANSACTION SNAPSHOT '{shared}'"))
+        for setting in _SETTINGS:
+            session.execute(text(f"SET LOCAL {setting}"))
         yield session
 
 
 def audit(*, at: datetime, at_rest: bool = False) -> Report:
     """Check every invariant at any moment; `at_rest` adds those that hold when queues are drained.
 
-    `at` is the business instant that waiting is measured by.
+    `at` is the business instant that waiting is measured by. All see the same instant of the
+    database, though two ask at once.
     """
-    with snapshot() as session:
-        found: dict[str, Breaches] = {}
-        for probe in PROBES:
-            if at_rest or not probe.needs_rest:
-                found |= ask(session, probe, at=at)
+    wanted = [probe for probe in PROBES if at_rest or not probe.needs_rest]
+    with snapshot() as session, ThreadPoolExecutor(max_workers=LANES) as pool:
+        shared = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
+        queue: SimpleQueue[Probe] = SimpleQueue()
+        for probe in wanted:
+            queue.put(probe)
+        lanes = [pool.submit(_ask_all, queue, shared, at=at) for _ in range(LANES)]
+        found = {name: breaches for lane in lanes for name, breaches in lane.result().items()}
         parked = session.execute(_PARKED).one()
     return Report(
         lines=tuple(Line(check, found[check.name]) for check in checks(at_rest=at_rest)),
         parked=Breaches(parked.breaches, tuple(parked.examples or ())),
     )
+
+
+def _ask_all(queue: SimpleQueue[Probe], shared: str, *, at: datetime) -> dict[str, Breaches]:
+    """Ask probes off a queue that others take from too, until it is empty."""
+    found: dict[str, Breaches] = {}
+    with snapshot(shared) as session, suppress(Empty):
+        while True:
+            found |= ask(session, queue.get_nowait(), at=at)
+    return found
 
 
 def ask(session: Session, probe: Probe, *, at: datetime) -> dict[str, Breaches]:

@@ -52,4 +52,4 @@ def _run(lease: Lease, step: Step, at: datetime) -> None:
     except Exception as error:
         logger.exception("work failed", extra={"work_id": lease.id, "attempts": lease.attempts})
         with transaction() as session:
-            work.fail(session, lease, at=at, error=f"{type(error).__name__}: {error}"[:500])
+            work.fail(session, lease, at=at, error=work.describe_error(error))

@@ -94,14 +94,7 @@ def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
     except (GatewayRejected, GatewayConflict) as error:
         _record(row, lease, RefundState.REJECTED, at, error=error.code)
     except GatewayFailed as error:
-        _record(
-            row,
-            lease,
-            RefundState.UNKNOWN,
-            at,
-            error=error.code,
-            again=timedelta(seconds=min(300, 2**lease.attempts)),
-        )
+        _record(row, lease, RefundState.UNKNOWN, at, error=error.code)
     else:
         _record(row, lease, REFUND_STATES[answer.status], at)
 
@@ -115,9 +108,9 @@ def _record(
     error: str | None = None,
     again: timedelta | None = None,
 ) -> None:
-    """Record what the gateway said, and when to look again; final states end the work."""
+    """Record what the gateway said, and when to look again; only a final state ends the work."""
     with transaction() as session:
-        move_refund(
+        state = move_refund(
             session,
             (lease.merchant_id, row.id),
             row.order_id,
@@ -126,10 +119,13 @@ def _record(
             actor="job:refund",
             error=error,
         )
-        if to is RefundState.ACCEPTED:
+        if state is RefundState.UNKNOWN:
+            work.retry_later(session, lease, at=at, error=error or "not_found")
+        elif state is RefundState.ACCEPTED:
             waited = at - (row.accepted_at or at)
-            again = min(max(FIRST_QUERY, waited), timedelta(hours=1))
-        if again is None:
-            work.finish(session, [lease])
-        else:
+            pause = min(max(FIRST_QUERY, waited), timedelta(hours=1))
+            work.put_back(session, [lease], due_at=at + pause)
+        elif again is not None:
             work.put_back(session, [lease], due_at=at + again)
+        else:
+            work.finish(session, [lease])

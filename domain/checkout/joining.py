@@ -96,7 +96,10 @@ def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, An
         raise AlreadyInGroup
     place = _place(seen)
     key = {"merchant_id": merchant_id, "id": seen.id}
-    _check_open(session.execute(_LOCK, key).one(), at)
+    group = session.execute(_LOCK, key).one()
+    _check_open(group, at)
+    if basket.use_wallet and group.taken + 1 >= group.size:
+        placing.lock_days_with_members(session, basket, place, at=at)
     admitted = placing.admit(session, basket, place, at=at)
     session.execute(_HOLD, key)
     return placing.place_order(session, basket, place, admitted, at=at)

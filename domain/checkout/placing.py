@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
 from domain import clock, idempotency
+from domain.arrays import array
 from domain.checkout.commands import Basket
 from domain.ledger import balances, posting
 from domain.orders import rules
@@ -24,6 +25,7 @@ from domain.orders.queries import ADDRESS_PURPOSE, OrderView
 from domain.public_ids import new_public_id
 from domain.risk.rules import Decision, Outcome, judge_join
 from domain.sealing import seal
+from domain.settlement.locking import lock_days_of
 from domain.settlement.taking import take_prepaid_seat
 from domain.terms import Limits, Terms
 
@@ -65,6 +67,30 @@ _DAYS = text(
     RETURNING on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
     """
 )
+_MAKE_DAYS = text(
+    """
+    INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
+    SELECT DISTINCT :merchant_id, :shopper_id, d
+    FROM unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
+    ON CONFLICT (merchant_id, shopper_id, on_day) DO NOTHING
+    """
+)
+
+
+def lock_days_with_members(session: Session, basket: Basket, place: Place, *, at: datetime) -> None:
+    """Lock a joiner's days among the members', in one order: it may fill the group at once."""
+    merchant_id, shopper_id = basket.shopper
+    days = sorted({clock.shanghai_day(at), place.cap_on})
+    session.execute(
+        _MAKE_DAYS, {"merchant_id": merchant_id, "shopper_id": shopper_id, "days": array(days)}
+    )
+    lock_days_of(
+        session,
+        [(merchant_id, place.group_id)],
+        also=[(merchant_id, shopper_id, on_day) for on_day in days],
+    )
+
+
 _RUNNING = text(
     """
     SELECT count(*) FILTER (WHERE o.seat_state = 'held') AS holds,

@@ -52,4 +52,4 @@ def _consume_alone(lease: Lease, consumer: Consumer, at: datetime) -> None:
     except Exception as error:
         logger.exception("consuming a fact failed", extra={"fact_id": lease.subject_id})
         with transaction() as session:
-            work.fail(session, lease, at=at, error=f"{type(error).__name__}: {error}"[:500])
+            work.fail(session, lease, at=at, error=work.describe_error(error))

@@ -3,14 +3,18 @@
 import logging
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from domain import work
-from domain.database import transaction
+from domain.database import reading, transaction
 from domain.settlement.failing import settle_groups
-from domain.settlement.movements import fold_movements
+from domain.settlement.locking import Key
+from domain.settlement.movements import find_unfolded, fold_movements
 from domain.settlement.releasing import (
+    Candidate,
     expire_holds,
     find_expired_holds,
     find_overdue_releases,
@@ -22,6 +26,13 @@ from domain.work import Lease
 logger = logging.getLogger(__name__)
 
 CHUNK = 500
+
+
+class Release(Protocol):
+    """A verb that releases candidates in the caller's transaction; returns how many were due."""
+
+    def __call__(self, session: Session, candidates: Sequence[Candidate], *, at: datetime) -> int:
+        """Release them."""
 
 
 def settle_due_groups(*, at: datetime, limit: int = CHUNK) -> int:
@@ -63,21 +74,47 @@ def _settle_alone(lease: Lease, at: datetime) -> None:
             "settling a group failed", extra={"group_id": lease.subject_id, "try": lease.attempts}
         )
         with transaction() as session:
-            work.fail(session, lease, at=at, error=f"{type(error).__name__}: {error}"[:500])
+            work.fail(session, lease, at=at, error=work.describe_error(error))
 
 
 def release_due_holds(*, at: datetime, limit: int = CHUNK) -> int:
     """Release holds that ran out, and free those that have been releasing for too long."""
-    with transaction() as session:
+    with reading() as session:
         expired = find_expired_holds(session, at=at, limit=limit)
-        released = expire_holds(session, expired, at=at) if expired else 0
-    with transaction() as session:
         overdue = find_overdue_releases(session, at=at, limit=limit)
-        freed = free_overdue(session, overdue, at=at) if overdue else 0
-    return released + freed
+    return _release(expire_holds, expired, at) + _release(free_overdue, overdue, at)
+
+
+def _release(verb: Release, candidates: Sequence[Candidate], at: datetime) -> int:
+    """Release candidates as one chunk; one by one if that fails. Returns how many were."""
+    if not candidates:
+        return 0
+    try:
+        with transaction() as session:
+            return verb(session, candidates, at=at)
+    except OperationalError:
+        logger.warning("database away or busy", exc_info=True)
+        return 0
+    except Exception:
+        logger.exception("releasing a chunk failed", extra={"orders": len(candidates)})
+        if len(candidates) == 1:
+            return 0
+        return sum(_release(verb, [candidate], at) for candidate in candidates)
 
 
 def fold_campaigns(*, at: datetime) -> int:
-    """Fold movements into their campaigns; returns how many."""
-    with transaction() as session:
-        return fold_movements(session, at=at)
+    """Fold movements into their campaigns, each on its own; returns how many."""
+    with reading() as session:
+        campaigns = find_unfolded(session)
+    return sum(_fold(campaign, at) for campaign in campaigns)
+
+
+def _fold(campaign: Key, at: datetime) -> int:
+    try:
+        with transaction() as session:
+            return fold_movements(session, campaign, at=at)
+    except OperationalError:
+        logger.warning("database away or busy", exc_info=True)
+    except Exception:
+        logger.exception("folding a campaign failed", extra={"campaign_id": campaign[1]})
+    return 0

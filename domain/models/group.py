@@ -11,7 +11,8 @@ class Group(Moving, TenantRow, Base):
     """One team under a campaign; settled by the rule version it was opened under.
 
     `taken`, `held` and `releasing` count seats; `version` grows with each change and is the ETag.
-    `cut_at` is the instant of fail-now or cancel; `paid_seats` is kept when the group ends.
+    `cut_at` is the instant of fail-now or cancel; `paid_seats` counts who had paid when
+    the group ended, late ones included.
     """
 
     __tablename__ = "groups"

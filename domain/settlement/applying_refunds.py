@@ -66,8 +66,8 @@ def move_refund(
     at: datetime,
     actor: str,
     error: str | None = None,
-) -> bool:
-    """Move a refund to what the gateway says; returns False where that is no news.
+) -> RefundState:
+    """Move a refund to what the gateway says, unless that is no news; returns its state then.
 
     Locks the order, then the refund. An arrival posts the money out, and finishes the order when it
     was the last part. Answers that come late or twice are no news; nothing goes back.
@@ -78,7 +78,7 @@ def move_refund(
     ).scalar_one()
     row = session.execute(_LOCK, {"merchant_id": merchant_id, "id": refund[1]}).one()
     if row.state == to or not REFUND.allows(row.state, to):
-        return False
+        return RefundState(row.state)
     session.execute(
         _MOVE,
         {
@@ -102,7 +102,7 @@ def move_refund(
             at=at,
         )
         _finish_order(session, (merchant_id, order_id), order_state, at=at)
-    return True
+    return to
 
 
 def _arrive(

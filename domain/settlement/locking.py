@@ -130,15 +130,21 @@ _DAYS_OF_GROUPS = text(
     """
     SELECT d.id FROM shopper_days d
     JOIN (
-        SELECT DISTINCT o.merchant_id, o.shopper_id, day.on_day
+        SELECT o.merchant_id, o.shopper_id, day.on_day
         FROM orders o
         JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
             ON o.merchant_id = t.m AND o.group_id = t.i
         CROSS JOIN LATERAL (VALUES (o.cap_on), (o.placed_on)) AS day (on_day)
         WHERE o.state IN ('placed', 'paid')
+        UNION
+        SELECT also.m, also.s, also.on_day
+        FROM unnest(
+            CAST(:also_merchants AS bigint[]), CAST(:also_shoppers AS bigint[]),
+            CAST(:also_days AS date[])
+        ) AS also (m, s, on_day)
     ) used ON d.merchant_id = used.merchant_id AND d.shopper_id = used.shopper_id
         AND d.on_day = used.on_day
-    ORDER BY d.merchant_id, d.id
+    ORDER BY d.merchant_id, d.shopper_id, d.on_day
     FOR NO KEY UPDATE OF d
     """
 )
@@ -156,9 +162,22 @@ def lock_groups(session: Session, keys: Sequence[Key]) -> dict[Key, LockedGroup]
     return {group.key: group for group in (LockedGroup(*row) for row in rows)}
 
 
-def lock_days_of(session: Session, groups: Sequence[Key]) -> None:
-    """Lock the days (cap day, order's day) of the members of locked groups, by id."""
-    session.execute(_DAYS_OF_GROUPS, columns(groups))
+def lock_days_of(
+    session: Session, groups: Sequence[Key], *, also: Sequence[tuple[int, int, date]] = ()
+) -> None:
+    """Lock the days (cap day, order's day) of the members of locked groups, by shopper and day.
+
+    `also` names more (merchant, shopper, day), which exist, to be locked in the same order.
+    """
+    session.execute(
+        _DAYS_OF_GROUPS,
+        {
+            **columns(groups),
+            "also_merchants": array(merchant_id for merchant_id, _, _ in also),
+            "also_shoppers": array(shopper_id for _, shopper_id, _ in also),
+            "also_days": array(on_day for _, _, on_day in also),
+        },
+    )
 
 
 def lock_members(session: Session, groups: Sequence[Key]) -> list[LockedOrder]:

@@ -9,6 +9,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
+from domain.settlement.locking import Key
+
 
 class Movement(NamedTuple):
     """What one step of a group moves, added to the campaign; (group, reason, order) is unique."""
@@ -53,8 +55,9 @@ def record_movements(session: Session, movements: Sequence[Movement], *, at: dat
 _FOLD = text(
     """
     WITH picked AS (
-        SELECT merchant_id, id FROM campaign_movements WHERE folded_at IS NULL
-        ORDER BY merchant_id, campaign_id, id LIMIT 5000 FOR UPDATE SKIP LOCKED
+        SELECT merchant_id, id FROM campaign_movements
+        WHERE merchant_id = :merchant_id AND campaign_id = :campaign_id AND folded_at IS NULL
+        ORDER BY id LIMIT 5000 FOR UPDATE SKIP LOCKED
     ), folded AS (
         UPDATE campaign_movements m SET folded_at = :at FROM picked p
         WHERE m.merchant_id = p.merchant_id AND m.id = p.id
@@ -79,6 +82,18 @@ _FOLD = text(
 )
 
 
-def fold_movements(session: Session, *, at: datetime) -> int:
-    """Fold up to 5,000 movements into their campaigns; returns how many. Locks the campaigns."""
-    return int(session.execute(_FOLD, {"at": at}).scalar_one())
+_UNFOLDED = text(
+    "SELECT DISTINCT merchant_id, campaign_id FROM campaign_movements WHERE folded_at IS NULL"
+    " ORDER BY 1, 2"
+)
+
+
+def find_unfolded(session: Session) -> list[Key]:
+    """Find the campaigns that have movements to fold."""
+    return [(row.merchant_id, row.campaign_id) for row in session.execute(_UNFOLDED)]
+
+
+def fold_movements(session: Session, campaign: Key, *, at: datetime) -> int:
+    """Fold up to 5,000 movements into their campaign; returns how many. Locks the campaign."""
+    values = {"merchant_id": campaign[0], "campaign_id": campaign[1], "at": at}
+    return int(session.execute(_FOLD, values).scalar_one())

@@ -179,10 +179,10 @@ def free_orders(
         move_orders_and_seats(session, in_group, state, SeatState.RELEASED, at=at, actor=actor)
         move_orders_and_seats(session, alone, state, None, at=at, actor=actor)
     change_days(session, [change for o in orders for change in _days_given_back(o)])
-    posting.post(session, wallet_returns(orders), at=at)
     restocked = [(o.merchant_id, o.variant_id) for o in orders if o.group_id is None]
     if restocked:
         session.execute(_RESTOCK, columns(restocked))
+    posting.post(session, wallet_returns(orders), at=at)
     _leave_groups(session, orders, groups, at=at, actor=actor)
 
 

@@ -19,8 +19,8 @@ def decide_grant(
     quote_fen: int, quote_parts: list[dict[str, Any]], *, is_to_be_held: bool
 ) -> GrantDecision:
     """Decide a grant: the quote is the promise, less risk only."""
-    if is_to_be_held:
-        return GrantDecision(GrantState.HELD, quote_fen, [*quote_parts, {"kind": "held"}])
     if quote_fen == 0:
         return GrantDecision(GrantState.ZERO, 0, quote_parts)
+    if is_to_be_held:
+        return GrantDecision(GrantState.HELD, quote_fen, [*quote_parts, {"kind": "held"}])
     return GrantDecision(GrantState.ISSUED, quote_fen, quote_parts)

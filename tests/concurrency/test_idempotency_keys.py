@@ -1,9 +1,11 @@
 """One Idempotency-Key, one effect, one answer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from domain import idempotency
 from domain.checkout.buying_alone import buy_alone
@@ -11,6 +13,8 @@ from domain.checkout.commands import Basket, BuyAlone, OpenGroup
 from domain.checkout.opening import open_group
 from domain.database import core_engine
 from domain.errors import Busy
+from domain.idempotency import RequestKey
+from domain.orders.errors import UnpaidHoldExists
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import Arena, Shopper, make_arena, raised, returned
 from tests.concurrency.racing import PATIENCE_SECONDS, Meeting, Pause, as_owner, race, rewrite
@@ -95,26 +99,69 @@ def unguard(monkeypatch: pytest.MonkeyPatch) -> None:
     rewrite(monkeypatch, idempotency, "_TAKE", "pg_try_advisory_xact_lock(:lock_id)", "true")
 
 
-def test_repeat_that_comes_just_before_the_commit_gets_the_first_answer(
+def repeat_just_before_the_commit(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The repeat's statement begins before the first commits, and gets the lock after it."""
+) -> tuple[dict[str, Any], Any]:
+    """Let a repeat's statement begin before the first commits, and get the lock after it.
+
+    Returns the first's answer, and what the repeat returned or raised.
+    """
     command = OpenGroup(basket_of(arena, arena.shopper()), arena.campaign.public_id)
     pause = Pause()
     pause.after(monkeypatch, idempotency, "take")
-
     with core_engine().connect() as holder, ThreadPoolExecutor(2) as pool:
         holder.execute(text("SELECT pg_advisory_xact_lock(1)"))
         first = pool.submit(open_group, command, at=arena.start)
-        assert pause.is_reached.wait(PATIENCE_SECONDS)
-        rewrite(
-            monkeypatch, idempotency, "_TAKE", "(SELECT 1)", "(SELECT pg_advisory_xact_lock(1))"
-        )
-        repeat = pool.submit(open_group, command, at=arena.start)
-        wait_until(lambda: arena.one(WAITING) == 1)
-        pause.let_go()
-        answer = first.result()
-        holder.rollback()
+        try:
+            assert pause.is_reached.wait(PATIENCE_SECONDS)
+            rewrite(monkeypatch, idempotency, "_TAKE", *BEHIND_A_GATE)
+            repeat = pool.submit(open_group, command, at=arena.start)
+            wait_until(lambda: arena.one(WAITING) == 1)
+        finally:
+            pause.let_go()
+            first.exception()
+            holder.rollback()
+        return first.result(), repeat.exception() or repeat.result()
 
-        error = repeat.exception()
-        assert isinstance(error, Busy) if error else repeat.result() == answer
+
+def test_repeat_just_before_the_commit_gets_the_first_answer(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, repeat = repeat_just_before_the_commit(arena, monkeypatch)
+
+    assert isinstance(repeat, Busy) or repeat == first
+
+
+def test_repeat_just_before_the_commit_is_refused_where_one_statement_locks_and_reads(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement has one snapshot: it gets the lock, and does not see what the lock kept."""
+    monkeypatch.setattr(idempotency, "_TAKE", LOCK_AND_READ)
+    monkeypatch.setattr(idempotency, "take", take_in_one_statement)
+
+    _, repeat = repeat_just_before_the_commit(arena, monkeypatch)
+
+    assert isinstance(repeat, UnpaidHoldExists)
+
+
+LOCK_AND_READ = text(
+    """
+    SELECT pg_try_advisory_xact_lock(:lock_id), k.body FROM (SELECT 1) gate
+    LEFT JOIN idempotency_keys k ON k.merchant_id = :merchant_id AND k.key = :key
+    """
+)
+BEHIND_A_GATE = (
+    "pg_try_advisory_xact_lock(:lock_id)",
+    "(SELECT pg_advisory_xact_lock_shared(1)) IS NULL OR pg_try_advisory_xact_lock(:lock_id)",
+)
+
+
+def take_in_one_statement(session: Session, key: RequestKey) -> dict[str, Any] | None:
+    is_mine, body = session.execute(
+        idempotency._TAKE,
+        {"lock_id": key.lock_id, "merchant_id": key.merchant_id, "key": key.key},
+    ).one()
+    if not is_mine:
+        raise Busy
+    found: dict[str, Any] | None = body
+    return found

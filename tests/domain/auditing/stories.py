@@ -12,13 +12,12 @@ from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import BuyAlone
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
-from domain.checkout.settling import settle_due_groups
+from domain.checkout.settling import fold_campaigns, settle_due_groups
 from domain.database import transaction
 from domain.idempotency import RequestKey
 from domain.notices.writing import write_notices
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
-from domain.settlement.movements import fold_movements
 from domain.settlement.releasing import (
     DRIVE_PAYMENT,
     Candidate,
@@ -111,8 +110,7 @@ class World:
             pass
 
     def fold(self, at: datetime) -> None:
-        with transaction() as session:
-            fold_movements(session, at=at)
+        fold_campaigns(at=at)
 
     def notify(self, at: datetime) -> None:
         while consume_facts(

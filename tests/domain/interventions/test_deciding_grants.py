@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from domain.checkout.settling import fold_campaigns
 from domain.database import transaction
 from domain.errors import Busy
 from domain.idempotency import IdempotencyKeyReused, RequestKey
@@ -19,7 +20,6 @@ from domain.merchants.auditing import StaffActor
 from domain.merchants.errors import RoleTooLow
 from domain.merchants.rules import Role
 from domain.notices.writing import write_notices
-from domain.settlement.movements import fold_movements
 from domain.subsidies.errors import GrantEmpty, GrantNotFound, GrantNotHeld
 from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage, make_stage
@@ -62,9 +62,8 @@ def at(stage: Stage) -> datetime:
 
 
 def books(stage: Stage, shopper_id: int) -> dict[str, Any]:
-    with transaction() as session:
-        while fold_movements(session, at=at(stage)):
-            pass
+    while fold_campaigns(at=at(stage)):
+        pass
     return {
         "wallet": stage.wallet(shopper_id),
         "postings": stage.one(

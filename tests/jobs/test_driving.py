@@ -1,0 +1,76 @@
+"""Driving refunds: asked after until they arrive, less often the longer a gateway is unheard."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from domain.checkout.driving_refunds import drive_refunds
+from domain.checkout.settling import settle_due_groups
+from domain.database import read_clock
+from domain.gateways.errors import GatewayUnknown
+from domain.gateways.protocol import GatewayRefund, RefundStatus
+from domain.gateways.wechat import WeChatPayments
+from tests.world import World
+
+pytestmark = pytest.mark.transactional
+
+WORK = "SELECT state, due_at FROM work_rows WHERE kind = 'drive_refund'"
+
+
+@pytest.fixture
+def at(world: World) -> Iterator[datetime]:
+    """The instant at which a failed group's refund is requested; its callbacks do not come."""
+    _, order = world.opened()
+    world.sandbox.post("/callbacks/withhold", mchid=world.mch_no)
+    world.end_deadline(order["group_id"])
+    found = read_clock()
+    settle_due_groups(at=found)
+    yield found
+    world.sandbox.post("/callbacks/release", mchid=world.mch_no)
+
+
+def test_refund_whose_callback_never_comes_is_found_by_asking(world: World, at: datetime) -> None:
+    drive_refunds(at=at)
+    assert world.rows("SELECT state FROM refunds") == [("accepted",)]
+
+    drive_refunds(at=at + timedelta(seconds=30))
+
+    assert world.rows("SELECT state FROM refunds") == [("arrived",)]
+    assert world.rows("SELECT state FROM orders") == [("refunded",)]
+
+
+def test_accepted_refund_the_gateway_does_not_find_is_asked_after_again(
+    world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drive_refunds(at=at)
+    monkeypatch.setattr(
+        WeChatPayments,
+        "query_refund",
+        lambda self, number: GatewayRefund(number, RefundStatus.NOT_FOUND),
+    )
+
+    drive_refunds(at=at + timedelta(seconds=30))
+
+    assert world.rows("SELECT state FROM refunds") == [("accepted",)]
+    [(state, _)] = world.rows(WORK)
+    assert state == "due"
+
+
+def test_gateway_that_is_not_heard_is_asked_less_often_each_time(
+    world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refund(self: WeChatPayments, request: Any) -> Any:
+        raise GatewayUnknown(operation="refund")
+
+    monkeypatch.setattr(WeChatPayments, "refund", refund)
+    waits = []
+
+    for _ in range(4):
+        drive_refunds(at=at)
+        [(_, due_at)] = world.rows(WORK)
+        waits.append((due_at - at).total_seconds())
+        at = due_at
+
+    assert waits == [2, 4, 8, 16]
