@@ -1,16 +1,21 @@
 """Commands of `flask --app api ...`; another module adds its own by one line in COMMANDS.
 
-Each prints one JSON object; secrets come from files or prompts, never from arguments.
+Each prints one JSON object (the audit a line per invariant, unless told otherwise); secrets come
+from files or prompts, never from arguments.
 """
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
 from api.sample import make_sample
+from domain.auditing import running as auditing
+from domain.auditing.gateway_record import read_sandbox_record
+from domain.config import settings
 from domain.database import read_clock, transaction
 from domain.errors import DomainError
 from domain.merchants import adding
@@ -102,4 +107,19 @@ def sample(budget_fen: int, stock: int) -> None:
     _print(**make_sample(folder, budget_fen=budget_fen, stock_units=stock, at=read_clock()))
 
 
-COMMANDS: list[click.Command] = [merchants_add, staff_add, gateway_account_add, sample]
+@click.command("audit")
+@click.option("--at-rest", is_flag=True, help="Check what holds once all queues are drained, too.")
+@click.option("--gateway-record", metavar="URL", help="The sandbox's control API (development).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def audit(at_rest: bool, gateway_record: str | None, as_json: bool) -> None:
+    """Recount every invariant from rows; exits 1 if one is broken."""
+    if gateway_record is not None and settings().environment != "development":
+        raise click.UsageError("--gateway-record reads the sandbox: in development only")
+    record = None if gateway_record is None else read_sandbox_record(gateway_record)
+    report = auditing.audit(at=read_clock(), at_rest=at_rest, gateway_record=record)
+    click.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.to_text())
+    if not report.is_ok:
+        sys.exit(1)
+
+
+COMMANDS: list[click.Command] = [merchants_add, staff_add, gateway_account_add, sample, audit]

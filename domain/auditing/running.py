@@ -1,7 +1,7 @@
 """Running the audit: every probe on one snapshot, read-only, by the role that serves."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -25,6 +25,7 @@ from domain.auditing import (
     tenants,
 )
 from domain.auditing.checks import Check, Probe
+from domain.auditing.gateway_record import MATCHED, MoneyLine, compare_lines, our_lines
 from domain.auditing.reporting import Breaches, Line, Report
 from domain.database import core_engine
 
@@ -86,11 +87,16 @@ def snapshot(shared: str | None = None) -> Iterator[Session]:
         yield session
 
 
-def audit(*, at: datetime, at_rest: bool = False) -> Report:
-    """Check every invariant at any moment; `at_rest` adds those that hold when queues are drained.
+def audit(
+    *,
+    at: datetime,
+    at_rest: bool = False,
+    gateway_record: Iterable[MoneyLine] | None = None,
+) -> Report:
+    """Check every invariant that holds at any moment; `at_rest` adds those of drained queues.
 
-    `at` is the business instant that waiting is measured by. All see the same instant of the
-    database, though two ask at once.
+    `at` is the business instant that waiting is measured by; a gateway's record is compared with
+    our books. All see the same instant of the database, though two ask at once.
     """
     wanted = [probe for probe in PROBES if at_rest or not probe.needs_rest]
     with snapshot() as session, ThreadPoolExecutor(max_workers=LANES) as pool:
@@ -101,10 +107,20 @@ def audit(*, at: datetime, at_rest: bool = False) -> Report:
         lanes = [pool.submit(_ask_all, queue, shared, at=at) for _ in range(LANES)]
         found = {name: breaches for lane in lanes for name, breaches in lane.result().items()}
         parked = session.execute(_PARKED).one()
+        if gateway_record is not None:
+            found[MATCHED.name] = _compare(session, gateway_record)
+    known = [*checks(at_rest=at_rest), *([MATCHED] if MATCHED.name in found else [])]
     return Report(
-        lines=tuple(Line(check, found[check.name]) for check in checks(at_rest=at_rest)),
+        lines=tuple(Line(check, found[check.name]) for check in known),
         parked=Breaches(parked.breaches, tuple(parked.examples or ())),
     )
+
+
+def _compare(session: Session, gateway_record: Iterable[MoneyLine]) -> Breaches:
+    began = time.perf_counter()
+    differences = compare_lines(our_lines(session), gateway_record)
+    seconds = time.perf_counter() - began
+    return Breaches(len(differences), tuple(differences[:EXAMPLES]), seconds)
 
 
 def _ask_all(queue: SimpleQueue[Probe], shared: str, *, at: datetime) -> dict[str, Breaches]:

@@ -1,14 +1,45 @@
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import InternalError
 
-from domain.auditing.running import audit
-from tests.domain.auditing.stories import play
+from domain.auditing.running import PROBES, audit, checks, snapshot
+from tests.domain.auditing.stories import STORIES, begin
 
 pytestmark = pytest.mark.transactional
 
 
 def test_every_invariant_holds_after_every_story(fresh_database: object) -> None:
-    world = play()
+    world = begin()
 
-    report = audit(at=world.start)
+    for story in STORIES:
+        story(world, world.start)
+
+        report = audit(at=world.start)
+        assert report.is_ok, f"after {story.__name__}:\n{report.to_text()}"
+    assert {name for (name,) in world.stage.rows("SELECT state FROM grants")} == {
+        "issued",
+        "held",
+        "zero",
+    }
+
+
+def test_every_invariant_holds_at_rest(fresh_database: object) -> None:
+    world = begin()
+    for story in STORIES:
+        story(world, world.start)
+
+    report = audit(at=world.named["now"], at_rest=True)
 
     assert report.is_ok, report.to_text()
+    assert len(report.lines) == sum(len(probe.checks) for probe in PROBES)
+
+
+def test_checks_have_their_own_names() -> None:
+    names = [check.name for check in checks(at_rest=True)]
+
+    assert len(names) == len(set(names))
+
+
+def test_audit_can_change_nothing(fresh_database: object) -> None:
+    with snapshot() as session, pytest.raises(InternalError, match="read-only"):
+        session.execute(text("UPDATE campaigns SET title = ''"))

@@ -1,0 +1,138 @@
+"""Invariant 13: our books equal the gateways', line by line, both ways.
+
+A line is money that moved, or is on its way: a payment received, a refund the gateway has accepted.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from domain.auditing.checks import Check
+from domain.database import reading
+
+MATCHED = Check(
+    "books.match-the-gateway",
+    13,
+    "Every payment and refund of ours stands in its gateway's record with the same number, amount"
+    " and state, and every one of the record's in our books.",
+)
+
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyLine:
+    """One payment or refund: the merchant's number at the gateway, our number for it, fen, state.
+
+    A payment's state is the gateway's transaction number, a refund's processing, arrived or
+    abnormal; None where we have asked for a refund and cannot know yet whether it was heard.
+    """
+
+    kind: Literal["payment", "refund"]
+    mch_no: str
+    number: str
+    amount_fen: int
+    state: str | None
+
+    @property
+    def key(self) -> Key:
+        """Return what names the line on both sides."""
+        return (self.kind, self.mch_no, self.number)
+
+    def __str__(self) -> str:
+        return f"{self.amount_fen} fen ({self.state})"
+
+
+_OURS = text(
+    """
+    SELECT 'payment' AS kind, a.mch_no, p.public_id AS number, p.received_fen AS amount_fen,
+        p.transaction_no AS state
+    FROM payments p
+    JOIN gateway_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.gateway_account_id
+    WHERE p.state = 'succeeded'
+    UNION ALL
+    SELECT 'refund', a.mch_no, r.public_id, r.amount_fen, CASE r.state
+        WHEN 'accepted' THEN 'processing' WHEN 'arrived' THEN 'arrived'
+        WHEN 'abnormal' THEN 'abnormal' END
+    FROM refunds r
+    JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+    JOIN gateway_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.gateway_account_id
+    WHERE r.state IN ('sending', 'unknown', 'accepted', 'arrived', 'abnormal')
+    """
+)
+_ACCOUNTS = text("SELECT DISTINCT mch_no FROM gateway_accounts ORDER BY mch_no")
+_REFUND_STATES = {"PROCESSING": "processing", "SUCCESS": "arrived", "ABNORMAL": "abnormal"}
+
+
+def our_lines(session: Session) -> list[MoneyLine]:
+    """Read our books."""
+    return [MoneyLine(*row) for row in session.execute(_OURS)]
+
+
+def compare_lines(ours: Iterable[MoneyLine], theirs: Iterable[MoneyLine]) -> list[str]:
+    """Compare books with a gateway's record, both ways; returns a sentence per difference."""
+    here = {line.key: line for line in ours}
+    there = {line.key: line for line in theirs}
+    differences = []
+    for key in sorted(here.keys() | there.keys()):
+        our, their = here.get(key), there.get(key)
+        if not _agree(our, their):
+            differences.append(
+                f"{' '.join(key)}: ours {our or 'nothing'}, the gateway's {their or 'nothing'}"
+            )
+    return differences
+
+
+def _agree(our: MoneyLine | None, their: MoneyLine | None) -> bool:
+    if our is not None and our.state is None:
+        return their is None or their.amount_fen == our.amount_fen
+    return our == their
+
+
+def read_sandbox_record(control_url: str) -> list[MoneyLine]:
+    """Read what the sandbox's control API lists for our accounts. Raises httpx.HTTPError."""
+    with reading() as session:
+        accounts = session.execute(_ACCOUNTS).scalars().all()
+    lines: list[MoneyLine] = []
+    with httpx.Client(base_url=control_url, timeout=30) as client:
+        for mch_no in accounts:
+            lines.extend(
+                _payment(order)
+                for order in _listed(client, "/orders", mch_no)
+                if order["paid_fen"] is not None and order["transaction_id"] is not None
+            )
+            lines.extend(
+                _refund(refund)
+                for refund in _listed(client, "/refunds", mch_no)
+                if refund["status"] in _REFUND_STATES
+            )
+    return lines
+
+
+def _listed(client: httpx.Client, path: str, mch_no: str) -> Iterable[dict[str, Any]]:
+    after: str | None = "0"
+    while after is not None:
+        answer = client.get(path, params={"mchid": mch_no, "after": after, "limit": 1000})
+        page = answer.raise_for_status().json()
+        yield from page["items"]
+        after = page["next"]
+
+
+def _payment(order: dict[str, Any]) -> MoneyLine:
+    return MoneyLine(
+        "payment", order["mchid"], order["out_trade_no"], order["paid_fen"], order["transaction_id"]
+    )
+
+
+def _refund(refund: dict[str, Any]) -> MoneyLine:
+    return MoneyLine(
+        "refund",
+        refund["mchid"],
+        refund["out_refund_no"],
+        refund["refund_fen"],
+        _REFUND_STATES[refund["status"]],
+    )

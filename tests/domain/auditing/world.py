@@ -1,0 +1,156 @@
+"""A merchant's world for the audit: the stage, with hands for what gateways and jobs do."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from domain import work
+from domain.checkout.giving_up import give_up_order
+from domain.checkout.reacting import consume_facts
+from domain.checkout.settling import fold_campaigns, settle_due_groups
+from domain.database import transaction
+from domain.idempotency import RequestKey
+from domain.notices.writing import write_notices
+from domain.settlement.applying_payments import Applied
+from domain.settlement.applying_refunds import move_refund
+from domain.settlement.refunding import WORK as DRIVE_REFUND
+from domain.settlement.releasing import (
+    DRIVE_PAYMENT,
+    Candidate,
+    find_overdue_releases,
+    free_overdue,
+    record_closed,
+)
+from domain.states import RefundState
+from tests.scenarios.stage import Stage
+
+DAY = timedelta(days=1)
+MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+
+Shopper = tuple[int, int]
+Order = dict[str, Any]
+
+
+@dataclass
+class World:
+    """One merchant; `named` are the numbers that stories leave for later."""
+
+    stage: Stage
+    named: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def start(self) -> datetime:
+        return self.stage.start
+
+    def id_of(self, table: str, public_id: str) -> int:
+        statement = f"SELECT id FROM {table} WHERE public_id = :v"  # noqa: S608 - constants only
+        found: int = self.stage.one(statement, public_id)
+        return found
+
+    def add_payment(self, order: Order, at: datetime) -> str:
+        """Insert a payment together with the work that drives it; returns its number."""
+        number = self.stage.add_payment(order, at)
+        with transaction() as session:
+            key = (self.stage.merchant_id, self.id_of("payments", number))
+            work.put(session, DRIVE_PAYMENT, [key], due_at=at + MINUTE)
+        return number
+
+    def pay(self, order: Order, at: datetime) -> None:
+        number = self.add_payment(order, at)
+        applied = self.stage.succeed(number, at, amount_fen=order["payable_fen"])
+        assert applied is Applied.SEATED
+
+    def open(self, at: datetime, shopper: Shopper | None = None, **values: Any) -> str:
+        """Open a group and pay its leader's seat; returns its public id."""
+        order = self.stage.open(shopper or self.stage.shopper(), at, **values)
+        if order["payable_fen"]:
+            self.pay(order, at)
+        group_id: str = order["group_id"]
+        return group_id
+
+    def join(
+        self, group_id: str, at: datetime, shopper: Shopper | None = None, **values: Any
+    ) -> Order:
+        """Join a group and pay; returns the order as it was placed."""
+        order = self.stage.join(shopper or self.stage.shopper(), group_id, at, **values)
+        if order["payable_fen"]:
+            self.pay(order, at)
+        return order
+
+    def give_up(self, shopper: Shopper, order: Order, at: datetime) -> None:
+        key = RequestKey.of(
+            shopper[0], f"shopper:{shopper[1]}", f"give-up-{order['id']}", order["id"]
+        )
+        give_up_order(shopper, order["id"], key, at=at)
+
+    def settle(self, at: datetime) -> None:
+        while settle_due_groups(at=at):
+            pass
+
+    def notify(self, at: datetime) -> None:
+        while consume_facts(
+            "notify", lambda session, facts, when: write_notices(session, facts, at=when), at=at
+        ):
+            pass
+
+    def free_overdue(self, at: datetime) -> None:
+        with transaction() as session:
+            free_overdue(session, find_overdue_releases(session, at=at, limit=500), at=at)
+
+    def move_refunds(self, order: Order, *to: RefundState, at: datetime) -> None:
+        """Move an order's refunds as a gateway's answers would."""
+        order_id = self.id_of("orders", order["id"])
+        for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE order_id = :v", order_id):
+            self._move_refund(refund_id, order_id, to, at)
+
+    def _move_refund(
+        self, refund_id: int, order_id: int, to: tuple[RefundState, ...], at: datetime
+    ) -> None:
+        for state in to:
+            with transaction() as session:
+                key = (self.stage.merchant_id, refund_id)
+                assert move_refund(session, key, order_id, state, at=at, actor="test")
+
+    def close_payment(self, number: str, at: datetime) -> None:
+        """Record that the gateway closed a payment."""
+        [(payment_id, order_id, group_id)] = self.stage.rows(
+            "SELECT p.id, o.id, o.group_id FROM payments p JOIN orders o ON o.id = p.order_id"
+            " WHERE p.public_id = :v",
+            number,
+        )
+        candidate = Candidate(self.stage.merchant_id, order_id, group_id)
+        with transaction() as session:
+            record_closed(session, candidate, payment_id, at=at)
+
+    def come_to_rest(self, at: datetime) -> None:
+        """Do what is due: holds, groups, gateways that answer, notices, folding."""
+        self.stage.expire(at)
+        for (number,) in self.stage.rows("SELECT public_id FROM payments WHERE state = 'closing'"):
+            self.close_payment(number, at)
+        self.free_overdue(at)
+        self.settle(at)
+        requested = self.stage.rows("SELECT id, order_id FROM refunds WHERE state = 'requested'")
+        for refund_id, order_id in requested:
+            arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
+            self._move_refund(refund_id, order_id, arriving, at)
+        self.notify(at)
+        self.look_later(at)
+        fold_campaigns(at=at)
+
+    def look_later(self, at: datetime) -> None:
+        """Look at payments and refunds that are due: who is over is done, the others wait."""
+        over = "('succeeded', 'closed', 'arrived')"
+        with transaction() as session:
+            for kind, table in ((DRIVE_PAYMENT, "payments"), (DRIVE_REFUND, "refunds")):
+                for lease in work.claim(session, kind, limit=500, at=at):
+                    is_over = session.execute(
+                        text(f"SELECT state IN {over} FROM {table} WHERE id = :i"),  # noqa: S608
+                        {"i": lease.subject_id},
+                    ).scalar_one()
+                    if is_over:
+                        work.finish(session, [lease])
+                    else:
+                        work.put_back(session, [lease], due_at=at + MINUTE)
