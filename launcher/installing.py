@@ -46,6 +46,11 @@ def make_venv(folder: Path) -> None:
             f"{sys.executable} has no venv module with pip.",
             mend=f"apt-get install python3-venv   (or {name})",
         )
+    if folder.is_symlink():
+        raise CannotGoOn(
+            f"{folder} is a link: what it points to may be another checkout's, and is left alone.",
+            mend=f"rm {folder}",
+        )
     python = getattr(sys, "_base_executable", None) or sys.executable
     done = subprocess.run(
         [python, "-m", "venv", "--clear", str(folder)], check=False, capture_output=True, text=True

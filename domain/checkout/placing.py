@@ -59,9 +59,13 @@ class Place:
 
 _DAYS = text(
     """
+    WITH shopper AS MATERIALIZED (
+        SELECT merchant_id, id FROM shoppers
+        WHERE merchant_id = :merchant_id AND id = :shopper_id FOR NO KEY UPDATE
+    )
     INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
-    SELECT DISTINCT :merchant_id, :shopper_id, d
-    FROM unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
+    SELECT shopper.merchant_id, shopper.id, d
+    FROM shopper CROSS JOIN unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
     ON CONFLICT (merchant_id, shopper_id, on_day)
         DO UPDATE SET participations = shopper_days.participations
     RETURNING on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
@@ -69,9 +73,13 @@ _DAYS = text(
 )
 _MAKE_DAYS = text(
     """
+    WITH shopper AS MATERIALIZED (
+        SELECT merchant_id, id FROM shoppers
+        WHERE merchant_id = :merchant_id AND id = :shopper_id FOR NO KEY UPDATE
+    )
     INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
-    SELECT DISTINCT :merchant_id, :shopper_id, d
-    FROM unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
+    SELECT shopper.merchant_id, shopper.id, d
+    FROM shopper CROSS JOIN unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
     ON CONFLICT (merchant_id, shopper_id, on_day) DO NOTHING
     """
 )
@@ -111,7 +119,7 @@ class Admitted:
 
 
 def admit(session: Session, basket: Basket, place: Place, *, at: datetime) -> Admitted:
-    """Check a shopper's limits and risk; locks the shopper's days.
+    """Check a shopper's limits and risk; locks the shopper, then its days.
 
     Raises the limit that is reached, or Blocked.
     """

@@ -134,10 +134,6 @@ def test_folds_at_once_of_many_campaigns_do_not_wait_for_each_other_in_circles(
         assert sum(ends) == len(others)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a joiner who may fill the group inserts a new day before it locks the older ones",
-)
 def test_two_joins_of_one_shopper_want_its_days_in_the_same_order(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
