@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.shoppers.calling import Answer, Caller, Refused, Request
 
-PAID_POLLS_SECONDS = (0.03, 0.05, 0.1, 0.1, 0.2, 0.2, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0)
+PAID_POLLS_SECONDS = (0.05, 0.1, 0.2, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0, 4.0)
 MOST_SIGN_INS = 5
 CODE_REFUSED = (401, 422)
 PAGE = "100"
@@ -115,12 +115,12 @@ class Phone:
 
     def wait_until_paid(self, order_id: str) -> dict[str, Any]:
         """Poll an order until its payment has been applied, for some seconds; returns the last."""
-        order = self.read_order(order_id)
+        order: dict[str, Any] = {}
         for pause in PAID_POLLS_SECONDS:
-            if order["state"] != "placed":
-                break
             self._mall.sleep(pause)
             order = self.read_order(order_id)
+            if order["state"] != "placed":
+                break
         return order
 
     def give_up(self, order_id: str) -> Answer:
