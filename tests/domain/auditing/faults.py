@@ -1,0 +1,461 @@
+"""For each check a fault that it must find: what a superuser does to rows, or to the schema.
+
+Triggers and foreign keys are off while a fault is planted; other constraints that forbid it are
+dropped first.
+"""
+
+from collections.abc import Mapping
+
+
+def unposted(kind: str) -> str:
+    """Forget one ledger transaction of a kind, with its entries."""
+    return f"""
+        WITH gone AS (
+            DELETE FROM ledger_transactions WHERE id = (
+                SELECT min(id) FROM ledger_transactions WHERE kind = '{kind}')
+            RETURNING id
+        )
+        DELETE FROM ledger_entries e USING gone WHERE e.transaction_id = gone.id
+        """  # noqa: S608 - constants only
+
+
+def posted_twice(kind: str) -> str:
+    """Post one ledger transaction of a kind again."""
+    return f"""
+        WITH first AS (
+            SELECT * FROM ledger_transactions WHERE kind = '{kind}' ORDER BY id LIMIT 1
+        ), again AS (
+            INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)
+            SELECT merchant_id, kind, ref_id, at FROM first RETURNING id
+        )
+        INSERT INTO ledger_entries (merchant_id, transaction_id, account_id, amount_fen)
+        SELECT e.merchant_id, again.id, e.account_id, e.amount_fen
+        FROM ledger_entries e JOIN first ON e.transaction_id = first.id CROSS JOIN again
+        """  # noqa: S608 - constants only
+
+
+POST_TWICE = (
+    "ALTER TABLE ledger_transactions DROP CONSTRAINT uq_ledger_transactions_merchant_id_kind_ref_id"
+)
+
+FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "seats.within-size": (
+        (
+            "ALTER TABLE groups DROP CONSTRAINT ck_groups_seats_kept",
+            "UPDATE groups SET size = 2 WHERE state = 'formed'",
+        ),
+    ),
+    "seats.counted": (
+        ("UPDATE groups SET held = held + 1 WHERE state = 'failed'",),
+        ("UPDATE orders SET seat_state = 'released' WHERE seat_state = 'held'",),
+    ),
+    "seats.fit-the-group": (
+        ("UPDATE groups SET state = 'closed' WHERE state = 'open'",),
+        ("UPDATE groups SET state = 'pending' WHERE state = 'open'",),
+        ("UPDATE groups SET state = 'open' WHERE state = 'abandoned'",),
+    ),
+    "seats.match-orders": (
+        ("UPDATE orders SET seat_state = 'released' WHERE state = 'paid'",),
+        ("UPDATE orders SET seat_state = 'taken' WHERE state = 'refunded'",),
+        ("UPDATE orders SET seat_state = 'held' WHERE seat_state = 'releasing'",),
+    ),
+    "seats.one-per-shopper": (
+        (
+            "DROP INDEX uq_orders_one_per_group",
+            "UPDATE orders SET shopper_id = (SELECT shopper_id FROM orders"
+            " WHERE seat_state = 'held') WHERE state = 'paid'",
+        ),
+    ),
+    "seats.one-hold": (
+        (
+            "DROP INDEX uq_orders_one_hold",
+            "UPDATE orders SET seat_state = 'held', shopper_id = (SELECT shopper_id FROM orders"
+            " WHERE seat_state = 'held') WHERE id = ("
+            " SELECT min(id) FROM orders WHERE state = 'expired')",
+        ),
+    ),
+    "groups.formed-full": (
+        ("UPDATE groups SET state = 'formed' WHERE state = 'open'",),
+        ("UPDATE groups SET state = 'formed_short' WHERE state = 'formed'",),
+        ("UPDATE groups SET state = 'failed' WHERE state = 'formed'",),
+        ("UPDATE groups SET size = 4 WHERE state = 'formed'",),
+    ),
+    "groups.paid-seats-recounted": (
+        ("UPDATE groups SET paid_seats = paid_seats + 1 WHERE state = 'failed'",),
+        ("UPDATE groups SET paid_seats = NULL WHERE state = 'formed'",),
+    ),
+    "groups.never-formed-after-a-cut": (
+        ("UPDATE groups SET cut_at = moved_at WHERE state = 'formed'",),
+    ),
+    "groups.led-by-a-paid-member": (
+        (
+            "UPDATE groups SET leader_id = (SELECT shopper_id FROM orders"
+            " WHERE seat_state = 'held') WHERE state = 'open'",
+        ),
+        ("UPDATE groups SET leader_id = NULL WHERE state = 'open'",),
+        ("UPDATE orders SET state = 'refunding' WHERE state = 'paid'",),
+    ),
+    "groups.keep-their-rules": (
+        ("UPDATE groups SET largest_subsidy_fen = 1 WHERE state = 'open'",),
+        ("UPDATE groups SET size = 9 WHERE state = 'open'",),
+    ),
+    "orders.paid-in-time": (
+        (
+            "UPDATE orders o SET paid_at = g.deadline_at FROM groups g"
+            " WHERE g.id = o.group_id AND o.state = 'paid'",
+        ),
+        ("UPDATE groups SET cut_at = opened_at WHERE state = 'failed'",),
+    ),
+    "payments.seated-or-refunded": (
+        ("DELETE FROM refunds WHERE purpose = 'late'",),
+        ("DELETE FROM refunds WHERE purpose = 'failed' AND state = 'arrived'",),
+        ("UPDATE refunds SET state = 'closed' WHERE purpose = 'wrong_amount'",),
+        ("UPDATE orders SET state = 'fulfilling' WHERE state = 'refunded'",),
+        ("UPDATE orders SET state = 'refunded' WHERE state = 'fulfilling'",),
+        ("UPDATE refunds SET amount_fen = amount_fen - 1 WHERE purpose = 'late'",),
+        (
+            "INSERT INTO refunds (merchant_id, public_id, payment_id, order_id, purpose, state,"
+            " amount_fen, requested_at, moved_at, moved_by)"
+            " SELECT merchant_id, 'again', payment_id, order_id, 'again', state, amount_fen,"
+            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late'",
+        ),
+    ),
+    "payments.outcome-is-true": (
+        (
+            "UPDATE payments SET succeeded_at = succeeded_at - interval '1 hour'"
+            " WHERE outcome = 'late'",
+        ),
+        ("UPDATE payments SET outcome = 'duplicate' WHERE outcome = 'late'",),
+        ("UPDATE payments SET outcome = 'closed_payment' WHERE outcome = 'late'",),
+        ("UPDATE payments SET outcome = 'wrong_amount' WHERE outcome = 'late'",),
+        ("UPDATE payments SET outcome = NULL WHERE outcome = 'late'",),
+        ("UPDATE payments SET amount_fen = amount_fen + 1 WHERE outcome = 'seated'",),
+    ),
+    "orders.paid-in-full": (
+        ("UPDATE payments SET received_fen = received_fen - 1 WHERE outcome = 'seated'",),
+        ("UPDATE payments SET outcome = 'late' WHERE outcome = 'seated'",),
+        ("UPDATE orders SET paid_at = NULL WHERE state = 'fulfilling'",),
+        ("UPDATE orders SET paid_at = placed_at WHERE state = 'expired'",),
+        (
+            "DROP INDEX uq_payments_one_seated",
+            "UPDATE payments p SET outcome = 'seated' FROM payments s"
+            " WHERE p.outcome = 'closed_payment' AND s.order_id = p.order_id",
+        ),
+    ),
+    "orders.keep-their-rules": (
+        (
+            "UPDATE orders SET price_fen = price_fen - 1, payable_fen = payable_fen - 1"
+            " WHERE state = 'paid'",
+        ),
+        ("UPDATE orders SET quote_fen = 1001 WHERE state = 'paid'",),
+    ),
+    "payments.posted": (
+        (unposted("payment.received"),),
+        (POST_TWICE, posted_twice("payment.received")),
+        (
+            "UPDATE ledger_entries SET amount_fen = amount_fen * 2 WHERE transaction_id = ("
+            " SELECT min(id) FROM ledger_transactions WHERE kind = 'payment.received')",
+        ),
+    ),
+    "orders.wallet-part-returned-once": (
+        (unposted("wallet.returned"),),
+        (unposted("wallet.spent"),),
+        ("UPDATE orders SET wallet_fen = 1, payable_fen = payable_fen - 1 WHERE state = 'paid'",),
+    ),
+    "orders.sales-posted": (
+        (unposted("order.sold"),),
+        ("UPDATE orders SET state = 'paid' WHERE state = 'fulfilling'",),
+    ),
+    "refunds.one-per-purpose": (
+        (
+            "DROP INDEX uq_refunds_one_live",
+            "INSERT INTO refunds (merchant_id, public_id, payment_id, order_id, purpose, state,"
+            " amount_fen, requested_at, moved_at, moved_by)"
+            " SELECT merchant_id, 'again', payment_id, order_id, purpose, state, amount_fen,"
+            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late'",
+        ),
+    ),
+    "refunds.within-received": (
+        ("UPDATE refunds SET amount_fen = amount_fen + 1 WHERE purpose = 'late'",),
+        ("UPDATE refunds SET order_id = order_id + 1 WHERE purpose = 'late'",),
+        (
+            "UPDATE refunds SET payment_id = (SELECT min(id) FROM payments WHERE state = 'closed')"
+            " WHERE purpose = 'late'",
+        ),
+    ),
+    "refunds.posted": (
+        (unposted("refund.requested"),),
+        (unposted("refund.arrived"),),
+        ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
+    ),
+    "grants.one-per-member": (
+        ("DELETE FROM grants WHERE state = 'held'",),
+        (
+            "UPDATE grants SET order_id = (SELECT min(id) FROM orders WHERE state = 'fulfilling')"
+            " WHERE state = 'held'",
+        ),
+        (
+            "UPDATE state_moves m SET actor = 'shopper:' || o.shopper_id FROM orders o, grants s"
+            " WHERE m.machine = 'seat' AND m.to_state = 'released' AND m.subject_id = o.id"
+            " AND s.order_id = o.id AND s.state = 'held'",
+        ),
+    ),
+    "orders.end-with-product-or-decision": (
+        (
+            "UPDATE orders SET state = 'refunded'"
+            " WHERE state = 'fulfilling' AND group_id IS NOT NULL",
+        ),
+        ("UPDATE orders SET state = 'paid' WHERE state = 'refunded'",),
+        (
+            "UPDATE groups SET state = 'closed' WHERE id = ("
+            " SELECT min(id) FROM groups WHERE state = 'failed')",
+        ),
+    ),
+    "grants.explained": (
+        ("UPDATE grants SET parts = '[]' WHERE state = 'issued'",),
+        ("UPDATE grants SET amount_fen = amount_fen - 1 WHERE state = 'held'",),
+        ("UPDATE grants SET state = 'issued' WHERE state = 'zero'",),
+        ("UPDATE orders SET quote_fen = quote_fen - 1 WHERE state = 'refunded' AND quote_fen > 0",),
+    ),
+    "grants.issued-once": (
+        (unposted("grant.issued"),),
+        (POST_TWICE, posted_twice("grant.issued")),
+        ("UPDATE grants SET state = 'issued' WHERE state = 'held'",),
+        (
+            "UPDATE ledger_entries e SET account_id = other.id"
+            " FROM ledger_transactions t, ledger_accounts own, ledger_accounts other"
+            " WHERE t.id = e.transaction_id AND t.kind = 'grant.issued' AND own.id = e.account_id"
+            " AND own.kind = 'wallet' AND other.kind = 'wallet' AND other.id = own.id + 1",
+        ),
+    ),
+    "ledger.transactions-balance": (
+        (
+            "UPDATE ledger_entries SET amount_fen = amount_fen + 1 WHERE id = ("
+            " SELECT min(id) FROM ledger_entries)",
+        ),
+        ("DELETE FROM ledger_entries WHERE id = (SELECT min(id) FROM ledger_entries)",),
+        ("DELETE FROM ledger_transactions WHERE id = (SELECT min(id) FROM ledger_transactions)",),
+    ),
+    "ledger.postings-have-a-cause": (
+        (
+            "UPDATE ledger_transactions SET kind = 'gift' WHERE id = ("
+            " SELECT min(id) FROM ledger_transactions)",
+        ),
+    ),
+    "ledger.effects-once": ((POST_TWICE, posted_twice("order.sold")),),
+    "ledger.wallets-counted": (
+        (
+            "UPDATE ledger_accounts SET balance_fen = balance_fen + 1 WHERE id = ("
+            " SELECT min(id) FROM ledger_accounts WHERE kind = 'wallet')",
+        ),
+    ),
+    "ledger.one-merchant": (
+        (
+            "UPDATE ledger_accounts SET owner_id = 999 WHERE id = ("
+            " SELECT max(id) FROM ledger_accounts WHERE kind = 'wallet')",
+        ),
+        (
+            "UPDATE ledger_entries SET merchant_id = 999 WHERE id = ("
+            " SELECT min(id) FROM ledger_entries)",
+        ),
+    ),
+    "ledger.accounts-explained": (
+        (unposted("payment.received"),),
+        ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
+        ("UPDATE grants SET state = 'held' WHERE state = 'issued'",),
+    ),
+    "budgets.kept": (
+        (
+            "ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_budget_kept",
+            "UPDATE campaigns SET budget_fen = committed_fen + spent_fen - 1",
+        ),
+        (
+            "ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_budget_kept",
+            "UPDATE campaigns SET committed_fen = 0, spent_fen = 0, budget_fen = 0",
+        ),
+    ),
+    "budgets.commitments-covered": (
+        ("UPDATE campaigns SET committed_fen = committed_fen - 1",),
+        ("UPDATE orders SET seat_state = 'releasing' WHERE state = 'refunded'",),
+    ),
+    "budgets.recounted": (
+        ("UPDATE campaigns SET committed_fen = committed_fen + 1",),
+        ("UPDATE campaigns SET spent_fen = spent_fen - 1",),
+        ("UPDATE campaign_movements SET folded_at = NULL WHERE reason = 'failed'",),
+        ("UPDATE grants SET amount_fen = amount_fen - 1 WHERE state = 'held'",),
+    ),
+    "stock.kept": (
+        (
+            "ALTER TABLE campaigns DROP CONSTRAINT ck_campaigns_stock_kept",
+            "UPDATE campaigns SET stock_units = stock_committed + stock_consumed - 1",
+        ),
+        (
+            "ALTER TABLE variants DROP CONSTRAINT ck_variants_stock_units_positive",
+            "UPDATE variants SET stock_units = -1",
+        ),
+    ),
+    "stock.recounted": (
+        ("UPDATE campaigns SET stock_committed = stock_committed + 1",),
+        ("UPDATE campaigns SET stock_consumed = stock_consumed - 1",),
+    ),
+    "campaigns.totals-recounted": (
+        ("UPDATE campaigns SET groups_opened = groups_opened + 1",),
+        ("UPDATE campaigns SET groups_formed = groups_formed + 1",),
+        ("UPDATE campaigns SET groups_failed = groups_failed + 1",),
+        ("UPDATE campaigns SET people_paid = people_paid + 1",),
+    ),
+    "days.participations-recounted": (
+        ("UPDATE shopper_days SET participations = participations + 1",),
+        ("UPDATE shopper_days SET expired_holds = expired_holds + 1",),
+        ("DELETE FROM shopper_days",),
+    ),
+    "days.cash-recounted": (
+        ("UPDATE shopper_days SET cash_reserved_fen = cash_reserved_fen + 1",),
+        ("UPDATE shopper_days SET cash_used_fen = cash_used_fen + 1",),
+        ("UPDATE orders SET cap_on = cap_on + 1 WHERE state = 'paid'",),
+    ),
+    "days.within-cap": (
+        ("UPDATE merchant_settings SET daily_cash_cap_fen = 999",),
+        (
+            "UPDATE merchant_settings SET daily_cash_cap_fen = 999",
+            "INSERT INTO audit_log (merchant_id, staff_id, action, subject_kind, before, at)"
+            " SELECT merchant_id, 1, 'settings.changed', 'settings',"
+            """ '{"daily_cash_cap_fen": 900}', min(placed_at) FROM orders GROUP BY 1""",
+        ),
+    ),
+    "days.within-limit": (
+        (
+            "UPDATE rule_versions"
+            " SET terms = jsonb_set(terms, '{limits,participations_per_day}', '1')",
+        ),
+    ),
+    "moves.legal-edges": (
+        (
+            "ALTER TABLE state_moves DROP CONSTRAINT ck_state_moves_edge_legal",
+            "INSERT INTO state_moves (merchant_id, occurred_at, machine, subject_id, from_state,"
+            " to_state, actor)"
+            " SELECT merchant_id, moved_at, 'order', id, 'paid', 'placed', 'test' FROM orders",
+        ),
+    ),
+    "moves.chain": (
+        ("DELETE FROM state_moves WHERE machine = 'order' AND from_state = 'placed'",),
+        ("DELETE FROM state_moves WHERE machine = 'group' AND to_state = 'formed'",),
+        ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
+        ("UPDATE groups SET state = 'open' WHERE state = 'pending' OR state = 'abandoned'",),
+        ("UPDATE campaigns SET state = 'paused'",),
+        ("DELETE FROM grants WHERE state = 'held'",),
+        (
+            "INSERT INTO state_moves (merchant_id, occurred_at, machine, subject_id, from_state,"
+            " to_state, actor)"
+            " SELECT merchant_id, moved_at, 'payment', id, 'pending', 'closing', 'test'"
+            " FROM payments WHERE state = 'pending'",
+        ),
+    ),
+    "facts.delivered-once": (
+        ("DELETE FROM work_rows WHERE kind = 'notify'",),
+        ("UPDATE work_rows SET subject_id = subject_id + 10000 WHERE kind = 'notify'",),
+        (
+            "ALTER TABLE work_rows DROP CONSTRAINT uq_work_rows_merchant_id_kind_subject_id",
+            "INSERT INTO work_rows (merchant_id, kind, subject_id, state, due_at)"
+            " SELECT merchant_id, kind, subject_id, state, due_at FROM work_rows"
+            " WHERE kind = 'notify'",
+        ),
+    ),
+    "facts.acted-on-once": (
+        ("DELETE FROM notices WHERE key = 'group.formed'",),
+        ("DELETE FROM notices WHERE key = 'group.failed'",),
+        ("DELETE FROM notices WHERE key = 'order.refunded'",),
+        ("DELETE FROM notices WHERE key LIKE 'payment.returned.%'",),
+        (
+            "ALTER TABLE notices DROP CONSTRAINT uq_notices_merchant_id_order_id_key",
+            "INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)"
+            " SELECT merchant_id, shopper_id, order_id, key, parameters, created_at FROM notices",
+        ),
+    ),
+    "work.settles-groups": (
+        ("UPDATE work_rows SET state = 'done' WHERE kind = 'settle_group'",),
+        ("DELETE FROM work_rows WHERE kind = 'settle_group'",),
+    ),
+    "work.drives-payments": (
+        ("UPDATE work_rows SET state = 'done' WHERE kind = 'drive_payment'",),
+        ("DELETE FROM work_rows WHERE kind = 'drive_payment'",),
+    ),
+    "work.drives-refunds": (
+        ("UPDATE work_rows SET state = 'done' WHERE kind = 'drive_refund'",),
+        ("UPDATE refunds SET state = 'unknown' WHERE state = 'arrived'",),
+    ),
+    "tenants.keys-hold-the-merchant": (
+        ("ALTER TABLE orders DROP CONSTRAINT fk_orders_merchant_id_group_id",),
+        ("CREATE TABLE gifts (id bigint PRIMARY KEY)",),
+        ("CREATE TABLE gifts (merchant_id bigint)",),
+        ("CREATE UNIQUE INDEX ON shoppers (openid)",),
+        (
+            "CREATE UNIQUE INDEX ON groups (merchant_id, id, campaign_id)",
+            "ALTER TABLE groups ADD UNIQUE (id)",
+            "ALTER TABLE visits ADD FOREIGN KEY (share_id) REFERENCES groups (id)",
+        ),
+        (
+            "ALTER TABLE orders DROP CONSTRAINT fk_orders_merchant_id_group_id",
+            "ALTER TABLE orders ADD CONSTRAINT fk_orders_merchant_id_group_id"
+            " FOREIGN KEY (merchant_id, group_id) REFERENCES groups (merchant_id, id) NOT VALID",
+        ),
+    ),
+    "tenants.row-security": (
+        ("ALTER TABLE orders DISABLE ROW LEVEL SECURITY",),
+        ("CREATE POLICY everything ON orders TO pinbu_merchant USING (true)",),
+        ("CREATE POLICY everything ON orders USING (true)",),
+        ("ALTER POLICY merchant_own ON orders USING (merchant_id > 0)",),
+        ("ALTER POLICY merchant_own ON orders WITH CHECK (true)",),
+    ),
+    "tenants.roles": (
+        ("ALTER ROLE pinbu_merchant BYPASSRLS",),
+        ("ALTER ROLE pinbu_core SUPERUSER",),
+        ("GRANT pinbu_owner TO pinbu_merchant",),
+        ("ALTER TABLE notices OWNER TO pinbu_core",),
+    ),
+    "tenants.append-only": (
+        ("GRANT UPDATE ON ledger_entries TO pinbu_core",),
+        ("GRANT UPDATE (actor) ON state_moves TO PUBLIC",),
+        ("GRANT DELETE ON orders TO pinbu_core",),
+        ("GRANT SELECT ON state_moves_part_rest TO pinbu_merchant",),
+    ),
+    "tenants.references-stay-inside": (
+        ("UPDATE facts SET subject_id = 99999 WHERE kind = 'group.formed'",),
+        ("UPDATE risk_decisions SET order_id = 99999",),
+        ("UPDATE work_rows SET subject_id = 99999 + id WHERE kind = 'settle_group'",),
+        ("UPDATE gateway_addresses SET gateway_account_id = 99999",),
+    ),
+    "rest.work-is-done": (
+        ("UPDATE work_rows SET state = 'leased' WHERE state = 'due'",),
+        ("UPDATE work_rows SET due_at = due_at - interval '30 days'",),
+    ),
+    "rest.movements-are-folded": (("UPDATE campaign_movements SET folded_at = NULL",),),
+    "rest.groups": (
+        ("UPDATE groups SET deadline_at = opened_at WHERE state = 'open'",),
+        ("UPDATE groups SET state = 'closing' WHERE state = 'failed'",),
+        ("UPDATE groups SET state = 'frozen' WHERE state = 'open'",),
+    ),
+    "rest.orders": (
+        ("UPDATE orders SET state = 'refunding' WHERE state = 'refunded'",),
+        ("UPDATE orders SET hold_expires_at = placed_at WHERE seat_state = 'held'",),
+        ("UPDATE payments SET state = 'closed' WHERE state = 'closing'",),
+        ("UPDATE groups SET state = 'failed' WHERE state = 'open'",),
+    ),
+    "rest.payments": (
+        ("UPDATE payments SET expires_at = created_at",),
+        ("UPDATE orders SET releasing_at = placed_at WHERE seat_state = 'held'",),
+    ),
+    "rest.refunds": (
+        ("UPDATE refunds SET state = 'sending' WHERE state = 'arrived'",),
+        (
+            "UPDATE refunds SET state = 'requested' WHERE state = 'needs_funds'",
+            "UPDATE work_rows SET state = 'done' WHERE kind = 'drive_refund'",
+        ),
+        ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
+        ("UPDATE refunds SET state = 'closed' WHERE state = 'arrived'",),
+    ),
+    "rest.grants": (
+        ("UPDATE grants SET state = 'decided' WHERE state = 'issued'",),
+        ("UPDATE grants SET state = 'scheduled' WHERE state = 'issued'",),
+    ),
+}
