@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -59,7 +60,9 @@ class Browser:
             ) as client:
                 return await client.request(method, path, **options)  # type: ignore[arg-type]
 
-        return asyncio.run(send())
+        # A thread of its own: browser tests in the same process leave a loop running in this one.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(asyncio.run, send()).result()
 
 
 OWNER = {"login": "owner", "password": "owner-password", "next": "/board?view=open"}
