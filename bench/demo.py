@@ -141,7 +141,14 @@ def _play_day(stage: Stage, plan: Plan, offer: Offer) -> tuple[Day, Performer]:
     performer.perform(agenda, until=plan.last_deadline_at, on_step=show)
     progress.done(in_shanghai(plan.last_deadline_at))
     progress.begin(_phase(options, "settling", "截止结算"))
-    clock.drain()
+    most = 1
+
+    def show_rest(waiting: int) -> None:
+        nonlocal most
+        most = max(most, waiting)
+        progress.show(1 - waiting / most, f"{waiting:,}")
+
+    clock.drain(on_wait=show_rest)
     progress.done()
     _play_returns(stage, day, agenda)
     return day, performer

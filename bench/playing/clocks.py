@@ -16,7 +16,7 @@ STUCK_SECONDS = 180.0
 
 
 class Stuck(Exception):
-    """Work that was due has not been done for minutes."""
+    """Work that was due has not become less, or other work, for minutes."""
 
 
 def shanghai_day(at: datetime) -> date:
@@ -34,6 +34,22 @@ def in_shanghai(at: datetime) -> str:
     return at.astimezone(SHANGHAI).strftime("%m-%d %H:%M")
 
 
+class _Patience:
+    """Runs out when the same work is due for too long."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, int] = {}
+        self._since = time.monotonic()
+
+    def check(self, waiting: dict[str, int]) -> None:
+        """Look at what is due now. Raises Stuck."""
+        now = time.monotonic()
+        if waiting != self._waiting:
+            self._waiting, self._since = dict(waiting), now
+        elif now - self._since > STUCK_SECONDS:
+            raise Stuck(f"still waiting for {waiting} after {STUCK_SECONDS:.0f} s")
+
+
 class BusinessClock:
     """The clock as this process knows it; `jump_to` is the only way that changes it."""
 
@@ -41,11 +57,9 @@ class BusinessClock:
         self,
         api: Caller,
         *,
-        on_wait: Callable[[], None] = lambda: None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._api = api
-        self._on_wait = on_wait
         self._sleep = sleep
         self._offset = timedelta()
         self.jumps = 0
@@ -65,11 +79,13 @@ class BusinessClock:
         while self.now() < at:
             self._jump_once(at)
 
-    def drain(self) -> None:
-        """Wait until nothing is due any more. Raises Stuck."""
+    def drain(self, *, on_wait: Callable[[int], None] = lambda _: None) -> None:
+        """Wait until nothing is due any more; tells how much still is. Raises Stuck."""
         began = time.monotonic()
+        patience = _Patience()
         while waiting := self._waiting():
-            self._wait(waiting, began)
+            on_wait(sum(waiting.values()))
+            self._wait(waiting, patience)
         self.waited_seconds += time.monotonic() - began
 
     def _waiting(self) -> dict[str, int]:
@@ -79,6 +95,7 @@ class BusinessClock:
 
     def _jump_once(self, at: datetime) -> None:
         began = time.monotonic()
+        patience = _Patience()
         request = Request(
             "jump", "POST", "/v1/dev/clock", {"until_at": at.isoformat()}, is_harmless=True
         )
@@ -88,7 +105,7 @@ class BusinessClock:
                 break
             if answer.code != "not_drained":
                 raise Refused("jump", answer)
-            self._wait(answer.body.get("waiting", {}), began)
+            self._wait(answer.body.get("waiting", {}), patience)
         self.waited_seconds += time.monotonic() - began
         if answer.is_ok:
             self.jumps += 1
@@ -96,11 +113,9 @@ class BusinessClock:
         else:
             self.read()
 
-    def _wait(self, waiting: dict[str, int], began: float) -> None:
-        if time.monotonic() - began > STUCK_SECONDS:
-            raise Stuck(f"still waiting for {waiting} after {STUCK_SECONDS:.0f} s")
+    def _wait(self, waiting: dict[str, int], patience: "_Patience") -> None:
+        patience.check(waiting)
         self.waited_for.update(waiting.keys())
-        self._on_wait()
         self._sleep(POLL_SECONDS)
 
     def _note(self, view: dict[str, object]) -> datetime:
