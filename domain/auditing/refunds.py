@@ -11,6 +11,12 @@ WITHIN_RECEIVED = Check(
     "The refunds of a payment that are not closed never exceed what it received, and belong to its"
     " order.",
 )
+ORDER_FOLLOWS = Check(
+    "orders.refunded-when-arrived",
+    3,
+    "An order is refunded once what paid its seat has arrived back, and not before; it is refunding"
+    " only while a part of it has not.",
+)
 
 PROBES = (
     probe(
@@ -36,6 +42,25 @@ PROBES = (
         WHERE coalesce(r.amount, 0) > coalesce(p.received_fen, 0)
             OR p.state IS DISTINCT FROM 'succeeded'
             OR r.first_order <> p.order_id OR r.last_order <> p.order_id
+        """,
+    ),
+    probe(
+        ORDER_FOLLOWS,
+        """
+        WITH returned AS (
+            SELECT p.merchant_id, p.order_id,
+                bool_and(r.id IS NOT NULL) FILTER (WHERE p.outcome = 'seated') AS is_seat_returned,
+                bool_and(r.id IS NOT NULL) AS is_all_returned
+            FROM payments p
+            LEFT JOIN refunds r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
+                AND r.state IN ('arrived', 'settled_offline')
+            WHERE p.state = 'succeeded' GROUP BY 1, 2
+        )
+        SELECT format('order %s/%s is %s', o.merchant_id, o.id, o.state) AS key
+        FROM orders o
+        LEFT JOIN returned r ON r.merchant_id = o.merchant_id AND r.order_id = o.id
+        WHERE (o.state = 'refunded' AND NOT coalesce(r.is_seat_returned, true))
+            OR (o.state = 'refunding' AND coalesce(r.is_all_returned, true))
         """,
     ),
 )

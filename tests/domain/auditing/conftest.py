@@ -13,15 +13,19 @@ from domain.auditing.checks import Probe
 from domain.auditing.reporting import Breaches
 from domain.auditing.running import PROBES, ask
 from tests.domain.auditing.stories import play
-from tests.domain.auditing.world import World
+from tests.domain.auditing.world import World as StagedWorld
+from tests.sandbox_server import sandbox, shared_sandbox
 from tests.servers import _servers
+from tests.world import world
+
+__all__ = ["sandbox", "shared_sandbox", "world"]
 
 
 @dataclass(frozen=True)
 class Laboratory:
     """A world at rest, and a superuser who can break it."""
 
-    world: World
+    world: StagedWorld
     engine: Engine
 
     def breaches_of(self, name: str, *faults: str) -> Breaches:
@@ -50,11 +54,11 @@ def laboratory(request: pytest.FixtureRequest) -> Iterator[Laboratory]:
         for variable, url in urls.environment.items():
             patch.setenv(variable, url)
         _connect_anew()
-        world = play()
+        played = play()
         _connect_anew()
     assert urls.bootstrap is not None
     engine = create_engine(urls.bootstrap, poolclass=NullPool)
-    yield Laboratory(world, engine)
+    yield Laboratory(played, engine)
     servers.drop(name)
 
 

@@ -183,6 +183,11 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE purpose = 'late'",
         ),
     ),
+    "orders.refunded-when-arrived": (
+        ("UPDATE orders SET state = 'refunded' WHERE state = 'refunding'",),
+        ("UPDATE orders SET state = 'refunding' WHERE state = 'refunded'",),
+        ("UPDATE refunds SET state = 'closed' WHERE state = 'arrived'",),
+    ),
     "refunds.posted": (
         (unposted("refund.requested"),),
         (unposted("refund.arrived"),),

@@ -104,15 +104,15 @@ class World:
         """Move an order's refunds as a gateway's answers would."""
         order_id = self.id_of("orders", order["id"])
         for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE order_id = :v", order_id):
-            self._move_refund(refund_id, order_id, to, at)
+            self.move_refund(refund_id, *to, at=at)
 
-    def _move_refund(
-        self, refund_id: int, order_id: int, to: tuple[RefundState, ...], at: datetime
-    ) -> None:
+    def move_refund(self, refund_id: int, *to: RefundState, at: datetime) -> None:
+        order_id = self.stage.one("SELECT order_id FROM refunds WHERE id = :v", refund_id)
         for state in to:
             with transaction() as session:
                 key = (self.stage.merchant_id, refund_id)
-                assert move_refund(session, key, order_id, state, at=at, actor="test")
+                moved = move_refund(session, key, order_id, state, at=at, actor="test")
+            assert moved is state
 
     def close_payment(self, number: str, at: datetime) -> None:
         """Record that the gateway closed a payment."""
@@ -132,10 +132,9 @@ class World:
             self.close_payment(number, at)
         self.free_overdue(at)
         self.settle(at)
-        requested = self.stage.rows("SELECT id, order_id FROM refunds WHERE state = 'requested'")
-        for refund_id, order_id in requested:
+        for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE state = 'requested'"):
             arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
-            self._move_refund(refund_id, order_id, arriving, at)
+            self.move_refund(refund_id, *arriving, at=at)
         self.notify(at)
         self.look_later(at)
         fold_campaigns(at=at)
