@@ -1,7 +1,7 @@
 """Joins and callbacks over HTTP, against the same writes as one prepared statement per path."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,9 +9,10 @@ import bench.stage
 from bench.figures.preload import Scene
 from bench.figures.results import Figure, median, spread
 from bench.stage import mall, serving
-from bench.stage.ground import free_port, say
+from bench.stage.ground import free_port, plain, say
 from bench.stage.load import Answers, drive, post
 from bench.stage.pgbench import CLIENTS
+from bench.stage.processes import processor_seconds
 
 SIZE = 3
 JOINS_PER_GROUP = SIZE - 1
@@ -85,10 +86,12 @@ _FORMED = (
 
 @dataclass(frozen=True)
 class Rates:
-    """Joins and callbacks per second of one side."""
+    """Joins and callbacks per second of one side, and microseconds of processor time for each."""
 
     joins: float
     callbacks: float
+    join_cpu: dict[str, float]
+    callback_cpu: dict[str, float]
 
     @property
     def both(self) -> float:
@@ -100,26 +103,28 @@ def measure(scene: Scene) -> list[Figure]:
     """Measure the ratio; both sides alternate, each pair beside a plain pgbench."""
     prepare_reference(scene)
     port = free_port()
-    scene.ground.start(serving.served("join_api", serving.API, port, scene.database.environment))
+    api = scene.ground.start(
+        serving.served("join_api", serving.API, port, scene.database.environment)
+    )
     groups = scene.sizes.join_groups
     sides: list[Callable[[int], Rates]] = [
-        lambda count: run_ours(scene, port, count),
+        lambda count: run_ours(scene, port, api, count),
         lambda count: run_reference(scene, count * REFERENCE_TIMES),
     ]
     for side in sides:
         side(CLIENTS * 5)
     ours: list[Rates] = []
     reference: list[Rates] = []
-    plain: list[float] = []
+    bare: list[float] = []
     for number in range(scene.sizes.pairs):
-        plain.append(scene.pgbench.plain_rate(PLAIN_SECONDS))
+        bare.append(scene.pgbench.plain_rate(PLAIN_SECONDS))
         for kept, side in _alternating(number, (ours, reference), sides):
             kept.append(side(groups))
         say(
             f"join_pay {number + 1}: ours {ours[-1].both:.0f}/s, reference"
-            f" {reference[-1].both:.0f}/s, plain {plain[-1]:.0f}/s"
+            f" {reference[-1].both:.0f}/s, plain {bare[-1]:.0f}/s"
         )
-    return [_figure(scene, ours, reference, plain)]
+    return [_figure(scene, ours, reference, bare)]
 
 
 def _alternating(
@@ -130,13 +135,13 @@ def _alternating(
 
 
 def _figure(
-    scene: Scene, ours: Sequence[Rates], reference: Sequence[Rates], plain: Sequence[float]
+    scene: Scene, ours: Sequence[Rates], reference: Sequence[Rates], bare: Sequence[float]
 ) -> Figure:
     def ratios(part: Callable[[Rates], float]) -> list[float]:
         return [part(a) / part(b) for a, b in zip(ours, reference, strict=True)]
 
     both = ratios(lambda r: r.both)
-    to_plain = [r.both / p for r, p in zip(reference, plain, strict=True)]
+    to_plain = [r.both / p for r, p in zip(reference, bare, strict=True)]
     return Figure(
         "join_pay_ratio",
         median(both),
@@ -146,7 +151,8 @@ def _figure(
             " of both sides are prepared by SQL, untimed",
             "per_second": median([r.both for r in reference], 0),
             "to_plain_pgbench": median(to_plain),
-            "plain_pgbench_tps": median(plain, 0),
+            "plain_pgbench_tps": median(bare, 0),
+            "cpu_us": _cpu(reference),
         },
         {
             "target": f">= {SOUGHT}",
@@ -154,6 +160,7 @@ def _figure(
             "pairs": len(both),
             "orders": scene.sizes.orders,
             "per_second": median([r.both for r in ours], 0),
+            "cpu_us": _cpu(ours),
             "joins": {
                 "ratio": median(ratios(lambda r: r.joins)),
                 "per_second": median([r.joins for r in ours], 0),
@@ -166,6 +173,31 @@ def _figure(
     )
 
 
+def _cpu(rates: Sequence[Rates]) -> dict[str, dict[str, float]]:
+    """Return the medians of processor time per request, by path and by process."""
+    return {
+        path: {name: median([kept[name] for kept in told], 0) for name in told[0]}
+        for path, told in (
+            ("join", [r.join_cpu for r in rates]),
+            ("callback", [r.callback_cpu for r in rates]),
+        )
+    }
+
+
+class _Cpu:
+    """Processor time of processes, from one moment to another, per request."""
+
+    def __init__(self, roots: Mapping[str, int]) -> None:
+        self._roots = roots
+        self._before = {name: processor_seconds(pid) for name, pid in roots.items()}
+
+    def per(self, count: int) -> dict[str, float]:
+        return {
+            name: round((processor_seconds(pid) - self._before[name]) * 1_000_000 / count)
+            for name, pid in self._roots.items()
+        }
+
+
 def prepare_reference(scene: Scene) -> None:
     """Create the functions of the reference."""
     script = Path(bench.stage.__file__).with_name("reference.sql").read_text()
@@ -173,16 +205,21 @@ def prepare_reference(scene: Scene) -> None:
         connection.execute(script.encode())
 
 
-def run_ours(scene: Scene, port: int, groups: int) -> Rates:
+def run_ours(scene: Scene, port: int, api: int, groups: int) -> Rates:
     """Join and pay over HTTP until all groups have formed."""
+    roots = {"api": api, "postgres": scene.ground.postgres_pid}
     first, last = scene.open_groups(groups, size=SIZE)
     joins = join_requests(scene, first, last, JOINS_PER_GROUP)
+    cpu = _Cpu(roots)
     joined = _all(drive(port, joins, connections=CLIENTS), 201, len(joins))
+    join_cpu = cpu.per(len(joins))
     ids = prepare_payments(scene, first, last)
     told = callback_requests(scene, ids)
+    cpu = _Cpu(roots)
     heard = _all(drive(port, told, connections=CLIENTS), 204, len(told))
+    callback_cpu = cpu.per(len(told))
     _check_formed(scene, first, last)
-    return Rates(joined.per_second, heard.per_second)
+    return Rates(joined.per_second, heard.per_second, join_cpu, callback_cpu)
 
 
 def run_reference(scene: Scene, groups: int) -> Rates:
@@ -190,7 +227,9 @@ def run_reference(scene: Scene, groups: int) -> Rates:
     first, last = scene.open_groups(groups, size=SIZE)
     offer, count = scene.offer(SIZE), groups * JOINS_PER_GROUP
     each = count // CLIENTS
-    url = scene.database.urls.core.replace("+psycopg", "")
+    url = plain(scene.database.urls.core)
+    roots = {"postgres": scene.ground.postgres_pid}
+    cpu = _Cpu(roots)
     joins = scene.pgbench.rate_of(
         url,
         _JOIN,
@@ -205,7 +244,9 @@ def run_reference(scene: Scene, groups: int) -> Rates:
         list_price=mall.LIST_PRICE_FEN,
         quote=mall.SUBSIDY_FEN,
     )
+    join_cpu = cpu.per(count)
     ids = prepare_payments(scene, first, last)
+    cpu = _Cpu(roots)
     callbacks = scene.pgbench.rate_of(
         url,
         _PAY,
@@ -214,8 +255,9 @@ def run_reference(scene: Scene, groups: int) -> Rates:
         merchant=offer.merchant_id,
         account=scene.mall.account_id,
     )
+    callback_cpu = cpu.per(count)
     _check_formed(scene, first, last)
-    return Rates(joins, callbacks)
+    return Rates(joins, callbacks, join_cpu, callback_cpu)
 
 
 def join_requests(scene: Scene, first: int, last: int, each: int) -> list[bytes]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 
+from bench.stage.processes import find_child
 from launcher.addresses import DatabaseUrls, embedded_database, key_environment
 from launcher.places import Place, passing_place
 from launcher.ports import HOST, free_port
@@ -96,9 +97,15 @@ class Ground:
         """Run a program to its end; returns what it printed. Raises CannotGoOn."""
         return self._supervisor.step(name, command, environment)
 
-    def start(self, program: Program) -> None:
-        """Start a program that goes on until the end; waits until it is ready."""
+    def start(self, program: Program) -> int:
+        """Start a program that goes on until the end, wait until it is ready; returns its pid."""
         self._supervisor.start(program)
+        return find_child(" ".join(program.command))
+
+    @property
+    def postgres_pid(self) -> int:
+        """Return the pid of the server's first process."""
+        return find_child(f"postgres -D {self._postgres.data} ")
 
 
 def _inherited() -> dict[str, str]:
