@@ -13,6 +13,7 @@ from domain.checkout.settling import fold_campaigns, settle_due_groups
 from domain.database import transaction
 from domain.idempotency import RequestKey
 from domain.notices.writing import write_notices
+from domain.public_ids import new_public_id
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
 from domain.settlement.refunding import WORK as DRIVE_REFUND
@@ -33,6 +34,17 @@ SECOND = timedelta(seconds=1)
 Shopper = tuple[int, int]
 Order = dict[str, Any]
 
+_ADD_PAYMENT = text(
+    """
+    INSERT INTO payments (merchant_id, public_id, order_id, gateway_account_id, state, amount_fen,
+        prepay_id, expires_at, created_at, moved_at, moved_by)
+    SELECT merchant_id, :number, id, :account, 'created', payable_fen, 'p', hold_expires_at, :at,
+        :at, 'test'
+    FROM orders WHERE merchant_id = :m AND public_id = :order
+    RETURNING id
+    """
+)
+
 
 @dataclass
 class World:
@@ -51,10 +63,26 @@ class World:
         return found
 
     def add_payment(self, order: Order, at: datetime) -> str:
-        """Insert a payment together with the work that drives it; returns its number."""
-        number = self.stage.add_payment(order, at)
+        """Insert a payment and the work that drives it, as preparing it would; returns its number.
+
+        In one transaction: an audit may look at any moment.
+        """
+        number = new_public_id()
         with transaction() as session:
-            key = (self.stage.merchant_id, self.id_of("payments", number))
+            payment_id = session.execute(
+                _ADD_PAYMENT,
+                {
+                    "m": self.stage.merchant_id,
+                    "number": number,
+                    "order": order["id"],
+                    "account": self.stage.account_id,
+                    "at": at,
+                },
+            ).scalar_one()
+            session.execute(
+                text("UPDATE payments SET state = 'pending' WHERE id = :i"), {"i": payment_id}
+            )
+            key = (self.stage.merchant_id, payment_id)
             work.put(session, DRIVE_PAYMENT, [key], due_at=at + MINUTE)
         return number
 
