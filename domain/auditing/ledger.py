@@ -29,8 +29,8 @@ SALES_POSTED = Check(
 REFUNDS_POSTED = Check(
     "refunds.posted",
     4,
-    "A refund has one transaction of its amount when requested, and one when it has arrived, to the"
-    " gateway account it was paid at.",
+    "A refund has one transaction of its amount when requested, one when it has arrived, to the"
+    " gateway account it was paid at, and one back if the gateway closed it.",
 )
 GRANTS_POSTED = Check(
     "grants.issued-once",
@@ -58,7 +58,8 @@ _BY_KIND = f"""
     CASE WHEN kind = 'payment.received' THEN '{PAYMENTS_POSTED.name}'
         WHEN kind IN ('wallet.spent', 'wallet.returned') THEN '{WALLETS_RETURNED.name}'
         WHEN kind = 'order.sold' THEN '{SALES_POSTED.name}'
-        WHEN kind IN ('refund.requested', 'refund.arrived') THEN '{REFUNDS_POSTED.name}'
+        WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
+            THEN '{REFUNDS_POSTED.name}'
         WHEN kind = 'grant.issued' THEN '{GRANTS_POSTED.name}'
         ELSE '{CAUSED.name}' END
 """
@@ -103,6 +104,10 @@ PROBES: tuple[Probe, ...] = (
             LEFT JOIN gateways g
                 ON g.merchant_id = p.merchant_id AND g.owner_id = p.gateway_account_id
             WHERE r.state = 'arrived'
+            UNION ALL
+            SELECT r.merchant_id, 'refund.closed', r.id, r.amount_fen, b.payable, b.deposits
+            FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            WHERE r.state = 'closed'
             UNION ALL
             SELECT o.merchant_id, 'wallet.spent', o.id, o.wallet_fen, w.id, b.deposits
             FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
@@ -178,7 +183,7 @@ PROBES: tuple[Probe, ...] = (
                 FROM orders WHERE state IN ('placed', 'paid')
                 UNION ALL
                 SELECT merchant_id, 'refunds_payable', 0, amount_fen
-                FROM refunds WHERE state <> 'arrived'
+                FROM refunds WHERE state NOT IN ('arrived', 'closed')
                 UNION ALL
                 SELECT merchant_id, 'gateway', gateway_account_id, -received_fen
                 FROM payments WHERE state = 'succeeded'

@@ -98,7 +98,7 @@ PROBES: tuple[Probe, ...] = (
         """
         SELECT format('refund %s/%s is %s', r.merchant_id, r.id, r.state) AS key
         FROM refunds r
-        WHERE r.state IN ('sending', 'unknown', 'closed')
+        WHERE r.state IN ('sending', 'unknown')
             OR (r.state IN ('requested', 'accepted') AND NOT EXISTS (
                 SELECT 1 FROM work_rows w
                 WHERE w.merchant_id = r.merchant_id AND w.kind = 'drive_refund'

@@ -44,10 +44,16 @@ PROBES: tuple[Probe, ...] = (
     *rest.PROBES,
 )
 EXAMPLES = 5
-LANES = 2
 
-# Every row is looked at, so joins hash, whatever the planner guesses of how many there are.
-_SETTINGS = ("statement_timeout = 0", "work_mem = '256MB'", "enable_nestloop = off", "jit = off")
+# Every row is looked at, so joins hash, whatever the planner guesses of how many there are. One
+# session may wait for the other's longest statement.
+_SETTINGS = (
+    "statement_timeout = 0",
+    "idle_in_transaction_session_timeout = 0",
+    "work_mem = '256MB'",
+    "enable_nestloop = off",
+    "jit = off",
+)
 
 _COUNT = """
     WITH breaches AS ({statement})
@@ -99,13 +105,13 @@ def audit(
     our books. All see the same instant of the database, though two ask at once.
     """
     wanted = [probe for probe in PROBES if at_rest or not probe.needs_rest]
-    with snapshot() as session, ThreadPoolExecutor(max_workers=LANES) as pool:
+    with snapshot() as session, ThreadPoolExecutor(max_workers=1) as pool:
         shared = session.execute(text("SELECT pg_export_snapshot()")).scalar_one()
         queue: SimpleQueue[Probe] = SimpleQueue()
         for probe in wanted:
             queue.put(probe)
-        lanes = [pool.submit(_ask_all, queue, shared, at=at) for _ in range(LANES)]
-        found = {name: breaches for lane in lanes for name, breaches in lane.result().items()}
+        beside = pool.submit(_ask_beside, queue, shared, at=at)
+        found = _ask_all(session, queue, at=at) | beside.result()
         parked = session.execute(_PARKED).one()
         if gateway_record is not None:
             found[MATCHED.name] = _compare(session, gateway_record)
@@ -123,10 +129,15 @@ def _compare(session: Session, gateway_record: Iterable[MoneyLine]) -> Breaches:
     return Breaches(len(differences), tuple(differences[:EXAMPLES]), seconds)
 
 
-def _ask_all(queue: SimpleQueue[Probe], shared: str, *, at: datetime) -> dict[str, Breaches]:
-    """Ask probes off a queue that others take from too, until it is empty."""
+def _ask_beside(queue: SimpleQueue[Probe], shared: str, *, at: datetime) -> dict[str, Breaches]:
+    with snapshot(shared) as session:
+        return _ask_all(session, queue, at=at)
+
+
+def _ask_all(session: Session, queue: SimpleQueue[Probe], *, at: datetime) -> dict[str, Breaches]:
+    """Ask probes off a queue that another session takes from too, until it is empty."""
     found: dict[str, Breaches] = {}
-    with snapshot(shared) as session, suppress(Empty):
+    with suppress(Empty):
         while True:
             found |= ask(session, queue.get_nowait(), at=at)
     return found

@@ -11,6 +11,7 @@ from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
 from domain.settlement.locking import Key
 from domain.settlement.moving import move_orders
+from domain.settlement.refunding import WantedRefund, replace_closed
 from domain.states import REFUND, OrderState, RefundState
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,7 @@ _LOCK_ORDER = text(
 )
 _LOCK = text(
     """
-    SELECT r.id, r.order_id, r.state, r.amount_fen, p.gateway_account_id
+    SELECT r.id, r.payment_id, r.purpose, r.state, r.amount_fen, p.gateway_account_id
     FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
     WHERE r.merchant_id = :merchant_id AND r.id = :id FOR NO KEY UPDATE OF r
     """
@@ -70,7 +71,8 @@ def move_refund(
     """Move a refund to what the gateway says, unless that is no news; returns its state then.
 
     Locks the order, then the refund. An arrival posts the money out, and finishes the order when it
-    was the last part. Answers that come late or twice are no news; nothing goes back.
+    was the last part. One that the gateway closed is requested anew. Answers that come late or
+    twice are no news; nothing goes back.
     """
     merchant_id = refund[0]
     order_state = session.execute(
@@ -92,6 +94,10 @@ def move_refund(
     )
     if to is RefundState.ABNORMAL:
         logger.error("refund abnormal", extra={"refund_id": refund[1]})
+    if to is RefundState.CLOSED:
+        logger.error("refund closed", extra={"refund_id": refund[1]})
+        wanted = WantedRefund(merchant_id, row.payment_id, order_id, row.amount_fen, row.purpose)
+        posting.post(session, replace_closed(session, row.id, wanted, at=at, actor=actor), at=at)
     if to is RefundState.ARRIVED:
         _arrive(
             session,

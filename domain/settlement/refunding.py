@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -15,6 +15,7 @@ from domain.public_ids import new_public_id
 from domain.settlement.locking import LockedOrder
 
 WORK = "drive_refund"
+LONGEST_PAUSE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,17 @@ _REQUEST = text(
 
 
 def request_refunds(
-    session: Session, wanted: Sequence[WantedRefund], *, at: datetime, actor: str
+    session: Session,
+    wanted: Sequence[WantedRefund],
+    *,
+    at: datetime,
+    actor: str,
+    send_at: datetime | None = None,
 ) -> list[Posting]:
-    """Write refund rows and the work to send them; returns the postings, which the caller posts."""
+    """Write refund rows and the work to send them, at once unless told when.
+
+    Returns the postings, which the caller posts.
+    """
     if not wanted:
         return []
     made = session.execute(
@@ -64,7 +73,7 @@ def request_refunds(
             ],
         },
     ).all()
-    work.put(session, WORK, [(row.merchant_id, row.id) for row in made], due_at=at)
+    work.put(session, WORK, [(row.merchant_id, row.id) for row in made], due_at=send_at or at)
     return [
         Posting(
             row.merchant_id,
@@ -75,6 +84,47 @@ def request_refunds(
             row.amount_fen,
         )
         for row in made
+    ]
+
+
+_TIMES_CLOSED = text(
+    """
+    SELECT count(*) FROM refunds
+    WHERE merchant_id = :merchant_id AND payment_id = :payment_id AND purpose = :purpose
+        AND state = 'closed'
+    """
+)
+
+
+def replace_closed(
+    session: Session, closed_id: int, wanted: WantedRefund, *, at: datetime, actor: str
+) -> list[Posting]:
+    """Request a refund that the gateway closed anew, under a new number.
+
+    It is sent after a minute, the least WeChat Pay asks between refunds of one payment; the pause
+    doubles up to an hour: a gateway that closes one may close the next. Returns the postings, which
+    the caller posts.
+    """
+    times = session.execute(
+        _TIMES_CLOSED,
+        {
+            "merchant_id": wanted.merchant_id,
+            "payment_id": wanted.payment_id,
+            "purpose": wanted.purpose,
+        },
+    ).scalar_one()
+    pause = min(timedelta(minutes=2 ** min(times - 1, 6)), LONGEST_PAUSE)
+    taken_back = Posting(
+        wanted.merchant_id,
+        "refund.closed",
+        closed_id,
+        REFUNDS_PAYABLE,
+        ORDER_DEPOSITS,
+        wanted.amount_fen,
+    )
+    return [
+        taken_back,
+        *request_refunds(session, [wanted], at=at, actor=actor, send_at=at + pause),
     ]
 
 

@@ -457,7 +457,6 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "UPDATE work_rows SET state = 'done' WHERE kind = 'drive_refund'",
         ),
         ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
-        ("UPDATE refunds SET state = 'closed' WHERE state = 'arrived'",),
     ),
     "rest.grants": (
         ("UPDATE grants SET state = 'decided' WHERE state = 'issued'",),

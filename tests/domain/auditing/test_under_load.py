@@ -15,7 +15,7 @@ from domain.database import transaction
 from domain.errors import DomainError
 from domain.settlement.releasing import expire_holds, find_expired_holds
 from tests.domain.auditing.stories import begin
-from tests.domain.auditing.world import DAY, MINUTE, World
+from tests.domain.auditing.world import DAY, MINUTE, Order, World
 
 pytestmark = pytest.mark.transactional
 
@@ -66,10 +66,15 @@ class Market:
         )
         deed = dice.random()
         if deed < 0.8:
-            self.world.pay(order, at)
+            self._pay(order, at)
             self.groups.append(order["group_id"])
         if deed < 0.2 or deed > 0.9:
             self.world.give_up(shopper, order, at)
+
+    def _pay(self, order: Order, at: datetime) -> None:
+        """Pay, perhaps too late: another's deed may have ended the group in between."""
+        number = self.world.add_payment(order, at)
+        self.world.stage.succeed(number, at, amount_fen=order["payable_fen"])
 
     def _do_due_work(self) -> None:
         at = self.now() + DAY / 2
