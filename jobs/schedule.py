@@ -21,12 +21,12 @@ class Periodic:
 
 
 SCHEDULE: tuple[Periodic, ...] = (
-    Periodic("jobs.settling.settle_groups", SETTLE, 0.5, "work.settle_group", copies=2),
-    Periodic("jobs.settling.release_holds", SETTLE, 2, "holds"),
-    Periodic("jobs.reacting.notify", SETTLE, 0.5, "work.notify"),
-    Periodic("jobs.settling.fold_campaigns", SETTLE, 2, "movements"),
-    Periodic("jobs.gateways.drive_payments", GATEWAY, 0.5, "work.drive_payment"),
-    Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.5, "work.drive_refund"),
+    Periodic("jobs.settling.settle_groups", SETTLE, 0.2, "work.settle_group", copies=2),
+    Periodic("jobs.settling.release_holds", SETTLE, 0.5, "holds"),
+    Periodic("jobs.reacting.notify", SETTLE, 0.2, "work.notify"),
+    Periodic("jobs.settling.fold_campaigns", SETTLE, 0.5, "movements"),
+    Periodic("jobs.gateways.drive_payments", GATEWAY, 0.2, "work.drive_payment"),
+    Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.2, "work.drive_refund"),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )
 WORK_KINDS = [

@@ -22,7 +22,9 @@ from jobs.schedule import SCHEDULE, WORK_KINDS, Periodic
 
 logger = logging.getLogger(__name__)
 
-TICK_SECONDS = 0.5
+IDLE_TICK_SECONDS = 0.5
+BUSY_TICK_SECONDS = 0.1
+BUSY_FOR_SECONDS = 2.0
 _LEADER_LOCK = 7_206_518
 
 
@@ -54,6 +56,7 @@ class Scheduler:
     def __init__(self) -> None:
         self._stopping = threading.Event()
         self._last: dict[str, float] = {}
+        self._busy_until = 0.0
 
     def stop(self, *_: int | FrameType | None) -> None:
         """Stop after the current tick; a signal handler."""
@@ -64,17 +67,23 @@ class Scheduler:
         while not self._stopping.is_set():
             try:
                 with leadership(_LEADER_LOCK) as is_leader:
-                    while not self._stopping.wait(TICK_SECONDS):
+                    while not self._stopping.wait(self._pause()):
                         if is_leader():
                             self.tick()
             except SQLAlchemyError:
                 logger.warning("database away")
                 self._stopping.wait(2)
 
+    def _pause(self) -> float:
+        """Tick fast while work is being found: one piece of work leads to the next."""
+        return BUSY_TICK_SECONDS if time.monotonic() < self._busy_until else IDLE_TICK_SECONDS
+
     def tick(self) -> None:
         """Enqueue the looks that have something to find; a queue that is away is tried again."""
         now = time.monotonic()
         found = find_due(WORK_KINDS, at=read_clock())
+        if found:
+            self._busy_until = now + BUSY_FOR_SECONDS
         due = [
             entry
             for entry in SCHEDULE

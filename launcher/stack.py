@@ -26,7 +26,7 @@ from launcher.supervisor import Supervisor
 
 SERVERS = ("postgres", "valkey")
 STEPS = ("bootstrap", "migrate", "sample")
-WORKERS = ("worker_settle", "worker_gateway", "scheduler")
+WORKERS = ("worker_settle_1", "worker_settle_2", "worker_gateway", "scheduler")
 NAMES = (*SERVERS, *STEPS, "sandbox", "api", *WORKERS, "console")
 
 # Each API process keeps up to 16 connections of the embedded server's 200.
@@ -146,8 +146,10 @@ def _api(ports: Ports, environment: Mapping[str, str]) -> Program:
 
 
 def _workers(environment: Mapping[str, str]) -> list[Program]:
+    """Return the workers; of two that settle, one computes while the other's statements run."""
     commands = {
-        "worker_settle": _python("jobs.worker", "settle"),
+        "worker_settle_1": _python("jobs.worker", "settle"),
+        "worker_settle_2": _python("jobs.worker", "settle"),
         "worker_gateway": _python("jobs.worker", "gateway"),
         "scheduler": _python("jobs.scheduler"),
     }

@@ -6,11 +6,11 @@ by the test where it wants them.
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -29,6 +29,9 @@ from tests.factories.campaigns import MadeCampaign, make_campaign
 from tests.factories.gateway_accounts import make_gateway_account
 from tests.factories.merchants import make_merchant
 from tests.sandbox_server import SandboxServer, wait_until
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _numbers = itertools.count(1)
 
@@ -145,11 +148,43 @@ class World:
             return [tuple(row) for row in session.execute(text(statement), values)]
 
 
+@dataclass
+class _Closable:
+    """A WSGI application that can be closed: kept connections may bring callbacks to the end."""
+
+    app: "WSGIApplication"
+    under_way: int = 0
+    is_closed: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        with self.lock:
+            if self.is_closed:
+                start_response("503 Service Unavailable", [])
+                return []
+            self.under_way += 1
+        try:
+            return self.app(environ, start_response)
+        finally:
+            with self.lock:
+                self.under_way -= 1
+
+    def close(self) -> None:
+        """Refuse requests from now on, and wait for those under way."""
+        with self.lock:
+            self.is_closed = True
+        wait_until(lambda: self.under_way == 0)
+
+
 @contextmanager
 def _serving(host: str, port: int) -> Iterator[None]:
+    """Serve the API; at the end nothing of it holds a database connection any more."""
     from api import create_app  # noqa: PLC0415 - the app reads the settings of this world
 
-    server = make_server(host, port, create_app(), threaded=True)
+    app = _Closable(create_app())
+    server = make_server(host, port, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -158,6 +193,7 @@ def _serving(host: str, port: int) -> Iterator[None]:
         server.shutdown()
         thread.join()
         server.server_close()
+        app.close()
 
 
 @pytest.fixture

@@ -8,12 +8,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
+from sqlalchemy import TextClause
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from domain import work
+from domain.arrays import array
 from domain.database import transaction
 from domain.errors import Busy, GatewayFailed
-from domain.work import Lease
+from domain.work import Key, Lease
 
 logger = logging.getLogger(__name__)
 
@@ -22,12 +25,32 @@ CALLS_AT_ONCE = 8
 Step = Callable[[Lease, datetime], None]
 
 
-def drive(kind: str, step: Step, *, at: datetime, limit: int) -> int:
-    """Lease up to `limit` rows of a kind and run a step for each; returns how many were leased."""
+def drive(kind: str, step: Step, *, over: TextClause, at: datetime, limit: int) -> int:
+    """Lease up to `limit` rows of a kind and run a step for each; returns how many were leased.
+
+    `over` returns those of the subjects (:merchants, :subjects) that a callback has brought to
+    their end: nothing is left to ask, so their work is finished with the lease.
+    """
     with transaction() as session:
         leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=60)
-    _run_all(leases, step, at)
+        finished = _finish_those_over(session, leases, over)
+    _run_all([lease for lease in leases if lease.subject not in finished], step, at)
     return len(leases)
+
+
+def _finish_those_over(session: Session, leases: Sequence[Lease], over: TextClause) -> set[Key]:
+    if not leases:
+        return set()
+    rows = session.execute(
+        over,
+        {
+            "merchants": array(lease.merchant_id for lease in leases),
+            "subjects": array(lease.subject_id for lease in leases),
+        },
+    )
+    finished = {(row.merchant_id, row.id) for row in rows}
+    work.finish(session, [lease for lease in leases if lease.subject in finished])
+    return finished
 
 
 def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:

@@ -28,6 +28,14 @@ _LOOK = text(
     WHERE p.merchant_id = :merchant_id AND p.id = :id
     """
 )
+_OVER = text(
+    """
+    SELECT p.merchant_id, p.id FROM payments p
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+        ON p.merchant_id = t.m AND p.id = t.s
+    WHERE p.state IN ('succeeded', 'closed')
+    """
+)
 _STATE = text("SELECT state FROM payments WHERE merchant_id = :merchant_id AND id = :id")
 
 
@@ -45,7 +53,7 @@ class _Seen:
 
 def drive_payments(*, at: datetime, limit: int = BATCH) -> int:
     """Ask the gateway about payments that are due; returns how many were looked at."""
-    return drive(DRIVE_PAYMENT, _step, at=at, limit=limit)
+    return drive(DRIVE_PAYMENT, _step, over=_OVER, at=at, limit=limit)
 
 
 def _step(lease: Lease, at: datetime) -> None:

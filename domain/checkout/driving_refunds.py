@@ -37,6 +37,14 @@ _LOOK = text(
     WHERE r.merchant_id = :merchant_id AND r.id = :id
     """
 )
+_OVER = text(
+    """
+    SELECT r.merchant_id, r.id FROM refunds r
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+        ON r.merchant_id = t.m AND r.id = t.s
+    WHERE r.state IN ('arrived', 'closed', 'abnormal', 'settled_offline')
+    """
+)
 _TO_SEND = (
     RefundState.REQUESTED,
     RefundState.SENDING,
@@ -47,7 +55,7 @@ _TO_SEND = (
 
 def drive_refunds(*, at: datetime, limit: int = BATCH) -> int:
     """Send or ask about refunds that are due; returns how many were looked at."""
-    return drive(WORK, _step, at=at, limit=limit)
+    return drive(WORK, _step, over=_OVER, at=at, limit=limit)
 
 
 def _step(lease: Lease, at: datetime) -> None:

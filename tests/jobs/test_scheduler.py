@@ -162,7 +162,7 @@ def end_sessions_that_lead(crowd: DatabaseUrls) -> None:
 def test_one_of_two_schedulers_ticks_and_the_other_takes_over(
     queue_server: redis.Redis, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scheduler, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(scheduler, "IDLE_TICK_SECONDS", 0.02)
     ticks: Counter[str] = Counter()
     monkeypatch.setattr(
         Scheduler, "tick", lambda self: ticks.update([threading.current_thread().name])
