@@ -4,8 +4,10 @@ The clock never runs at another rate. It jumps to the next due instant, or by 5 
 is later, and only when nothing is due any more.
 """
 
+import atexit
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 
 import httpx
 from sqlalchemy import text
@@ -68,6 +70,14 @@ class ClockView:
     waiting: dict[str, int]
 
 
+@cache
+def _client(control: str) -> httpx.Client:
+    """Return this process's client of the gateway's control API: making one takes 20 ms."""
+    client = httpx.Client(base_url=control, timeout=30, trust_env=False)
+    atexit.register(client.close)
+    return client
+
+
 def _require_adjustable() -> str:
     control = settings().sandbox_control_url
     if not settings().is_clock_adjustable or control is None:
@@ -81,7 +91,7 @@ def look_at_clock() -> ClockView:
     at = read_clock()
     with reading() as session:
         view = _look(session, at)
-    pending = httpx.get(f"{control}/drained", timeout=10).raise_for_status().json()
+    pending = _client(control).get("/drained").raise_for_status().json()
     for name in ("pending_callbacks", "pending_refunds"):
         if pending[name]:
             view.waiting[f"gateway.{name}"] = pending[name]
@@ -113,8 +123,7 @@ def advance_clock(*, until_at: datetime | None = None) -> ClockView:
     if until_at is not None:
         target = min(target, until_at)
     offset = (target - clock.real_now()).total_seconds()
-    answer = httpx.post(f"{control}/clock", json={"offset_seconds": offset}, timeout=30)
-    answer.raise_for_status()
+    _client(control).post("/clock", json={"offset_seconds": offset}).raise_for_status()
     with transaction() as session:
         session.execute(_SET, {"offset": offset})
     return look_at_clock()
