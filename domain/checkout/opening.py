@@ -21,6 +21,7 @@ from domain.checkout.errors import (
     VariantNotSold,
 )
 from domain.database import transaction
+from domain.errors import Busy
 from domain.orders.rules import OPENING_MARGIN
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
@@ -45,13 +46,15 @@ _COMMIT = text(
     UPDATE campaigns SET committed_fen = committed_fen + :worst,
         stock_committed = stock_committed + :size
     WHERE merchant_id = :merchant_id AND id = :id AND state = 'published'
+        AND rule_version_id = :rule_version_id
         AND committed_fen + spent_fen + :worst <= budget_fen
         AND stock_committed + stock_consumed + :size <= stock_units
     """
 )
 _WHY_NOT = text(
     """
-    SELECT state, committed_fen + spent_fen + :worst > budget_fen AS is_budget_used_up
+    SELECT state, rule_version_id = :rule_version_id AS is_same_version,
+        committed_fen + spent_fen + :worst > budget_fen AS is_budget_used_up
     FROM campaigns WHERE merchant_id = :merchant_id AND id = :id
     """
 )
@@ -66,7 +69,7 @@ _OPEN = text(
     ), moved AS (
         INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, committed_fen,
             stock_committed, at, folded_at)
-        SELECT :merchant_id, :campaign_id, id, 'pending', :size * :largest, :size, :at, :at
+        SELECT :merchant_id, :campaign_id, id, 'pending', :worst, :size, :at, :at
         FROM opened
     )
     SELECT id FROM opened
@@ -127,6 +130,7 @@ def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, An
             "rule_version_id": seen.rule_version_id,
             "size": terms.group_size,
             "largest": terms.largest_subsidy_fen,
+            "worst": terms.worst_case_fen,
             "at": at,
             "actor": f"shopper:{shopper_id}",
         },
@@ -155,6 +159,7 @@ def _commit_budget(session: Session, merchant_id: int, seen: Row[Any], terms: Te
     wanted = {
         "merchant_id": merchant_id,
         "id": seen.id,
+        "rule_version_id": seen.rule_version_id,
         "worst": terms.worst_case_fen,
         "size": terms.group_size,
     }
@@ -163,4 +168,6 @@ def _commit_budget(session: Session, merchant_id: int, seen: Row[Any], terms: Te
     why = session.execute(_WHY_NOT, wanted).one()
     if why.state != "published":
         raise CampaignNotRunning(state=why.state)
+    if not why.is_same_version:
+        raise Busy("busy", "the campaign's rules are being changed")
     raise BudgetExhausted if why.is_budget_used_up else StockExhausted
