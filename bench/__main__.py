@@ -7,10 +7,10 @@ import argparse
 import resource
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.figures import hot, join_pay, settle
+from bench.figures import hot, join_pay, memory, settle
 from bench.figures.preload import Scene, Sizes
 from bench.figures.results import Figure
 from bench.stage.ground import ground, say
@@ -22,8 +22,10 @@ ON_SCENE: Mapping[str, Callable[[Scene], list[Figure]]] = {
     "settle": settle.measure,
 }
 """What each name measures; `settle` gives settle_groups_per_s and settle_growth."""
-NAMES = {**{name: name for name in ON_SCENE}, "settle_groups_per_s": "settle"}
-NAMES["settle_growth"] = "settle"
+ALONE: Mapping[str, Callable[[], list[Figure]]] = {"idle_memory_mb": memory.measure}
+"""What each name measures on a stack of its own, when nothing of the scene runs."""
+NAMES = {name: name for name in (*ON_SCENE, *ALONE)}
+NAMES |= {"settle_groups_per_s": "settle", "settle_growth": "settle"}
 
 
 def main() -> int:
@@ -34,14 +36,23 @@ def main() -> int:
     sizes = Sizes.quick() if options.quick else Sizes.full()
     given = {field.name: getattr(options, field.name) for field in fields(Sizes)}
     sizes = replace(sizes, **{name: value for name, value in given.items() if value is not None})
-    wanted = [name for name in ON_SCENE if name in {NAMES[f] for f in options.figures or NAMES}]
-    with ground() as stands:
-        scene = Scene(stands, sizes)
-        for name in wanted:
+    wanted = {NAMES[name] for name in options.figures or NAMES}
+    if on_scene := [name for name in ON_SCENE if name in wanted]:
+        with ground() as stands:
+            scene = Scene(stands, sizes)
+            for name in on_scene:
+                say(f"measuring {name}")
+                _tell(ON_SCENE[name](scene))
+    for name in ALONE:
+        if name in wanted:
             say(f"measuring {name}")
-            for figure in ON_SCENE[name](scene):
-                print(figure.to_json(), flush=True)
+            _tell(ALONE[name]())
     return 0
+
+
+def _tell(figures: Iterable[Figure]) -> None:
+    for figure in figures:
+        print(figure.to_json(), flush=True)
 
 
 def _options() -> argparse.Namespace:

@@ -1,4 +1,4 @@
-"""Settling a herd of groups with one deadline: a real worker, from first claim to last credit.
+"""Settling a herd of groups with one deadline: real workers, from first claim to last credit.
 
 The looks are put on the queue as the scheduler puts them, and nothing else is.
 """
@@ -15,6 +15,7 @@ from domain.clock import real_now
 from jobs.schedule import SCHEDULE, Periodic
 from jobs.scheduler import enqueue_due
 from launcher.programs import Program
+from launcher.stack import WORKERS
 
 UNPAID_EVERY = 20
 SOUGHT_PER_SECOND = 1_000
@@ -59,7 +60,7 @@ class Settled:
 
 def measure(scene: Scene) -> list[Figure]:
     """Measure rate and growth: a small herd and a large one alternate."""
-    start_worker(scene)
+    start_workers(scene)
     settle(scene, scene.sizes.herd // 5)
     small: list[Settled] = []
     large: list[Settled] = []
@@ -123,10 +124,12 @@ def _growth(scene: Scene, small: Sequence[Settled], large: Sequence[Settled]) ->
     )
 
 
-def start_worker(scene: Scene) -> None:
-    """Start the worker of the settling queue."""
+def start_workers(scene: Scene) -> None:
+    """Start the workers of the settling queue, as many as the launcher starts."""
     command = (sys.executable, "-m", "jobs.worker", "settle")
-    scene.ground.start(Program("worker_settle", command, scene.database.environment))
+    for name in WORKERS:
+        if name.startswith("worker_settle"):
+            scene.ground.start(Program(name, command, scene.database.environment))
 
 
 def settle(scene: Scene, groups: int) -> Settled:

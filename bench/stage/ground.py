@@ -80,7 +80,7 @@ class Ground:
         self._postgres.create_database(name)
         urls = embedded_database(self._postgres, self.place.keyring, name)
         environment = {
-            **_inherited(),
+            **inherited(),
             **urls.environment,
             **key_environment(self.place.keyring),
             "REDIS_URL": self._valkey.url(),
@@ -108,8 +108,10 @@ class Ground:
         return find_child(f"postgres -D {self._postgres.data} ")
 
 
-def _inherited() -> dict[str, str]:
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+def inherited() -> dict[str, str]:
+    """Return what of our environment is about the machine, not about another stack's servers."""
+    machine = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV")
+    kept = (*machine, "PINBU_POSTGRES_BIN", "PINBU_VALKEY_BIN")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
@@ -133,4 +135,14 @@ def wait_until(holds: Callable[[], bool], *, seconds: float, pause: float = 0.02
         time.sleep(pause)
 
 
-__all__ = ["HOST", "Database", "Ground", "free_port", "ground", "plain", "say", "wait_until"]
+__all__ = [
+    "HOST",
+    "Database",
+    "Ground",
+    "free_port",
+    "ground",
+    "inherited",
+    "plain",
+    "say",
+    "wait_until",
+]
