@@ -13,11 +13,6 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, Instant, TenantRow, of_merchant
-from domain.states import RECORDED
-
-_EDGES = ", ".join(
-    f"('{machine.name}', '{old}', '{new}')" for machine in RECORDED for old, new in machine.pairs()
-)
 
 
 class StateMove(Base):
@@ -26,7 +21,7 @@ class StateMove(Base):
     __tablename__ = "state_moves"
     __table_args__ = (
         PrimaryKeyConstraint("merchant_id", "id", "occurred_at"),
-        CheckConstraint(f"(machine, from_state, to_state) IN ({_EDGES})", name="edge_legal"),
+        CheckConstraint("is_legal_move(machine, from_state, to_state)", name="edge_legal"),
         Index("ix_state_moves_subject", "merchant_id", "machine", "subject_id"),
         {"postgresql_partition_by": "RANGE (occurred_at)"},
     )
