@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from domain import clock
 from domain.arrays import array
 
-MAX_ATTEMPTS = 5
+MAX_FAILURES = 5
 
 Key = tuple[int, int]
 
@@ -126,10 +126,10 @@ def claim(
     """Lease up to `limit` rows that are due, or whose lease ran out; skips rows others hold.
 
     Rows whose workers died twice in a row are leased one at a time, after the others: one that
-    kills its worker takes no chunk along, and is parked after MAX_ATTEMPTS lapses.
+    kills its worker takes no chunk along, and is parked after MAX_FAILURES lapses.
     """
     real_now = clock.real_now()
-    session.execute(_RECOVER, {"kind": kind, "real_now": real_now, "most": MAX_ATTEMPTS})
+    session.execute(_RECOVER, {"kind": kind, "real_now": real_now, "most": MAX_FAILURES})
     values = {"kind": kind, "at": at, "until": real_now + timedelta(seconds=lease_seconds)}
     # The limit goes into the text as a number: as a parameter the planner guesses badly.
     rows = session.execute(text(_CLAIM.format(which=_HEALTHY, limit=int(limit))), values).all()
@@ -176,7 +176,8 @@ _PUT_BACK = text(
     """
     UPDATE work_rows w
     SET state = 'due', leased_until = NULL, due_at = :due_at, error = :error, lapses = 0,
-        attempts = CASE WHEN :forgiven THEN 0 ELSE attempts END
+        attempts = CASE WHEN :forgiven THEN 0 ELSE attempts END,
+        failures = CASE WHEN :forgiven THEN 0 ELSE failures END
     FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
         AS t (m, i, f)
     WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
@@ -185,7 +186,7 @@ _PUT_BACK = text(
 
 
 def put_back(session: Session, leases: Sequence[Lease], *, due_at: datetime) -> None:
-    """Make leases due again later: waiting is not failing, so attempts start anew.
+    """Make leases due again later: waiting is not failing, so attempts and failures start anew.
 
     Raises LeaseLost if one was overtaken.
     """
@@ -195,15 +196,19 @@ def put_back(session: Session, leases: Sequence[Lease], *, due_at: datetime) -> 
 def retry_later(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
     """Make a lease due again after a failure that is nobody's fault here: later each time.
 
-    Never parked: an hour without a gateway must not strand a refund. Raises LeaseLost.
+    Never parked, nor nearer to it: an hour without a gateway must not strand a refund. Raises
+    LeaseLost.
     """
     due_at = at + timedelta(seconds=min(300, 2**lease.attempts))
     _write(session, _PUT_BACK, [lease], due_at=due_at, error=error, forgiven=False)
 
 
-_PARK = text(
+_FAIL = text(
     """
-    UPDATE work_rows w SET state = 'parked', leased_until = NULL, error = :error
+    UPDATE work_rows w
+    SET state = CASE WHEN w.failures + 1 >= :most THEN 'parked' ELSE 'due' END,
+        due_at = CAST(:at AS timestamptz) + power(2, w.failures + 1) * interval '1 second',
+        leased_until = NULL, error = :error, lapses = 0, failures = w.failures + 1
     FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
         AS t (m, i, f)
     WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
@@ -212,20 +217,16 @@ _PARK = text(
 
 
 def fail(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
-    """Put a lease back after an error, later each time; park it after MAX_ATTEMPTS.
+    """Put a lease back after an error of ours, later each time; the fifth parks it.
 
     Raises LeaseLost if it was overtaken.
     """
-    if lease.attempts >= MAX_ATTEMPTS:
-        _write(session, _PARK, [lease], error=error)
-    else:
-        due_at = at + timedelta(seconds=2**lease.attempts)
-        _write(session, _PUT_BACK, [lease], due_at=due_at, error=error, forgiven=False)
+    _write(session, _FAIL, [lease], at=at, error=error, most=MAX_FAILURES)
 
 
 _UNPARK = text(
     """
-    UPDATE work_rows SET state = 'due', due_at = :at, attempts = 0, lapses = 0
+    UPDATE work_rows SET state = 'due', due_at = :at, attempts = 0, failures = 0, lapses = 0
     WHERE merchant_id = :merchant_id AND id = :id AND state = 'parked'
     """
 )

@@ -13,7 +13,9 @@ class WorkRow(TenantRow, Base):
     """One piece of work on one subject; the row is the retry.
 
     `due_at` is business time; `leased_until` is real time. `fence` grows with each lease: who holds
-    an older one may write nothing. `lapses` counts leases in a row that ran out: their worker died.
+    an older one may write nothing. `attempts` counts leases since the row last waited in peace,
+    `failures` those that ended in an error of ours, `lapses` those in a row that ran out: their
+    worker died.
     """
 
     __tablename__ = "work_rows"
@@ -37,6 +39,7 @@ class WorkRow(TenantRow, Base):
     state: Mapped[str] = mapped_column(server_default="due")
     due_at: Mapped[Instant]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
     lapses: Mapped[int] = mapped_column(server_default=text("0"))
     fence: Mapped[int] = mapped_column(server_default=text("0"))
     leased_until: Mapped[Instant | None]

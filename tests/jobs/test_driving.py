@@ -74,3 +74,22 @@ def test_gateway_that_is_not_heard_is_asked_less_often_each_time(
         at = due_at
 
     assert waits == [2, 4, 8, 16]
+
+
+def test_gateway_that_is_not_heard_parks_nothing_with_the_next_error(
+    world: World, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter([GatewayUnknown(operation="refund")] * 6 + [ValueError("ours")] * 5)
+
+    def refund(self: WeChatPayments, request: Any) -> Any:
+        raise next(errors)
+
+    monkeypatch.setattr(WeChatPayments, "refund", refund)
+    states = []
+
+    for _ in range(11):
+        drive_refunds(at=at)
+        [(state, at)] = world.rows(WORK)
+        states.append(state)
+
+    assert states == ["due"] * 10 + ["parked"]
