@@ -11,6 +11,7 @@ from domain import work
 from domain.checkout.driving import drive
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
+from domain.errors import GatewayFailed
 from domain.gateways.protocol import CloseResult, GatewayPayment, PaymentStatus
 from domain.payments.accounts import Account, find_account
 from domain.settlement.applying_payments import SuccessfulPayment, apply_payment
@@ -73,38 +74,39 @@ def _step(lease: Lease, at: datetime) -> None:
 
 
 def _poll(seen: _Seen, lease: Lease, at: datetime) -> None:
+    if not _conclude(seen, lease, at):
+        _look_again(seen, lease, at)
+
+
+def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
+    """Close a payment; where the gateway says anything else than "closed", it is asked."""
+    try:
+        result = seen.account.provider.close(seen.row.public_id)
+    except GatewayFailed:
+        if not _conclude(seen, lease, at):
+            raise
+        return
+    if result is CloseResult.CLOSED:
+        _record_closed(seen, lease, at)
+    elif not _conclude(seen, lease, at):
+        _look_again(seen, lease, at)
+
+
+def _conclude(seen: _Seen, lease: Lease, at: datetime) -> bool:
+    """Ask how a payment stands, and record it if that is its end: paid, or closed."""
     answer = seen.account.provider.query(seen.row.public_id)
     paid = _success(seen, answer)
     if paid is not None:
         _apply(paid, lease, at)
-        return
-    with transaction() as session:
-        if answer.status is PaymentStatus.CLOSED:
-            record_closed(session, seen.candidate, seen.row.id, at=at)
-            _finish_or_look_again(session, seen, lease, at)
-            return
-        _look_again(session, seen, lease, at)
-
-
-def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
-    result = seen.account.provider.close(seen.row.public_id)
-    if result is CloseResult.ALREADY_PAID:
-        answer = seen.account.provider.query(seen.row.public_id)
-        paid = _success(seen, answer)
-        if paid is not None:
-            _apply(paid, lease, at)
-            return
-    with transaction() as session:
-        # "Does not exist" counts as closed only after the payment's own time-out: a prepay that is
-        # still on its way may create it.
-        is_closed = result is CloseResult.CLOSED or (
-            result is CloseResult.NOT_FOUND and at >= seen.row.expires_at
-        )
-        if is_closed:
-            record_closed(session, seen.candidate, seen.row.id, at=at)
-            _finish_or_look_again(session, seen, lease, at)
-        else:
-            _look_again(session, seen, lease, at)
+        return True
+    # "Does not exist" counts as closed only after the payment's own time-out: a prepay that is
+    # still on its way may create it.
+    is_closed = answer.status is PaymentStatus.CLOSED or (
+        answer.status is PaymentStatus.NOT_FOUND and at >= seen.row.expires_at
+    )
+    if is_closed:
+        _record_closed(seen, lease, at)
+    return is_closed
 
 
 def _success(seen: _Seen, answer: GatewayPayment) -> SuccessfulPayment | None:
@@ -117,25 +119,28 @@ def _apply(paid: SuccessfulPayment, lease: Lease, at: datetime) -> None:
         work.finish(session, [lease])
 
 
-def _finish_or_look_again(session: Session, seen: _Seen, lease: Lease, at: datetime) -> None:
-    state = session.execute(
-        _STATE, {"merchant_id": seen.account.merchant_id, "id": seen.row.id}
-    ).scalar_one()
-    if state in (PaymentState.SUCCEEDED, PaymentState.CLOSED):
-        work.finish(session, [lease])
-    else:
-        work.put_back(session, [lease], due_at=at)
+def _record_closed(seen: _Seen, lease: Lease, at: datetime) -> None:
+    with transaction() as session:
+        record_closed(session, seen.candidate, seen.row.id, at=at)
+        if _state(session, seen) in (PaymentState.SUCCEEDED, PaymentState.CLOSED):
+            work.finish(session, [lease])
+        else:
+            work.put_back(session, [lease], due_at=at)
 
 
-def _look_again(session: Session, seen: _Seen, lease: Lease, at: datetime) -> None:
+def _look_again(seen: _Seen, lease: Lease, at: datetime) -> None:
     """Put a payment's work back: at once if it is being closed meanwhile, else a poll later."""
-    state = session.execute(
-        _STATE, {"merchant_id": seen.account.merchant_id, "id": seen.row.id}
-    ).scalar_one()
-    if state == PaymentState.CLOSING and seen.row.state != PaymentState.CLOSING:
-        due_at = at
-    elif state == PaymentState.CLOSING:
-        due_at = max(at + timedelta(seconds=5), min(seen.row.expires_at, at + POLL_EVERY))
-    else:
-        due_at = at + POLL_EVERY
-    work.put_back(session, [lease], due_at=due_at)
+    with transaction() as session:
+        if _state(session, seen) != PaymentState.CLOSING:
+            due_at = at + POLL_EVERY
+        elif seen.row.state != PaymentState.CLOSING:
+            due_at = at
+        else:
+            due_at = max(at + timedelta(seconds=5), min(seen.row.expires_at, at + POLL_EVERY))
+        work.put_back(session, [lease], due_at=due_at)
+
+
+def _state(session: Session, seen: _Seen) -> str:
+    key = {"merchant_id": seen.account.merchant_id, "id": seen.row.id}
+    state: str = session.execute(_STATE, key).scalar_one()
+    return state
