@@ -17,8 +17,8 @@ PRODUCT_OR_DECISION = Check(
 EXPLAINED = Check(
     "grants.explained",
     5,
-    "A decision is on its order's own quote, its amount within it, zero only where it says zero,"
-    " and the sum of its parts.",
+    "A decision is on its order's own quote, with the quote's parts: issued or held the whole of"
+    " it, denied nothing and by its last part, zero only where the quote is zero.",
 )
 
 PROBES = (
@@ -69,21 +69,24 @@ PROBES = (
     probe(
         EXPLAINED,
         """
-        SELECT format('grant %s/%s is %s: %s of %s fen', s.merchant_id, s.id, s.state, s.amount_fen,
-            s.quote_fen) AS key
-        FROM grants s
-        LEFT JOIN orders o ON o.merchant_id = s.merchant_id AND o.id = s.order_id
-        CROSS JOIN LATERAL (
-            SELECT coalesce(sum((part ->> 'amount_fen')::bigint), 0) AS amount
-            FROM jsonb_array_elements(s.parts) AS part
-        ) parts
-        WHERE o.id IS NULL OR o.quote_fen IS DISTINCT FROM s.quote_fen
-            OR o.group_id IS DISTINCT FROM s.group_id OR o.shopper_id <> s.shopper_id
-            OR o.campaign_id IS DISTINCT FROM s.campaign_id
-            OR s.amount_fen NOT BETWEEN 0 AND s.quote_fen
-            OR (s.state = 'zero' AND s.amount_fen <> 0)
-            OR (s.state IN ('scheduled', 'issued') AND s.amount_fen = 0)
-            OR (s.state <> 'denied' AND s.amount_fen <> parts.amount)
+        WITH promised AS (
+            SELECT s.merchant_id, s.id, s.state, s.quote_fen, s.amount_fen, s.parts,
+                o.quote_parts AS whole, o.quote_parts || '[{"kind": "held"}]' AS held,
+                o.quote_fen = s.quote_fen AND o.group_id = s.group_id
+                    AND o.shopper_id = s.shopper_id AND o.campaign_id = s.campaign_id AS is_own
+            FROM grants s
+            LEFT JOIN orders o ON o.merchant_id = s.merchant_id AND o.id = s.order_id
+        )
+        SELECT format('grant %s/%s is %s: %s of %s fen', merchant_id, id, state, amount_fen,
+            quote_fen) AS key
+        FROM promised
+        WHERE (is_own AND CASE state
+            WHEN 'zero' THEN quote_fen = 0 AND amount_fen = 0 AND parts = whole
+            WHEN 'held' THEN quote_fen > 0 AND amount_fen = quote_fen AND parts = held
+            WHEN 'denied' THEN quote_fen > 0 AND amount_fen = 0 AND parts = held
+                || jsonb_build_object('kind', 'denied', 'amount_fen', -quote_fen)
+            ELSE quote_fen > 0 AND amount_fen = quote_fen AND parts IN (whole, held) END
+        ) IS NOT TRUE
         """,
     ),
 )

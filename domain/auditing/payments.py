@@ -32,7 +32,8 @@ PAID_IN_TIME = Check(
 KEEP_RULES = Check(
     "orders.keep-their-rules",
     3,
-    "An order's price is that of its group's rule version, its quote within the largest subsidy.",
+    "An order's price and promised subsidy are those of its group's rule version; the promise is"
+    " only cut to what was paid or where promises reach the merchant's daily cap, and says so.",
 )
 
 PROBES: tuple[Probe, ...] = (
@@ -115,19 +116,58 @@ PROBES: tuple[Probe, ...] = (
     probe(
         KEEP_RULES,
         """
-        WITH prices AS (
+        WITH rules AS (
             SELECT r.merchant_id, r.id, (price ->> 'variant_id')::bigint AS variant_id,
-                (price ->> 'group_price_fen')::bigint AS price_fen
+                (price ->> 'group_price_fen')::bigint AS price_fen,
+                (r.terms -> 'subsidy' ->> 'amount_fen')::bigint AS base_fen,
+                jsonb_build_array(jsonb_build_object(
+                    'kind', 'base', 'amount_fen', r.terms -> 'subsidy' -> 'amount_fen')) AS base
             FROM rule_versions r CROSS JOIN LATERAL jsonb_array_elements(r.terms -> 'prices') price
+        ), promised AS (
+            SELECT o.merchant_id, o.id, o.shopper_id, o.cap_on, o.price_fen, o.quote_fen,
+                o.quote_parts, r.base_fen, r.base, least(r.base_fen, r.price_fen) AS uncapped_fen,
+                coalesce(r.price_fen = o.price_fen AND o.campaign_id = g.campaign_id, false)
+                    AS is_priced
+            FROM orders o
+            JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+            LEFT JOIN rules r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+                AND r.variant_id = o.variant_id
+        ), unusual AS MATERIALIZED (
+            SELECT * FROM promised
+            WHERE NOT is_priced OR (quote_fen = base_fen AND quote_parts = base) IS NOT TRUE
+                OR base_fen > price_fen
+        ), before AS (
+            SELECT u.merchant_id, u.id, sum(o.quote_fen) AS promised_fen
+            FROM unusual u
+            JOIN orders o ON o.merchant_id = u.merchant_id AND o.shopper_id = u.shopper_id
+                AND o.cap_on = u.cap_on AND o.id < u.id
+            GROUP BY 1, 2
+        ), caps AS (
+            SELECT merchant_id, min(cap) AS lowest_fen
+            FROM (
+                SELECT merchant_id, daily_cash_cap_fen AS cap FROM merchant_settings
+                UNION ALL
+                SELECT merchant_id, (before ->> 'daily_cash_cap_fen')::bigint FROM audit_log
+                WHERE before ? 'daily_cash_cap_fen'
+            ) AS known GROUP BY 1
         )
-        SELECT format('order %s/%s: price %s fen, quote %s fen', o.merchant_id, o.id, o.price_fen,
-            o.quote_fen) AS key
-        FROM orders o
-        JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
-        LEFT JOIN prices p ON p.merchant_id = g.merchant_id AND p.id = g.rule_version_id
-            AND p.variant_id = o.variant_id
-        WHERE p.price_fen IS DISTINCT FROM o.price_fen OR o.quote_fen > g.largest_subsidy_fen
-            OR o.campaign_id IS DISTINCT FROM g.campaign_id
+        SELECT format('order %s/%s: price %s fen, quote %s fen: %s', u.merchant_id, u.id,
+            u.price_fen, u.quote_fen, u.quote_parts) AS key
+        FROM unusual u
+        LEFT JOIN before b ON b.merchant_id = u.merchant_id AND b.id = u.id
+        LEFT JOIN caps c ON c.merchant_id = u.merchant_id
+        WHERE (u.is_priced
+            AND u.quote_fen BETWEEN 0 AND u.uncapped_fen
+            AND (u.quote_fen = u.uncapped_fen
+                OR u.quote_fen + coalesce(b.promised_fen, 0) >= c.lowest_fen)
+            AND u.quote_parts = u.base
+                || CASE WHEN u.uncapped_fen = u.base_fen THEN '[]' ELSE jsonb_build_array(
+                    jsonb_build_object('kind', 'cut', 'by', 'paid',
+                        'amount_fen', u.uncapped_fen - u.base_fen)) END
+                || CASE WHEN u.quote_fen = u.uncapped_fen THEN '[]' ELSE jsonb_build_array(
+                    jsonb_build_object('kind', 'cut', 'by', 'merchant_daily_cash_cap',
+                        'amount_fen', u.quote_fen - u.uncapped_fen)) END
+        ) IS NOT TRUE
         """,
     ),
 )

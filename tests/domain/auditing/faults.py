@@ -34,6 +34,30 @@ def posted_twice(kind: str) -> str:
         """  # noqa: S608 - constants only
 
 
+def quoted(amount_fen: int, parts: str) -> str:
+    """Change what a paid order was promised."""
+    return (
+        f"UPDATE orders SET quote_fen = {amount_fen}, quote_parts = '{parts}'"  # noqa: S608
+        " WHERE state = 'paid'"
+    )
+
+
+def cut_by(reason: str) -> str:
+    """Write the parts of a promise of one fen."""
+    return (
+        '[{"kind": "base", "amount_fen": 1000},'
+        f' {{"kind": "cut", "by": "{reason}", "amount_fen": -999}}]'
+    )
+
+
+def decided(amount_fen: int, parts: str, state: str, *, was: str) -> str:
+    """Change what was decided of a subsidy."""
+    return (
+        f"UPDATE grants SET state = '{state}', amount_fen = {amount_fen},"  # noqa: S608
+        f" parts = {parts} WHERE state = '{was}'"
+    )
+
+
 POST_TWICE = (
     "ALTER TABLE ledger_transactions DROP CONSTRAINT uq_ledger_transactions_merchant_id_kind_ref_id"
 )
@@ -148,6 +172,14 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE state = 'paid'",
         ),
         ("UPDATE orders SET quote_fen = 1001 WHERE state = 'paid'",),
+        ("UPDATE orders SET quote_fen = 1 WHERE state = 'paid'",),
+        ("UPDATE orders SET campaign_id = campaign_id + 1 WHERE state = 'paid'",),
+        (quoted(1, '[{"kind": "base", "amount_fen": 1}]'),),
+        (quoted(0, "[]"),),
+        (quoted(1, cut_by("whim")),),
+        (quoted(1, cut_by("paid")),),
+        (quoted(1, cut_by("merchant_daily_cash_cap")),),
+        ("UPDATE merchant_settings SET daily_cash_cap_fen = NULL",),
     ),
     "payments.posted": (
         (unposted("payment.received"),),
@@ -221,6 +253,15 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE grants SET amount_fen = amount_fen - 1 WHERE state = 'held'",),
         ("UPDATE grants SET state = 'issued' WHERE state = 'zero'",),
         ("UPDATE orders SET quote_fen = quote_fen - 1 WHERE state = 'refunded' AND quote_fen > 0",),
+        (decided(500, """'[{"kind": "base", "amount_fen": 500}]'""", "issued", was="issued"),),
+        (decided(500, "parts", "held", was="held"),),
+        (decided(500, "parts", "denied", was="denied"),),
+        (decided(0, "'[]'", "zero", was="issued"),),
+        (decided(0, """parts || '{"kind": "cut", "amount_fen": -1000}'""", "zero", was="issued"),),
+        (decided(0, "parts", "denied", was="issued"),),
+        (decided(0, "parts - -1", "denied", was="denied"),),
+        (decided(1000, "parts - -1", "held", was="held"),),
+        ("UPDATE orders SET quote_parts = '[]' WHERE quote_fen = 0",),
     ),
     "grants.issued-once": (
         (unposted("grant.issued"),),

@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import BuyAlone
 from domain.checkout.settling import fold_campaigns
+from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
 from tests.domain.auditing.world import DAY, MINUTE, SECOND, World
 from tests.scenarios.stage import make_stage
@@ -27,6 +28,12 @@ def fail(world: World, at: datetime) -> None:
 def fail_under_review(world: World, at: datetime) -> None:
     group = world.open(at)
     world.join(group, at + MINUTE, world.stage.shopper(flag="review"))
+
+
+def fail_under_review_again(world: World, at: datetime) -> None:
+    """Two more subsidies are held: staff will release the first and deny the second."""
+    world.open(at, world.stage.shopper(flag="review"))
+    world.open(at, world.stage.shopper(flag="review"))
 
 
 def fail_beyond_the_cap(world: World, at: datetime) -> None:
@@ -104,6 +111,12 @@ def settle_the_day(world: World, at: datetime) -> None:
     world.stage.succeed(world.named["late"], at + DAY, at=at + DAY + MINUTE)
 
 
+def decide_what_is_held(world: World, at: datetime) -> None:
+    _, released, denied = world.held_grants()
+    world.decide(release_grant, released, at + DAY + MINUTE)
+    world.decide(deny_grant, denied, at + DAY + MINUTE)
+
+
 def hear_of_refunds(world: World, at: datetime) -> None:
     at += DAY + 2 * MINUTE
     arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
@@ -156,6 +169,7 @@ STORIES: tuple[Story, ...] = (
     form,
     fail,
     fail_under_review,
+    fail_under_review_again,
     fail_beyond_the_cap,
     pay_in_time_and_be_heard_late,
     pay_too_late,
@@ -167,6 +181,7 @@ STORIES: tuple[Story, ...] = (
     pay_what_is_closed,
     buy_without_a_group,
     settle_the_day,
+    decide_what_is_held,
     hear_of_refunds,
     spend_the_wallet,
     come_to_rest,

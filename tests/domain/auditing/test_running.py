@@ -21,6 +21,7 @@ def test_every_invariant_holds_after_every_story(fresh_database: object) -> None
     assert {name for (name,) in world.stage.rows("SELECT state FROM grants")} == {
         "issued",
         "held",
+        "denied",
         "zero",
     }
 

@@ -1,5 +1,6 @@
 """A merchant's world for the audit: the stage, with hands for what gateways and jobs do."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,9 @@ from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import fold_campaigns, settle_due_groups
 from domain.database import transaction
 from domain.idempotency import RequestKey
+from domain.interventions.deciding_grants import DecideGrant
+from domain.merchants.auditing import StaffActor
+from domain.merchants.rules import Role
 from domain.notices.writing import write_notices
 from domain.public_ids import new_public_id
 from domain.settlement.applying_payments import Applied
@@ -25,6 +29,7 @@ from domain.settlement.releasing import (
     record_closed,
 )
 from domain.states import RefundState
+from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
 
 DAY = timedelta(days=1)
@@ -113,6 +118,19 @@ class World:
             shopper[0], f"shopper:{shopper[1]}", f"give-up-{order['id']}", order["id"]
         )
         give_up_order(shopper, order["id"], key, at=at)
+
+    def held_grants(self) -> list[str]:
+        """List the public ids of held subsidies, in order of deciding."""
+        rows = self.stage.rows("SELECT public_id FROM grants WHERE state = 'held' ORDER BY id")
+        return [grant_id for (grant_id,) in rows]
+
+    def decide(self, verb: Callable[..., Any], grant_id: str, at: datetime) -> None:
+        """Let staff release or deny a held subsidy."""
+        with transaction() as session:
+            staff = make_staff(session, self.stage.merchant_id)
+        actor = StaffActor(self.stage.merchant_id, staff.id, Role.OPERATOR)
+        key = RequestKey.of(self.stage.merchant_id, f"staff:{staff.id}", grant_id, grant_id)
+        verb(DecideGrant(actor, key, grant_id, "called the shopper"), at=at)
 
     def settle(self, at: datetime) -> None:
         while settle_due_groups(at=at):
