@@ -1,9 +1,13 @@
 """Invariant 3: every successful payment ends as exactly one of seat taken and refunded."""
 
+from datetime import timedelta
+
 from domain.auditing.checks import Check, Probe, listed, probe
+from domain.orders.rules import OPENING_MARGIN
 from domain.states import LIVE_ORDER_STATES
 
 _LIVE = listed(LIVE_ORDER_STATES)
+_MARGIN = f"interval '{OPENING_MARGIN // timedelta(seconds=1)} seconds'"
 
 SEATED_OR_REFUNDED = Check(
     "payments.seated-or-refunded",
@@ -43,6 +47,9 @@ PROBES: tuple[Probe, ...] = (
         WITH returned AS (
             SELECT merchant_id, payment_id, count(*) AS refunds, max(amount_fen) AS amount
             FROM refunds WHERE state <> 'closed' GROUP BY 1, 2
+        ), rules AS (
+            SELECT merchant_id, id, (terms ->> 'ends_at')::timestamptz - {_MARGIN} AS opens_until
+            FROM rule_versions
         ), judged AS (
             SELECT p.merchant_id, p.id, p.outcome, p.received_fen, p.succeeded_at,
                 p.order_id, o.state AS order_state, r.refunds, r.amount,
@@ -59,7 +66,7 @@ PROBES: tuple[Probe, ...] = (
                             AND m.subject_id = p.id AND m.from_state = 'closed')
                     WHEN 'late' THEN o.paid_at IS NULL AND (
                         p.succeeded_at >= least(g.deadline_at, g.cut_at)
-                        OR (g.id IS NOT NULL AND g.deadline_at IS NULL)
+                        OR (g.deadline_at IS NULL AND p.succeeded_at > v.opens_until)
                         OR EXISTS (
                             SELECT 1 FROM state_moves freed
                             JOIN state_moves told ON told.merchant_id = freed.merchant_id
@@ -72,6 +79,7 @@ PROBES: tuple[Probe, ...] = (
             FROM payments p
             LEFT JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
             LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+            LEFT JOIN rules v ON v.merchant_id = g.merchant_id AND v.id = g.rule_version_id
             LEFT JOIN returned r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
             WHERE p.state = 'succeeded'
         ), wrong AS (

@@ -141,7 +141,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "INSERT INTO refunds (merchant_id, public_id, payment_id, order_id, purpose, state,"
             " amount_fen, requested_at, moved_at, moved_by)"
             " SELECT merchant_id, 'again', payment_id, order_id, 'again', state, amount_fen,"
-            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late'",
+            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late' LIMIT 1",
         ),
     ),
     "payments.outcome-is-true": (
@@ -154,6 +154,15 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE payments SET outcome = 'wrong_amount' WHERE outcome = 'late'",),
         ("UPDATE payments SET outcome = NULL WHERE outcome = 'late'",),
         ("UPDATE payments SET amount_fen = amount_fen + 1 WHERE outcome = 'seated'",),
+        (
+            "UPDATE payments p SET succeeded_at = p.succeeded_at - interval '1 minute'"
+            " FROM orders o JOIN groups g ON g.id = o.group_id"
+            " WHERE o.id = p.order_id AND p.outcome = 'late' AND g.opened_at IS NULL",
+        ),
+        (
+            "UPDATE rule_versions SET terms = jsonb_set(terms, '{ends_at}',"
+            """ '"2099-01-01T00:00:00+00:00"')""",
+        ),
     ),
     "orders.paid-in-full": (
         ("UPDATE payments SET received_fen = received_fen - 1 WHERE outcome = 'seated'",),
@@ -204,7 +213,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "INSERT INTO refunds (merchant_id, public_id, payment_id, order_id, purpose, state,"
             " amount_fen, requested_at, moved_at, moved_by)"
             " SELECT merchant_id, 'again', payment_id, order_id, purpose, state, amount_fen,"
-            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late'",
+            " requested_at, moved_at, moved_by FROM refunds WHERE purpose = 'late' LIMIT 1",
         ),
     ),
     "refunds.within-received": (
@@ -212,7 +221,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE refunds SET order_id = order_id + 1 WHERE purpose = 'late'",),
         (
             "UPDATE refunds SET payment_id = (SELECT min(id) FROM payments WHERE state = 'closed')"
-            " WHERE purpose = 'late'",
+            " WHERE id = (SELECT min(id) FROM refunds WHERE purpose = 'late')",
         ),
     ),
     "orders.refunded-when-arrived": (
@@ -321,12 +330,18 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ),
     ),
     "budgets.commitments-covered": (
-        ("UPDATE campaigns SET committed_fen = committed_fen - 1",),
+        (
+            "UPDATE campaigns SET committed_fen = committed_fen - 1"
+            " WHERE id = (SELECT min(id) FROM campaigns)",
+        ),
         ("UPDATE orders SET seat_state = 'releasing' WHERE state = 'refunded'",),
     ),
     "budgets.recounted": (
         ("UPDATE campaigns SET committed_fen = committed_fen + 1",),
-        ("UPDATE campaigns SET spent_fen = spent_fen - 1",),
+        (
+            "UPDATE campaigns SET spent_fen = spent_fen - 1"
+            " WHERE id = (SELECT min(id) FROM campaigns)",
+        ),
         ("UPDATE campaign_movements SET folded_at = NULL WHERE reason = 'failed'",),
         ("UPDATE grants SET amount_fen = amount_fen - 1 WHERE state = 'held'",),
     ),
@@ -342,7 +357,10 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "stock.recounted": (
         ("UPDATE campaigns SET stock_committed = stock_committed + 1",),
-        ("UPDATE campaigns SET stock_consumed = stock_consumed - 1",),
+        (
+            "UPDATE campaigns SET stock_consumed = stock_consumed - 1"
+            " WHERE id = (SELECT min(id) FROM campaigns)",
+        ),
     ),
     "campaigns.totals-recounted": (
         ("UPDATE campaigns SET groups_opened = groups_opened + 1",),

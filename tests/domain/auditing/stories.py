@@ -54,6 +54,13 @@ def pay_too_late(world: World, at: datetime) -> None:
     world.named["late"] = world.add_payment(order, at + DAY - 2 * MINUTE)
 
 
+def pay_too_late_to_open(world: World, at: datetime) -> None:
+    """A campaign ends in half an hour and a minute: its leader pays after that minute."""
+    ending = world.with_campaign(ends_at=at + 31 * MINUTE)
+    order = ending.stage.open(ending.stage.shopper(), at)
+    ending.stage.succeed(ending.add_payment(order, at), at + 2 * MINUTE)
+
+
 def stay_releasing(world: World, at: datetime) -> None:
     group = world.open(at)
     order = world.stage.join(world.stage.shopper(), group, at + DAY - 2 * MINUTE)
@@ -173,6 +180,7 @@ STORIES: tuple[Story, ...] = (
     fail_beyond_the_cap,
     pay_in_time_and_be_heard_late,
     pay_too_late,
+    pay_too_late_to_open,
     stay_releasing,
     leave_and_come_back,
     leave_last,

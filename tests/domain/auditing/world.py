@@ -1,7 +1,7 @@
 """A merchant's world for the audit: the stage, with hands for what gateways and jobs do."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,6 +29,7 @@ from domain.settlement.releasing import (
     record_closed,
 )
 from domain.states import RefundState
+from tests.factories.campaigns import make_campaign
 from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
 
@@ -61,6 +62,12 @@ class World:
     @property
     def start(self) -> datetime:
         return self.stage.start
+
+    def with_campaign(self, **values: Any) -> "World":
+        """Return this world with another campaign on its stage."""
+        with transaction() as session:
+            made = make_campaign(session, self.stage.merchant_id, **values)
+        return World(replace(self.stage, campaign=made), self.named)
 
     def id_of(self, table: str, public_id: str) -> int:
         statement = f"SELECT id FROM {table} WHERE public_id = :v"  # noqa: S608 - constants only
