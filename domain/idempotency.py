@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
@@ -46,13 +46,7 @@ class RequestKey:
         return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
 
 
-_TAKE = text("SELECT pg_try_advisory_xact_lock(:lock_id)")
-_READ = text(
-    """
-    SELECT request_hash, body FROM idempotency_keys
-    WHERE merchant_id = :merchant_id AND caller = :caller AND key = :key
-    """
-)
+_TAKE = text("SELECT * FROM take_idempotency_key(:merchant_id, :caller, :key, :lock_id)")
 _STORE = text(
     """
     INSERT INTO idempotency_keys (merchant_id, caller, key, request_hash, status, body, created_at)
@@ -67,17 +61,30 @@ def take(session: Session, key: RequestKey) -> dict[str, Any] | None:
 
     Raises Busy while another request holds it, IdempotencyKeyReused if it was for something else.
     """
-    if not session.execute(_TAKE, {"lock_id": key.lock_id}).scalar_one():
-        raise Busy("busy", "a request with this Idempotency-Key is running")
-    # A statement of its own: one that also took the lock would read on an older snapshot.
     row = session.execute(
-        _READ, {"merchant_id": key.merchant_id, "caller": key.caller, "key": key.key}
-    ).first()
-    if row is None:
+        _TAKE,
+        {
+            "merchant_id": key.merchant_id,
+            "caller": key.caller,
+            "key": key.key,
+            "lock_id": key.lock_id,
+        },
+    ).one()
+    return answer_of(key, row)
+
+
+def answer_of(key: RequestKey, row: Row[Any]) -> dict[str, Any] | None:
+    """Return an earlier answer to a key that a statement took on its way; raises as `take`.
+
+    The row holds is_taken, stored_hash and stored_body.
+    """
+    if not row.is_taken:
+        raise Busy("busy", "a request with this Idempotency-Key is running")
+    if row.stored_hash is None:
         return None
-    if bytes(row.request_hash) != key.request_hash:
+    if bytes(row.stored_hash) != key.request_hash:
         raise IdempotencyKeyReused(field="Idempotency-Key")
-    body: dict[str, Any] = row.body
+    body: dict[str, Any] = row.stored_body
     return body
 
 

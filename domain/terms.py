@@ -1,8 +1,10 @@
 """A campaign's rules as a frozen value: what a group is opened under and settled by. Pure."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Self
 
 SMALLEST_GROUP = 2
@@ -132,3 +134,9 @@ class Terms:
             "ends_at": self.ends_at.isoformat(),
             "limits": self.limits.to_json(),
         }
+
+
+@lru_cache(maxsize=1024)
+def read_terms(frozen: str) -> Terms:
+    """Read frozen terms from their JSON text; a rule version's text is read once per process."""
+    return Terms.from_json(json.loads(frozen))

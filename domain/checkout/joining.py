@@ -20,39 +20,12 @@ from domain.groups.errors import (
 )
 from domain.orders.rules import LAST_JOIN
 from domain.risk.recording import Judged, record_decisions
-from domain.terms import Terms
+from domain.terms import read_terms
 
-_LOOK = text(
+_PREPARE = text(
     """
-    SELECT g.id, g.public_id, g.state, g.size, g.taken, g.held, g.releasing, g.deadline_at,
-        g.campaign_id, c.public_id AS campaign_public_id, r.terms,
-        v.id AS variant_id, v.list_price_fen, s.flag, m.daily_cash_cap_fen, sh.id AS share_id,
-        EXISTS (
-            SELECT 1 FROM orders o
-            WHERE o.merchant_id = g.merchant_id AND o.group_id = g.id AND o.shopper_id = :shopper_id
-                AND o.state IN ('placed', 'paid', 'fulfilling', 'fulfilled', 'aftersale')
-        ) AS is_in
-    FROM groups g
-    JOIN campaigns c ON c.merchant_id = g.merchant_id AND c.id = g.campaign_id
-    JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
-    JOIN shoppers s ON s.merchant_id = g.merchant_id AND s.id = :shopper_id
-    LEFT JOIN variants v ON v.merchant_id = g.merchant_id AND v.public_id = :variant
-    LEFT JOIN merchant_settings m ON m.merchant_id = g.merchant_id
-    LEFT JOIN shares sh ON sh.merchant_id = g.merchant_id AND sh.token = :share_token
-        AND sh.shopper_id <> :shopper_id
-    WHERE g.merchant_id = :merchant_id AND g.public_id = :group
-    """
-)
-_LOCK = text(
-    """
-    SELECT state, size, taken, held, releasing, deadline_at FROM groups
-    WHERE merchant_id = :merchant_id AND id = :id FOR NO KEY UPDATE
-    """
-)
-_HOLD = text(
-    """
-    UPDATE groups SET held = held + 1, version = version + 1
-    WHERE merchant_id = :merchant_id AND id = :id AND taken + held + releasing < size
+    SELECT * FROM prepare_join(:merchant_id, :shopper_id, :caller, :key, :lock_id, :group,
+        :variant, :share_token, :at, :today, :is_locking_days)
     """
 )
 
@@ -66,8 +39,7 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     basket = command.basket
     try:
         with transaction() as session:
-            done = idempotency.take(session, basket.key)
-            return done if done is not None else _join(session, command, at=at)
+            return _join(session, command, at=at)
     except placing.Blocked as blocked:
         with transaction() as session:
             record_decisions(
@@ -78,31 +50,41 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
 
 def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     basket = command.basket
-    merchant_id, shopper_id = basket.shopper
-    seen = session.execute(
-        _LOOK,
-        {
-            "merchant_id": merchant_id,
-            "shopper_id": shopper_id,
-            "group": command.group_id,
-            "variant": basket.variant_id,
-            "share_token": basket.share_token,
-        },
-    ).first()
-    if seen is None:
+    seen = session.execute(_PREPARE, _sought(command, at)).one()
+    done = idempotency.answer_of(basket.key, seen)
+    if done is not None:
+        return done
+    if seen.id is None:
         raise GroupNotFound
-    _check_open(seen, at)
     if seen.is_in:
         raise AlreadyInGroup
-    place = _place(seen)
-    key = {"merchant_id": merchant_id, "id": seen.id}
-    group = session.execute(_LOCK, key).one()
-    _check_open(group, at)
-    if basket.use_wallet and group.taken + 1 >= group.size:
+    _check_open(seen, at)
+    place = _place(seen, command.group_id)
+    if seen.participations is None:
         placing.lock_days_with_members(session, basket, place, at=at)
-    admitted = placing.admit(session, basket, place, at=at)
-    session.execute(_HOLD, key)
+        counts = placing.lock_days(session, basket, place, at=at)
+    else:
+        counts = placing.Counts.of(seen)
+    admitted = placing.admit(counts, place)
     return placing.place_order(session, basket, place, admitted, at=at)
+
+
+def _sought(command: JoinGroup, at: datetime) -> dict[str, Any]:
+    """Say what to take, look at and lock; who pays from the wallet may take the last seat."""
+    basket = command.basket
+    return {
+        "merchant_id": basket.shopper[0],
+        "shopper_id": basket.shopper[1],
+        "caller": basket.key.caller,
+        "key": basket.key.key,
+        "lock_id": basket.key.lock_id,
+        "group": command.group_id,
+        "variant": basket.variant_id,
+        "share_token": basket.share_token,
+        "at": at,
+        "today": clock.shanghai_day(at),
+        "is_locking_days": not basket.use_wallet,
+    }
 
 
 def _check_open(group: Row[Any], at: datetime) -> None:
@@ -114,14 +96,14 @@ def _check_open(group: Row[Any], at: datetime) -> None:
         raise GroupFull
 
 
-def _place(seen: Row[Any]) -> placing.Place:
-    terms = Terms.from_json(seen.terms)
+def _place(seen: Row[Any], group_public_id: str) -> placing.Place:
+    terms = read_terms(seen.terms)
     price_fen = None if seen.variant_id is None else terms.price_of(seen.variant_id)
     if price_fen is None:
         raise VariantNotSold(field="variant_id")
     return placing.Place(
         group_id=seen.id,
-        group_public_id=seen.public_id,
+        group_public_id=group_public_id,
         campaign_id=seen.campaign_id,
         campaign_public_id=seen.campaign_public_id,
         variant_id=seen.variant_id,
@@ -129,6 +111,7 @@ def _place(seen: Row[Any]) -> placing.Place:
         price_fen=price_fen,
         terms=terms,
         deadline_at=seen.deadline_at,
+        is_open=True,
         cap_on=clock.ending_day(seen.deadline_at),
         share_id=seen.share_id,
         flag=seen.flag,

@@ -145,12 +145,13 @@ def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, An
         price_fen=price_fen,
         terms=terms,
         deadline_at=None,
+        is_open=False,
         cap_on=clock.ending_day(min(at + timedelta(seconds=terms.life_seconds), terms.ends_at)),
         share_id=seen.share_id,
         flag=seen.flag,
         daily_cash_cap_fen=seen.daily_cash_cap_fen,
     )
-    admitted = placing.admit(session, basket, place, at=at)
+    admitted = placing.admit(placing.lock_days(session, basket, place, at=at), place)
     return placing.place_order(session, basket, place, admitted, at=at)
 
 

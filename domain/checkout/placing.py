@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Self
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
@@ -51,26 +51,13 @@ class Place:
     price_fen: int
     terms: Terms
     deadline_at: datetime | None
+    is_open: bool
     cap_on: date
     share_id: int | None
     flag: str | None
     daily_cash_cap_fen: int | None
 
 
-_DAYS = text(
-    """
-    WITH shopper AS MATERIALIZED (
-        SELECT merchant_id, id FROM shoppers
-        WHERE merchant_id = :merchant_id AND id = :shopper_id FOR NO KEY UPDATE
-    )
-    INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
-    SELECT shopper.merchant_id, shopper.id, d
-    FROM shopper CROSS JOIN unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
-    ON CONFLICT (merchant_id, shopper_id, on_day)
-        DO UPDATE SET participations = shopper_days.participations
-    RETURNING on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
-    """
-)
 _MAKE_DAYS = text(
     """
     WITH shopper AS MATERIALIZED (
@@ -99,15 +86,43 @@ def lock_days_with_members(session: Session, basket: Basket, place: Place, *, at
     )
 
 
-_RUNNING = text(
-    """
-    SELECT count(*) FILTER (WHERE o.seat_state = 'held') AS holds,
-        count(*) FILTER (WHERE g.state IN ('pending', 'open')) AS running
-    FROM orders o JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
-    WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id
-        AND o.state IN ('placed', 'paid')
-    """
-)
+_LOCK_DAYS = text("SELECT * FROM lock_shopper_days(:merchant_id, :shopper_id, :today, :cap_on)")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What limits look at; the shopper and its days are locked."""
+
+    participations: int
+    expired_holds: int
+    cap_day_cash_fen: int
+    holds: int
+    running: int
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> Self:
+        """Read the counts out of a row that has them among others."""
+        return cls(
+            row.participations,
+            row.expired_holds,
+            row.cap_day_cash_fen,
+            row.holds,
+            row.running,
+        )
+
+
+def lock_days(session: Session, basket: Basket, place: Place, *, at: datetime) -> Counts:
+    """Lock a shopper, then its days; returns what limits look at."""
+    row = session.execute(
+        _LOCK_DAYS,
+        {
+            "merchant_id": basket.shopper[0],
+            "shopper_id": basket.shopper[1],
+            "today": clock.shanghai_day(at),
+            "cap_on": place.cap_on,
+        },
+    ).one()
+    return Counts.of(row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,44 +133,25 @@ class Admitted:
     cap_day_cash_fen: int
 
 
-def admit(session: Session, basket: Basket, place: Place, *, at: datetime) -> Admitted:
-    """Check a shopper's limits and risk; locks the shopper, then its days.
-
-    Raises the limit that is reached, or Blocked.
-    """
-    merchant_id, shopper_id = basket.shopper
-    placed_on = clock.shanghai_day(at)
-    days = {
-        row.on_day: row
-        for row in session.execute(
-            _DAYS,
-            {
-                "merchant_id": merchant_id,
-                "shopper_id": shopper_id,
-                "days": sorted({placed_on, place.cap_on}),
-            },
-        )
-    }
-    running = session.execute(
-        _RUNNING, {"merchant_id": merchant_id, "shopper_id": shopper_id}
-    ).one()
-    today, limits = days[placed_on], place.terms.limits
+def admit(counts: Counts, place: Place) -> Admitted:
+    """Check a shopper's limits and risk. Raises the limit that is reached, or Blocked."""
+    limits = place.terms.limits
     decision = judge_join(
-        participations=today.participations,
+        participations=counts.participations,
         participations_limit=limits.participations_per_day,
-        has_unpaid_hold=running.holds > 0,
+        has_unpaid_hold=counts.holds > 0,
         flag=place.flag,
     )
     if decision.outcome is Outcome.BLOCK:
         raise Blocked(decision)
-    _check_counts(today.expired_holds, running.running, limits)
-    return Admitted(decision, days[place.cap_on].cash_fen)
+    _check_counts(counts, limits)
+    return Admitted(decision, counts.cap_day_cash_fen)
 
 
-def _check_counts(expired_holds: int, running: int, limits: Limits) -> None:
-    if expired_holds >= limits.expired_holds_per_day:
+def _check_counts(counts: Counts, limits: Limits) -> None:
+    if counts.expired_holds >= limits.expired_holds_per_day:
         raise ExpiredHoldLimitReached(limit=limits.expired_holds_per_day)
-    if running >= limits.open_groups:
+    if counts.running >= limits.open_groups:
         raise OpenGroupLimitReached(limit=limits.open_groups)
 
 
@@ -171,7 +167,10 @@ def refusal_of(decision: Decision) -> Exception:
 
 _PLACE = text(
     """
-    WITH counted AS (
+    WITH held AS (
+        UPDATE groups SET held = held + 1, version = version + 1
+        WHERE merchant_id = :merchant_id AND id = :group_id AND :is_open
+    ), counted AS (
         UPDATE shopper_days SET
             participations = participations + CASE WHEN on_day = :placed_on THEN 1 ELSE 0 END,
             cash_reserved_fen = cash_reserved_fen
@@ -216,8 +215,8 @@ def place_order(
 ) -> dict[str, Any]:
     """Insert an order that holds a seat, reserve cap and wallet, store and return the answer.
 
-    The group's held counter is the caller's. Locks the shopper's wallet if it is used; where that
-    leaves nothing payable, the seat is taken at once.
+    A group that is being opened counts its leader's seat already. Locks the shopper's wallet if it
+    is used; where that leaves nothing payable, the seat is taken at once.
     """
     merchant_id, shopper_id = basket.shopper
     wallet_fen = 0
@@ -253,6 +252,7 @@ def place_order(
             "shopper_id": shopper_id,
             "public_id": view.id,
             "group_id": place.group_id,
+            "is_open": place.is_open,
             "campaign_id": place.campaign_id,
             "variant_id": place.variant_id,
             "price": place.price_fen,

@@ -149,3 +149,13 @@ def as_owner(database: DatabaseUrls, *statements: str) -> None:
     with closing(psycopg.connect(address, autocommit=True)) as connection:
         for statement in statements:
             connection.execute(statement)  # type: ignore[arg-type]
+
+
+def rewrite_function(database: DatabaseUrls, name: str, old: str, new: str) -> None:
+    """Replace a part of a database function, wherever it stands there."""
+    address = database.owner.replace("+psycopg", "")
+    with closing(psycopg.connect(address, autocommit=True)) as connection:
+        found = connection.execute("SELECT pg_get_functiondef(%s::regproc)", [name]).fetchone()
+        assert found is not None
+        assert old in found[0], f"{name} does not say {old}"
+        connection.execute(found[0].replace(old, new))

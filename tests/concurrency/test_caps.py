@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from domain.checkout import placing
 from domain.database import transaction
@@ -13,18 +12,13 @@ from domain.merchants.rules import Role
 from domain.terms import Limits
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import DAY, Arena, Shopper, make_arena, raised
-from tests.concurrency.racing import Meeting, race
+from tests.concurrency.racing import Meeting, race, rewrite_function
 from tests.factories.staff import make_staff
 
 pytestmark = pytest.mark.transactional
 
 CAP = 2500
 JOINS = 12
-LOOK_AT_DAYS = """
-    SELECT on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
-    FROM shopper_days
-    WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND on_day = ANY(:days)
-"""
 PROMISED = (
     "SELECT quote_fen FROM orders WHERE shopper_id = :v AND group_id IS NOT NULL"
     " AND price_fen = 1990 ORDER BY quote_fen DESC, id"
@@ -76,11 +70,11 @@ def test_joins_at_once_share_the_cap_to_its_last_fen(arena: Arena, shopper: Shop
 
 
 def test_cap_is_overrun_where_days_are_read_without_a_lock(
-    arena: Arena, shopper: Shopper, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, shopper: Shopper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     groups = [arena.opened(arena.start) for _ in range(5)]
     join_at_once(arena, shopper, groups[:1])
-    monkeypatch.setattr(placing, "_DAYS", text(LOOK_AT_DAYS))
+    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
     Meeting(4).after(monkeypatch, placing, "admit")
 
     promised = join_at_once(arena, shopper, groups[1:])

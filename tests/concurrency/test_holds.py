@@ -4,22 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from domain.checkout import placing
 from domain.groups.errors import AlreadyInGroup
 from domain.orders.errors import UnpaidHoldExists
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import MINUTE, Arena, Shopper, make_arena, raised, returned
-from tests.concurrency.racing import Meeting, as_owner, race
+from tests.concurrency.racing import Meeting, as_owner, race, rewrite_function
 
 pytestmark = pytest.mark.transactional
 
-LOOK_AT_DAYS = """
-    SELECT on_day, participations, expired_holds, cash_reserved_fen + cash_used_fen AS cash_fen
-    FROM shopper_days
-    WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND on_day = ANY(:days)
-"""
 HELD = "SELECT count(*) FROM orders WHERE shopper_id = :v AND seat_state = 'held'"
 
 
@@ -61,12 +55,14 @@ def test_one_shopper_at_once_holds_one_seat(
     arena.assert_sound(arena.start + MINUTE)
 
 
-def join_two_groups(arena: Arena, monkeypatch: pytest.MonkeyPatch) -> tuple[Shopper, list[Any]]:
+def join_two_groups(
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Shopper, list[Any]]:
     """Join two groups at once, past an admission that reads days without locking them."""
     groups = [arena.opened(arena.start) for _ in range(2)]
     shopper = arena.shopper()
     arena.pay(arena.open(shopper, arena.start), arena.start)
-    monkeypatch.setattr(placing, "_DAYS", text(LOOK_AT_DAYS))
+    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
     Meeting(2).after(monkeypatch, placing, "admit")
     calls = [lambda g=group: arena.join(shopper, g, arena.start) for group in groups]
     return shopper, race(calls)
@@ -77,16 +73,16 @@ def test_two_seats_are_held_without_lock_and_constraint(
 ) -> None:
     as_owner(crowd, "DROP INDEX uq_orders_one_hold")
 
-    shopper, ends = join_two_groups(arena, monkeypatch)
+    shopper, ends = join_two_groups(crowd, arena, monkeypatch)
 
     assert raised(ends) == []
     assert arena.one(HELD, shopper[1]) == 2
 
 
 def test_constraint_keeps_one_hold_where_the_lock_is_forgotten(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shopper, ends = join_two_groups(arena, monkeypatch)
+    shopper, ends = join_two_groups(crowd, arena, monkeypatch)
 
     [error] = raised(ends)
     assert "uq_orders_one_hold" in str(error)

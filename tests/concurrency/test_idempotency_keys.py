@@ -1,5 +1,6 @@
 """One Idempotency-Key, one effect, one answer."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,7 +18,15 @@ from domain.idempotency import RequestKey
 from domain.orders.errors import UnpaidHoldExists
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import Arena, Shopper, make_arena, raised, returned
-from tests.concurrency.racing import PATIENCE_SECONDS, Meeting, Pause, as_owner, race, rewrite
+from tests.concurrency.racing import (
+    PATIENCE_SECONDS,
+    Meeting,
+    Pause,
+    as_owner,
+    race,
+    rewrite,
+    rewrite_function,
+)
 from tests.sandbox_server import wait_until
 
 pytestmark = pytest.mark.transactional
@@ -67,7 +76,7 @@ def test_same_key_fifty_times_opens_one_group(arena: Arena) -> None:
 def test_same_key_buys_twice_without_lock_and_constraint(
     crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguard(monkeypatch)
+    unguard(crowd)
     as_owner(
         crowd,
         "ALTER TABLE idempotency_keys DROP CONSTRAINT uq_idempotency_keys_merchant_id_caller_key",
@@ -82,9 +91,9 @@ def test_same_key_buys_twice_without_lock_and_constraint(
 
 
 def test_constraint_keeps_one_effect_where_the_lock_is_forgotten(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguard(monkeypatch)
+    unguard(crowd)
     command = BuyAlone(basket_of(arena, arena.shopper()))
     Meeting(2).after(monkeypatch, idempotency, "take")
 
@@ -95,12 +104,14 @@ def test_constraint_keeps_one_effect_where_the_lock_is_forgotten(
     assert arena.one("SELECT count(*) FROM orders") == 1
 
 
-def unguard(monkeypatch: pytest.MonkeyPatch) -> None:
-    rewrite(monkeypatch, idempotency, "_TAKE", "pg_try_advisory_xact_lock(:lock_id)", "true")
+def unguard(crowd: DatabaseUrls) -> None:
+    rewrite_function(
+        crowd, "take_idempotency_key", "pg_try_advisory_xact_lock(lock_number)", "true"
+    )
 
 
 def repeat_just_before_the_commit(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    arena: Arena, monkeypatch: pytest.MonkeyPatch, put_behind_gate: Callable[[], None]
 ) -> tuple[dict[str, Any], Any]:
     """Let a repeat's statement begin before the first commits, and get the lock after it.
 
@@ -114,7 +125,7 @@ def repeat_just_before_the_commit(
         first = pool.submit(open_group, command, at=arena.start)
         try:
             assert pause.is_reached.wait(PATIENCE_SECONDS)
-            rewrite(monkeypatch, idempotency, "_TAKE", *BEHIND_A_GATE)
+            put_behind_gate()
             repeat = pool.submit(open_group, command, at=arena.start)
             wait_until(lambda: arena.one(WAITING) == 1)
         finally:
@@ -125,9 +136,15 @@ def repeat_just_before_the_commit(
 
 
 def test_repeat_just_before_the_commit_gets_the_first_answer(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, repeat = repeat_just_before_the_commit(arena, monkeypatch)
+    lock = "pg_try_advisory_xact_lock(lock_number)"
+
+    first, repeat = repeat_just_before_the_commit(
+        arena,
+        monkeypatch,
+        lambda: rewrite_function(crowd, "take_idempotency_key", lock, behind_gate(lock)),
+    )
 
     assert isinstance(repeat, Busy) or repeat == first
 
@@ -139,7 +156,13 @@ def test_repeat_just_before_the_commit_is_refused_where_one_statement_locks_and_
     monkeypatch.setattr(idempotency, "_TAKE", LOCK_AND_READ)
     monkeypatch.setattr(idempotency, "take", take_in_one_statement)
 
-    _, repeat = repeat_just_before_the_commit(arena, monkeypatch)
+    lock = "pg_try_advisory_xact_lock(:lock_id)"
+
+    _, repeat = repeat_just_before_the_commit(
+        arena,
+        monkeypatch,
+        lambda: rewrite(monkeypatch, idempotency, "_TAKE", lock, behind_gate(lock)),
+    )
 
     assert isinstance(repeat, UnpaidHoldExists)
 
@@ -150,10 +173,10 @@ LOCK_AND_READ = text(
     LEFT JOIN idempotency_keys k ON k.merchant_id = :merchant_id AND k.key = :key
     """
 )
-BEHIND_A_GATE = (
-    "pg_try_advisory_xact_lock(:lock_id)",
-    "(SELECT pg_advisory_xact_lock_shared(1)) IS NULL OR pg_try_advisory_xact_lock(:lock_id)",
-)
+
+
+def behind_gate(lock: str) -> str:
+    return f"(SELECT pg_advisory_xact_lock_shared(1)) IS NULL OR {lock}"
 
 
 def take_in_one_statement(session: Session, key: RequestKey) -> dict[str, Any] | None:

@@ -1,13 +1,12 @@
 """The last seat of a group is sold once."""
 
 import pytest
-from sqlalchemy import text
 
-from domain.checkout import joining, placing
+from domain.checkout import placing
 from domain.groups.errors import GroupFull
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import MINUTE, Arena, make_arena, raised, returned
-from tests.concurrency.racing import Meeting, as_owner, race, unlock
+from tests.concurrency.racing import Meeting, as_owner, race, rewrite_function
 
 pytestmark = pytest.mark.transactional
 
@@ -53,7 +52,7 @@ def test_last_seat_is_sold_once_though_both_looked_before(
 def test_last_seat_is_oversold_without_lock_and_constraint(
     crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch, joiners: int
 ) -> None:
-    unguard(monkeypatch)
+    unguard(crowd)
     as_owner(crowd, "ALTER TABLE groups DROP CONSTRAINT ck_groups_seats_kept")
     group_id = arena.opened(arena.start)
     Meeting(joiners).after(monkeypatch, placing, "admit")
@@ -65,9 +64,9 @@ def test_last_seat_is_oversold_without_lock_and_constraint(
 
 
 def test_constraint_keeps_the_last_seat_where_the_lock_is_forgotten(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unguard(monkeypatch)
+    unguard(crowd)
     group_id = arena.opened(arena.start)
     Meeting(2).after(monkeypatch, placing, "admit")
 
@@ -79,11 +78,6 @@ def test_constraint_keeps_the_last_seat_where_the_lock_is_forgotten(
     arena.assert_sound(arena.start + MINUTE)
 
 
-def unguard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let joining trust what it has read: no lock, no condition in the update."""
-    unlock(monkeypatch, joining, "_LOCK")
-    monkeypatch.setattr(
-        joining,
-        "_HOLD",
-        text("UPDATE groups SET held = held + 1 WHERE merchant_id = :merchant_id AND id = :id"),
-    )
+def unguard(crowd: DatabaseUrls) -> None:
+    """Let joining trust what it has read: no lock."""
+    rewrite_function(crowd, "prepare_join", "FOR NO KEY UPDATE", "")

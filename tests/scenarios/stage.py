@@ -23,6 +23,7 @@ from tests.factories.merchants import make_merchant
 from tests.factories.shoppers import make_shopper
 
 _numbers = itertools.count(1)
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass
