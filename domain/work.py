@@ -224,17 +224,45 @@ def fail(session: Session, lease: Lease, *, at: datetime, error: str) -> None:
     _write(session, _FAIL, [lease], at=at, error=error, most=MAX_FAILURES)
 
 
-_UNPARK = text(
+_PARK = text(
     """
-    UPDATE work_rows SET state = 'due', due_at = :at, attempts = 0, failures = 0, lapses = 0
-    WHERE merchant_id = :merchant_id AND id = :id AND state = 'parked'
+    UPDATE work_rows w SET state = 'parked', leased_until = NULL, error = :error
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+        AS t (m, i, f)
+    WHERE w.merchant_id = t.m AND w.id = t.i AND w.fence = t.f AND w.state = 'leased'
     """
 )
 
 
-def unpark(session: Session, row: Key, *, at: datetime) -> None:
-    """Make a parked row due again."""
-    session.execute(_UNPARK, {"merchant_id": row[0], "id": row[1], "at": at})
+def park(session: Session, lease: Lease, *, error: str) -> None:
+    """Park a lease that only a person can help, at once. Raises LeaseLost."""
+    _write(session, _PARK, [lease], error=error)
+
+
+_UNPARK = text(
+    """
+    UPDATE work_rows w SET state = 'due', due_at = :due_at, attempts = 0, failures = 0, lapses = 0
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+    WHERE w.merchant_id = t.m AND w.kind = :kind AND w.subject_id = t.s AND w.state = 'parked'
+    """
+)
+
+
+def unpark(session: Session, kind: str, subjects: Sequence[Key], *, due_at: datetime) -> int:
+    """Make parked work due again; returns how many rows were parked."""
+    if not subjects:
+        return 0
+    written = session.execute(
+        _UNPARK,
+        {
+            "kind": kind,
+            "due_at": due_at,
+            "merchants": array(merchant_id for merchant_id, _ in subjects),
+            "subjects": array(subject_id for _, subject_id in subjects),
+        },
+    )
+    count: int = written.rowcount  # type: ignore[attr-defined]
+    return count
 
 
 def describe_error(error: Exception) -> str:

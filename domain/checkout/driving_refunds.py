@@ -1,9 +1,14 @@
-"""Driving refunds to their end: sent, repeated with the same number, asked after until arrived."""
+"""Driving refunds to their end: sent, repeated with the same number, asked after until arrived.
+
+A gateway that did not answer may have heard: an earlier try may have been accepted, whatever a
+later one is told. So a refusal counts at the first try only, or once a query finds nothing.
+"""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
 
 from domain import work
 from domain.checkout.driving import drive
@@ -15,11 +20,12 @@ from domain.gateways.errors import (
     GatewayNeedsFunds,
     GatewayRejected,
     GatewayRetryable,
+    GatewayUnknown,
 )
-from domain.gateways.protocol import RefundRequest
+from domain.gateways.protocol import GatewayRefund, RefundRequest, RefundStatus
 from domain.money import Fen
 from domain.payments.accounts import Account, callback_url, find_account
-from domain.settlement.applying_refunds import move_refund
+from domain.settlement.applying_refunds import move_refund, repeat_refund
 from domain.settlement.refunding import WORK
 from domain.states import RefundState
 from domain.work import Lease
@@ -50,7 +56,9 @@ _TO_SEND = (
     RefundState.SENDING,
     RefundState.NEEDS_FUNDS,
     RefundState.UNKNOWN,
+    RefundState.REJECTED,
 )
+ACTOR = "job:refund"
 
 
 def drive_refunds(*, at: datetime, limit: int = BATCH) -> int:
@@ -75,36 +83,70 @@ def _step(lease: Lease, at: datetime) -> None:
 
 
 def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
-    if row.state != RefundState.SENDING:
-        with transaction() as session:
-            move_refund(
-                session,
-                (lease.merchant_id, row.id),
-                row.order_id,
-                RefundState.SENDING,
-                at=at,
-                actor="job:refund",
-            )
-    request = RefundRequest(
-        out_refund_no=row.public_id,
-        out_trade_no=row.payment_no,
-        amount_fen=Fen(row.amount_fen),
-        total_fen=Fen(row.received_fen),
-        reason="拼团退款",
-        notify_url=callback_url(account, "refund"),
-    )
+    with transaction() as session:
+        if not _start_sending(session, row, lease, at):
+            work.put_back(session, [lease], due_at=at)
+            return
     try:
-        answer = account.provider.refund(request)
+        answer = _request(row, account, lease)
     except GatewayNeedsFunds as error:
-        _record(row, lease, RefundState.NEEDS_FUNDS, at, error=error.code, again=FUNDS_WAIT)
+        _record(row, lease, RefundState.NEEDS_FUNDS, at, error=_said(error), again=FUNDS_WAIT)
     except GatewayRetryable as error:
-        _record(row, lease, RefundState.REQUESTED, at, error=error.code, again=SAME_ORDER_WAIT)
+        _record(row, lease, RefundState.REQUESTED, at, error=_said(error), again=SAME_ORDER_WAIT)
     except (GatewayRejected, GatewayConflict) as error:
-        _record(row, lease, RefundState.REJECTED, at, error=error.code)
+        _record(row, lease, RefundState.REJECTED, at, error=_said(error))
     except GatewayFailed as error:
-        _record(row, lease, RefundState.UNKNOWN, at, error=error.code)
+        _record(row, lease, RefundState.UNKNOWN, at, error=_said(error))
     else:
         _record(row, lease, REFUND_STATES[answer.status], at)
+
+
+def _start_sending(session: Session, row: Row[Any], lease: Lease, at: datetime) -> bool:
+    """Move a refund to sending; returns whether it is, as somebody else may have moved it."""
+    if row.state == RefundState.SENDING:
+        return True
+    if row.state == RefundState.REJECTED:
+        # A rejected refund's work was parked: who unparks it wants the number repeated.
+        repeat_refund(session, lease.subject, row.order_id, at=at, actor=ACTOR)
+    state = move_refund(
+        session, lease.subject, row.order_id, RefundState.SENDING, at=at, actor=ACTOR
+    )
+    return state is RefundState.SENDING
+
+
+def _request(row: Row[Any], account: Account, lease: Lease) -> GatewayRefund:
+    """Ask for a refund; a refusal is believed only if no earlier try was accepted."""
+    try:
+        return account.provider.refund(
+            RefundRequest(
+                out_refund_no=row.public_id,
+                out_trade_no=row.payment_no,
+                amount_fen=Fen(row.amount_fen),
+                total_fen=Fen(row.received_fen),
+                reason="拼团退款",
+                notify_url=callback_url(account, "refund"),
+            )
+        )
+    except (GatewayRejected, GatewayConflict):
+        # Only who holds a lease sends, and this is the first there ever was.
+        if lease.fence == 1:
+            raise
+        known = _ask_whatever_it_says(row, account)
+        if known.status is RefundStatus.NOT_FOUND or known.amount_fen != row.amount_fen:
+            raise
+        return known
+
+
+def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayRefund:
+    """Ask how a refund stands. Raises GatewayUnknown, also where the query is refused."""
+    try:
+        return account.provider.query_refund(row.public_id)
+    except GatewayFailed as error:
+        raise GatewayUnknown(**error.details) from error
+
+
+def _said(error: GatewayFailed) -> str:
+    return str(error.details.get("gateway_code") or error.code)
 
 
 def _record(
@@ -116,18 +158,23 @@ def _record(
     error: str | None = None,
     again: timedelta | None = None,
 ) -> None:
-    """Record what the gateway said, and when to look again; only a final state ends the work."""
+    """Record what the gateway said, and when to look again; only a final state ends the work.
+
+    A rejected refund's work is parked: it waits for a person.
+    """
     with transaction() as session:
         state = move_refund(
             session,
-            (lease.merchant_id, row.id),
+            lease.subject,
             row.order_id,
             to,
             at=at,
-            actor="job:refund",
+            actor=ACTOR,
             error=error,
         )
-        if state is RefundState.UNKNOWN:
+        if state is RefundState.REJECTED:
+            work.park(session, lease, error=error or state.value)
+        elif state is RefundState.UNKNOWN:
             work.retry_later(session, lease, at=at, error=error or "not_found")
         elif state is RefundState.ACCEPTED:
             waited = at - (row.accepted_at or at)

@@ -11,7 +11,7 @@ from domain.database import reading, transaction
 from domain.gateways.protocol import PaymentEvent, RefundEvent, RefundStatus
 from domain.payments.accounts import Account, addressed_account
 from domain.settlement.applying_payments import apply_payment
-from domain.settlement.applying_refunds import find_refund, move_refund
+from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
 from domain.states import RefundState
 
 logger = logging.getLogger(__name__)
@@ -63,11 +63,10 @@ def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:
             )
             return
         refund_id, order_id = found
-        move_refund(
-            session,
-            (account.merchant_id, refund_id),
-            order_id,
-            REFUND_STATES[event.refund.status],
-            at=at,
-            actor="gateway:callback",
-        )
+        key = (account.merchant_id, refund_id)
+        told, actor = REFUND_STATES[event.refund.status], "gateway:callback"
+        state = move_refund(session, key, order_id, told, at=at, actor=actor)
+        if state is RefundState.REJECTED:
+            # It was accepted after all: the same number, asked for again, is told what became.
+            logger.error("callback of a rejected refund", extra={"refund_id": refund_id})
+            repeat_refund(session, key, order_id, at=at, actor=actor)

@@ -1,20 +1,27 @@
-"""Applying what a gateway says of a refund: accepted, arrived, abnormal, closed, or refused."""
+"""Applying what a gateway says of a refund: accepted, arrived, abnormal, closed, or rejected.
+
+A rejected one waits for a person, its work parked; it may be repeated under the same number.
+"""
 
 import logging
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from domain import outbox
+from domain import outbox, work
 from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
+from domain.refunds.errors import RefundNotRejected
 from domain.settlement.locking import Key
 from domain.settlement.moving import move_orders
-from domain.settlement.refunding import WantedRefund, replace_closed
+from domain.settlement.refunding import WORK, WantedRefund, replace_closed
 from domain.states import REFUND, OrderState, RefundState
 
 logger = logging.getLogger(__name__)
+
+BAD_ENDS = (RefundState.REJECTED, RefundState.ABNORMAL, RefundState.CLOSED)
 
 _FIND = text(
     """
@@ -75,27 +82,14 @@ def move_refund(
     twice are no news; nothing goes back.
     """
     merchant_id = refund[0]
-    order_state = session.execute(
-        _LOCK_ORDER, {"merchant_id": merchant_id, "id": order_id}
-    ).scalar_one()
-    row = session.execute(_LOCK, {"merchant_id": merchant_id, "id": refund[1]}).one()
+    order_state, row = _lock(session, refund, order_id)
     if row.state == to or not REFUND.allows(row.state, to):
         return RefundState(row.state)
-    session.execute(
-        _MOVE,
-        {
-            "merchant_id": merchant_id,
-            "id": refund[1],
-            "state": to.value,
-            "at": at,
-            "actor": actor,
-            "error": error,
-        },
-    )
-    if to is RefundState.ABNORMAL:
-        logger.error("refund abnormal", extra={"refund_id": refund[1]})
+    _move(session, refund, to, at=at, actor=actor, error=error)
+    if to in BAD_ENDS:
+        extra = {"merchant_id": merchant_id, "refund_id": row.id, "state": to.value, "why": error}
+        logger.error("refund went wrong", extra=extra)
     if to is RefundState.CLOSED:
-        logger.error("refund closed", extra={"refund_id": refund[1]})
         wanted = WantedRefund(merchant_id, row.payment_id, order_id, row.amount_fen, row.purpose)
         posting.post(session, replace_closed(session, row.id, wanted, at=at, actor=actor), at=at)
     if to is RefundState.ARRIVED:
@@ -109,6 +103,45 @@ def move_refund(
         )
         _finish_order(session, (merchant_id, order_id), order_state, at=at)
     return to
+
+
+def repeat_refund(
+    session: Session, refund: Key, order_id: int, *, at: datetime, actor: str
+) -> None:
+    """Request a rejected refund again, under the same number; its parked work is due again.
+
+    Locks the order, then the refund. Raises RefundNotRejected.
+    """
+    _, row = _lock(session, refund, order_id)
+    if row.state != RefundState.REJECTED:
+        raise RefundNotRejected(state=row.state)
+    _move(session, refund, RefundState.REQUESTED, at=at, actor=actor, error=None)
+    work.unpark(session, WORK, [refund], due_at=at)
+
+
+def _lock(session: Session, refund: Key, order_id: int) -> tuple[str, Row[Any]]:
+    """Lock an order, then its refund; returns the order's state and the refund."""
+    order_state: str = session.execute(
+        _LOCK_ORDER, {"merchant_id": refund[0], "id": order_id}
+    ).scalar_one()
+    row = session.execute(_LOCK, {"merchant_id": refund[0], "id": refund[1]}).one()
+    return order_state, row
+
+
+def _move(
+    session: Session, refund: Key, to: RefundState, *, at: datetime, actor: str, error: str | None
+) -> None:
+    session.execute(
+        _MOVE,
+        {
+            "merchant_id": refund[0],
+            "id": refund[1],
+            "state": to.value,
+            "at": at,
+            "actor": actor,
+            "error": error,
+        },
+    )
 
 
 def _arrive(

@@ -107,10 +107,9 @@ def test_parked_work_is_taken_up_again_once_it_is_mended(
     at = tries(arena, 5)
     as_owner(crowd, WALLET.format(arena.merchant_id, arena.group(poison)["leader_id"]))
     assert settle_due_groups(at=at) == 0
-    row = arena.one("SELECT id FROM work_rows WHERE state = 'parked'")
 
     with transaction() as session:
-        work.unpark(session, (arena.merchant_id, row), at=at)
+        assert work.unpark(session, "settle_group", [arena.group_key(poison)], due_at=at) == 1
 
     assert settle_due_groups(at=at) == 1
     assert arena.group(poison)["state"] == "failed"
