@@ -26,7 +26,7 @@ from domain.gateways.protocol import GatewayRefund, RefundRequest, RefundStatus
 from domain.money import Fen
 from domain.payments.accounts import Account, callback_url, find_account
 from domain.settlement.applying_refunds import move_refund, repeat_refund
-from domain.settlement.refunding import WORK
+from domain.settlement.refunding import LONGEST_PAUSE, WORK
 from domain.states import RefundState
 from domain.work import Lease
 
@@ -48,7 +48,7 @@ _OVER = text(
     SELECT r.merchant_id, r.id FROM refunds r
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
         ON r.merchant_id = t.m AND r.id = t.s
-    WHERE r.state IN ('arrived', 'closed', 'abnormal', 'settled_offline')
+    WHERE r.state IN ('arrived', 'closed', 'settled_offline')
     """
 )
 _TO_SEND = (
@@ -58,6 +58,7 @@ _TO_SEND = (
     RefundState.UNKNOWN,
     RefundState.REJECTED,
 )
+_TO_ASK = (RefundState.ACCEPTED, RefundState.ABNORMAL)
 ACTOR = "job:refund"
 
 
@@ -74,7 +75,7 @@ def _step(lease: Lease, at: datetime) -> None:
         account = find_account(session, (lease.merchant_id, row.gateway_account_id))
     if row.state in _TO_SEND:
         _send(row, account, lease, at)
-    elif row.state == RefundState.ACCEPTED:
+    elif row.state in _TO_ASK:
         answer = account.provider.query_refund(row.public_id)
         _record(row, lease, REFUND_STATES[answer.status], at)
     else:
@@ -178,8 +179,10 @@ def _record(
             work.retry_later(session, lease, at=at, error=error or "not_found")
         elif state is RefundState.ACCEPTED:
             waited = at - (row.accepted_at or at)
-            pause = min(max(FIRST_QUERY, waited), timedelta(hours=1))
+            pause = min(max(FIRST_QUERY, waited), LONGEST_PAUSE)
             work.put_back(session, [lease], due_at=at + pause)
+        elif state is RefundState.ABNORMAL:
+            work.put_back(session, [lease], due_at=at + LONGEST_PAUSE)
         elif again is not None:
             work.put_back(session, [lease], due_at=at + again)
         else:

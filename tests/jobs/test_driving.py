@@ -12,10 +12,12 @@ from domain.database import read_clock
 from domain.gateways.errors import GatewayUnknown
 from domain.gateways.protocol import GatewayRefund, RefundStatus
 from domain.gateways.wechat import WeChatPayments
+from tests.sandbox_server import wait_until
 from tests.world import World
 
 pytestmark = pytest.mark.transactional
 
+HOUR = timedelta(hours=1)
 WORK = "SELECT state, due_at FROM work_rows WHERE kind = 'drive_refund'"
 
 
@@ -93,3 +95,38 @@ def test_gateway_that_is_not_heard_parks_nothing_with_the_next_error(
         states.append(state)
 
     assert states == ["due"] * 10 + ["parked"]
+
+
+def test_abnormal_refund_is_asked_after_every_hour_until_it_arrives(
+    world: World, at: datetime
+) -> None:
+    world.sandbox.fault("refund_abnormal", mchid=world.mch_no, count=1)
+    drive_refunds(at=at)
+    at += timedelta(seconds=30)
+    drive_refunds(at=at)
+    assert world.rows("SELECT state FROM refunds") == [("abnormal",)]
+    for _ in range(2):
+        assert world.rows(WORK) == [("due", at + HOUR)]
+        at += HOUR
+        drive_refunds(at=at)
+    [(number,)] = world.rows("SELECT public_id FROM refunds")
+    world.sandbox.post("/refunds/end", out_refund_no=number, status="SUCCESS")
+
+    drive_refunds(at=at + HOUR)
+
+    assert world.rows("SELECT state FROM refunds") == [("arrived",)]
+    assert world.rows("SELECT state FROM orders") == [("refunded",)]
+
+
+def test_refund_that_a_callback_calls_abnormal_is_asked_after_every_hour(
+    world: World, at: datetime
+) -> None:
+    world.sandbox.fault("refund_abnormal", mchid=world.mch_no, count=1)
+    drive_refunds(at=at)
+    world.sandbox.post("/callbacks/release", mchid=world.mch_no)
+    wait_until(lambda: world.rows("SELECT state FROM refunds") == [("abnormal",)])
+
+    at += timedelta(seconds=30)
+    drive_refunds(at=at)
+
+    assert world.rows(WORK) == [("due", at + HOUR)]
