@@ -8,9 +8,10 @@ from typing import Literal
 from domain import clock
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
+from domain.gateways.errors import GatewayUnknown
 from domain.gateways.protocol import PaymentEvent, RefundEvent, RefundStatus
 from domain.payments.accounts import Account, addressed_account
-from domain.settlement.applying_payments import apply_payment
+from domain.settlement.applying_payments import Applied, apply_payment
 from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
 from domain.states import RefundState
 
@@ -32,7 +33,8 @@ def hear_callback(
 ) -> None:
     """Verify a callback and apply it, once.
 
-    Raises UnknownGatewayAccount, InvalidCallback (forged, stale, foreign): nothing is done then.
+    Raises UnknownGatewayAccount, InvalidCallback (forged, stale, foreign): nothing is done then;
+    GatewayFailed where a wrong amount cannot be confirmed.
     """
     with reading() as session:
         account = addressed_account(session, gateway, account_no)
@@ -49,9 +51,24 @@ def _hear_payment(account: Account, event: PaymentEvent, *, at: datetime) -> Non
         return
     with transaction() as session:
         applied = apply_payment(session, paid, at=at)
+    if applied is Applied.UNCONFIRMED:
+        applied = _confirm(account, paid.payment_no, at=at)
     logger.info(
         "payment callback", extra={"applied": applied.value, "merchant_id": account.merchant_id}
     )
+
+
+def _confirm(account: Account, payment_no: str, *, at: datetime) -> Applied:
+    """Apply what the gateway, asked itself, says of a payment whose callback told a wrong amount.
+
+    Raises GatewayFailed where it does not confirm that it was paid: then it calls back again.
+    """
+    answer = account.provider.query(payment_no)
+    paid = success_of(account, answer, source="query", is_confirmed=True)
+    if paid is None:
+        raise GatewayUnknown(message=f"query: {answer.status}", operation="query")
+    with transaction() as session:
+        return apply_payment(session, paid, at=at)
 
 
 def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:

@@ -12,14 +12,14 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from domain import outbox, work
+from domain import outbox
 from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, ORDER_DEPOSITS, SALES, Posting
 from domain.settlement.failing import settle_late_member
 from domain.settlement.locking import Key, LockedGroup, LockedOrder
 from domain.settlement.moving import move_orders
 from domain.settlement.refunding import WantedRefund, request_refunds
-from domain.settlement.releasing import DRIVE_PAYMENT, close_payments, free_if_unpayable
+from domain.settlement.releasing import close_payments, free_if_unpayable
 from domain.settlement.taking import (
     lock_for_payment,
     mark_paid,
@@ -85,7 +85,7 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
     """Apply a successful payment: seat it, or request its refund in the same transaction.
 
     Locks the group first. May be repeated. An amount that differs is only acted on once our own
-    query confirmed it; `UNKNOWN` means that the number is not ours.
+    query confirmed it: `UNCONFIRMED` asks for that. `UNKNOWN` means that the number is not ours.
     """
     merchant_id = paid.gateway_account[0]
     found = session.execute(
@@ -109,7 +109,6 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
         return Applied.REPEATED
     if payment.amount_fen != paid.amount_fen and not paid.is_confirmed:
         logger.warning("payment amount differs", extra={"payment_id": payment.id})
-        work.hasten(session, DRIVE_PAYMENT, [(merchant_id, payment.id)], due_at=at)
         return Applied.UNCONFIRMED
     outcome, deadline_at = _judge(session, group, order, payment, paid)
     _receive(session, paid, payment, outcome, at=at)
