@@ -31,6 +31,9 @@ from domain.states import GroupState, OrderState, PaymentState, SeatState
 
 logger = logging.getLogger(__name__)
 
+ALARMING = ("wrong_amount", "closed_payment")
+"""Outcomes that no shopper's lateness explains: a fault at the gateway, or ours."""
+
 
 @dataclass(frozen=True, slots=True)
 class SuccessfulPayment:
@@ -115,9 +118,11 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
     if outcome == "seated":
         _seat(session, group, order, paid, deadline_at, at=at)
         return Applied.SEATED
-    logger.warning(
-        "payment goes back", extra={"payment_id": payment.id, "order_id": order.id, "why": outcome}
-    )
+    extra = {"payment_id": payment.id, "order_id": order.id, "why": outcome}
+    if outcome in ALARMING:
+        logger.error("unexpected money goes back", extra=extra)
+    else:
+        logger.warning("payment goes back", extra=extra)
     _give_back(session, group, order, payment_id=payment.id, paid=paid, outcome=outcome, at=at)
     return Applied.REFUNDED
 

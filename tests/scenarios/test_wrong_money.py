@@ -1,9 +1,12 @@
-"""Money that is not what was asked for: confirmed by the gateway, and sent back."""
+"""Money that is not what was asked for: confirmed by the gateway, sent back, told as an alarm."""
 
+import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain.database import read_clock
 from domain.gateways.protocol import GatewayPayment, PaymentStatus
 from domain.gateways.wechat import WeChatPayments
 from tests.sandbox_server import wait_until
@@ -33,7 +36,17 @@ def closed(world: World) -> str:
     return number
 
 
-def test_wrong_amount_is_refunded_at_its_callback(world: World) -> None:
+def alarms(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [
+        str(vars(record)["why"])
+        for record in caplog.records
+        if record.getMessage() == "unexpected money goes back" and record.levelno == logging.ERROR
+    ]
+
+
+def test_wrong_amount_is_refunded_at_its_callback(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     _, _, number = prepared(world)
 
     world.sandbox.post("/pay", out_trade_no=number, amount=1000)
@@ -41,9 +54,12 @@ def test_wrong_amount_is_refunded_at_its_callback(world: World) -> None:
 
     assert world.rows(PAYMENT) == [("succeeded", 1000, "wrong_amount")]
     assert world.rows(REFUND) == [("requested", 1000, "wrong_amount")]
+    assert alarms(caplog) == ["wrong_amount"]
 
 
-def test_wrong_amount_at_a_closed_payment_is_refunded_at_its_callback(world: World) -> None:
+def test_wrong_amount_at_a_closed_payment_is_refunded_at_its_callback(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     number = closed(world)
 
     world.sandbox.post("/pay", out_trade_no=number, amount=1000, even_if_closed=True)
@@ -51,6 +67,35 @@ def test_wrong_amount_at_a_closed_payment_is_refunded_at_its_callback(world: Wor
 
     assert world.rows(PAYMENT) == [("succeeded", 1000, "wrong_amount")]
     assert world.rows(REFUND) == [("requested", 1000, "wrong_amount")]
+    assert alarms(caplog) == ["wrong_amount"]
+
+
+def test_money_at_a_closed_payment_is_an_alarm(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    number = closed(world)
+
+    world.sandbox.post("/pay", out_trade_no=number, even_if_closed=True)
+    wait_until(lambda: world.rows(REFUND))
+
+    assert world.rows(REFUND) == [("requested", 1990, "closed_payment")]
+    assert alarms(caplog) == ["closed_payment"]
+
+
+def test_money_that_is_merely_late_is_no_alarm(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, opened = world.opened()
+    member = world.phone()
+    number = member.prepare(member.join(opened["group_id"]))["payment_id"]
+    world.end_deadline(opened["group_id"])
+
+    late = (read_clock() + timedelta(seconds=5)).isoformat(timespec="seconds")
+    world.sandbox.post("/pay", out_trade_no=number, success_time=late)
+    wait_until(lambda: world.rows(REFUND))
+
+    assert world.rows(PAYMENT) == [("succeeded", 1990, "late")]
+    assert alarms(caplog) == []
 
 
 def test_callback_that_tells_another_amount_than_the_gateway_is_corrected(world: World) -> None:
