@@ -7,6 +7,7 @@ import flask
 import flask_smorest
 import marshmallow as ma
 import orjson
+from flask_smorest.utils import resolve_schema_instance
 from webargs import core
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
@@ -68,8 +69,11 @@ class Blueprint(flask_smorest.Blueprint):
     def arguments(
         self, schema: type[ma.Schema] | ma.Schema, **options: Any
     ) -> Callable[[View], View]:
-        """Read and check arguments; the view gets them as one positional dictionary."""
-        return super().arguments(schema, **options)  # type: ignore[no-any-return]
+        """Read and check arguments; the view gets them as one positional dictionary.
+
+        The schema is made here: webargs would make a class anew for every request.
+        """
+        return super().arguments(resolve_schema_instance(schema), **options)  # type: ignore[no-any-return]
 
     def response(
         self, status_code: int, schema: type[ma.Schema] | ma.Schema | None = None, **options: Any
