@@ -4,6 +4,7 @@ import secrets
 import threading
 from dataclasses import dataclass
 from functools import cached_property
+from sqlite3 import Connection
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -70,6 +71,14 @@ class Accounts:
             raise ValueError(f"{mchid} belongs to {account.appid}")
         return account
 
+    def bind(self, mchid: str, appid: str) -> None:
+        """Let orders of another app be paid to a merchant number; repeatable."""
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO bindings (mchid, appid) VALUES (?, ?)", (mchid, appid)
+            )
+            _add_app(db, appid)
+
     def secret_of(self, appid: str) -> str | None:
         """Return an app's secret, or None if the app is not known."""
         with self._store.snapshot() as db:
@@ -101,14 +110,27 @@ class Accounts:
                 " :public_key_id, :platform_private_pem, :apiv3_key)",
                 values,
             )
-            db.execute(
-                "INSERT OR IGNORE INTO apps (appid, secret) VALUES (?, ?)",
-                (appid, secrets.token_hex(16)),
-            )
+            _add_app(db, appid)
         account = self.find(mchid)
         if account is None:
             raise LookupError(mchid)
         return account
+
+
+def _add_app(db: Connection, appid: str) -> None:
+    db.execute(
+        "INSERT OR IGNORE INTO apps (appid, secret) VALUES (?, ?)", (appid, secrets.token_hex(16))
+    )
+
+
+def is_bound(db: Connection, account: Account, appid: str) -> bool:
+    """Say whether orders of an app are paid to an account: its own, or bound later."""
+    if appid == account.appid:
+        return True
+    bound = db.execute(
+        "SELECT 1 FROM bindings WHERE mchid = ? AND appid = ?", (account.mchid, appid)
+    )
+    return bound.fetchone() is not None
 
 
 def downloads(account: Account, app_secret: str | None) -> dict[str, Any]:

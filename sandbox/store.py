@@ -29,6 +29,9 @@ CREATE TABLE IF NOT EXISTS accounts (
     is_unlimited INTEGER NOT NULL DEFAULT 0,
     refund_delay_seconds REAL NOT NULL DEFAULT 0
 );
+CREATE TABLE IF NOT EXISTS bindings (
+    mchid TEXT NOT NULL, appid TEXT NOT NULL, PRIMARY KEY (mchid, appid)
+);
 CREATE TABLE IF NOT EXISTS orders (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     mchid TEXT NOT NULL,

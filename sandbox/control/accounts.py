@@ -14,6 +14,7 @@ from sandbox.shapes import flag, integer, number, shape, text
 _ACCOUNT = shape(
     {"appid": text(32, characters="0-9A-Za-z_")}, {"mchid": text(32, characters="0-9")}
 )
+_APP = shape({"appid": text(32, characters="0-9A-Za-z_")})
 _FUNDS = shape(
     {},
     {
@@ -33,6 +34,7 @@ def register(control: Blueprint) -> None:
     control.add_url_rule("/accounts", view_func=open_account, methods=["POST"])
     control.add_url_rule("/accounts/<mchid>", view_func=set_funds, methods=["POST"])
     control.add_url_rule("/accounts/<mchid>", view_func=show_account, methods=["GET"])
+    control.add_url_rule("/accounts/<mchid>/apps", view_func=bind_app, methods=["POST"])
     control.add_url_rule("/codes", view_func=mint, methods=["POST"])
 
 
@@ -45,6 +47,17 @@ def open_account() -> dict[str, Any]:
     except ValueError as problem:
         raise Refused(str(problem)) from None
     return downloads(account, gateway.accounts.secret_of(account.appid))
+
+
+def bind_app(mchid: str) -> dict[str, Any]:
+    """Bind another app to a merchant number, as its owner does on the merchant pages."""
+    given = body(_APP)
+    accounts = current_gateway().accounts
+    if accounts.find(mchid) is None:
+        raise Refused(f"no account {mchid}", HTTPStatus.NOT_FOUND)
+    accounts.bind(mchid, given["appid"])
+    secret = accounts.secret_of(given["appid"])
+    return {"mchid": mchid, "appid": given["appid"], "app_secret": secret}
 
 
 def show_account(mchid: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from sqlite3 import Connection, Row
 from typing import Any
 
-from sandbox.accounts import Account
+from sandbox.accounts import Account, is_bound
 from sandbox.clock import parse_rfc3339
 from sandbox.shapes import (
     Misshapen,
@@ -77,17 +77,17 @@ def check(shape_of_body: Any, body: Any) -> None:
 
 
 def check_owner(account: Account, body: dict[str, Any]) -> None:
-    """Check that a body speaks of the merchant, and the app, that signed it. Raises ApiError."""
+    """Check that a body speaks of the merchant that signed it. Raises ApiError."""
     if body["mchid"] != account.mchid:
         raise ApiError("INVALID_REQUEST", "商户号与签名商户号不一致")
-    if body.get("appid", account.appid) != account.appid:
-        raise ApiError("APPID_MCHID_NOT_MATCH", "商户号和appid不匹配")
 
 
 def prepay(db: Connection, account: Account, body: Any, now: float) -> dict[str, Any]:
     """Place an order, or place it again unchanged. Raises ApiError."""
     check(PREPAY, body)
     check_owner(account, body)
+    if not is_bound(db, account, body["appid"]):
+        raise ApiError("APPID_MCHID_NOT_MATCH", "商户号和appid不匹配")
     _refuse_foreign_openid(db, body)
     order = find(db, account.mchid, body["out_trade_no"], now)
     if order is None:

@@ -183,6 +183,21 @@ def test_openid_of_another_app_is_refused(merchant: Merchant) -> None:
     assert (status, body["code"]) == (400, "PARAM_ERROR")
 
 
+def test_order_of_a_second_app_is_paid_once_it_is_bound_to_the_merchant_number(
+    merchant: Merchant,
+) -> None:
+    appid = f"wx{secrets.token_hex(8)}"
+    bound = merchant.server.post(f"/accounts/{merchant.mchid}/apps", appid=appid)
+    openid = merchant.server.post("/codes", appid=appid)["openid"]
+
+    order = merchant.placed(appid=appid, payer={"openid": openid})
+    merchant.server.post("/pay", prepay_id=order["prepay_id"])
+
+    assert (bound["appid"], len(bound["app_secret"])) == (appid, 32)
+    assert merchant.query(order)[1]["appid"] == appid
+    assert merchant.server.http.post("/control/accounts/1/apps", json={"appid": appid}).is_error
+
+
 def test_account_is_opened_once_for_a_merchant_number(merchant: Merchant) -> None:
     again = merchant.server.post("/accounts", appid=merchant.keys["appid"], mchid=merchant.mchid)
     unnamed = merchant.server.post("/accounts", appid=merchant.keys["appid"])
