@@ -105,8 +105,9 @@ class World:
 
     def phone(self, **login: Any) -> Phone:
         """Log a new shopper in."""
-        code = self.sandbox.post("/codes", appid=self.app_id)
-        body = {"app_id": self.app_id, "code": code["code"], "nickname": "小红", **login}
+        app_id = login.setdefault("app_id", self.app_id)
+        code = self.sandbox.post("/codes", appid=app_id)
+        body = {"code": code["code"], "nickname": "小红", **login}
         session = expect(201, self.http.post("/v1/auth/sessions", json=body))
         return Phone(
             self,

@@ -55,7 +55,7 @@ _CREATE = text(
 _INTENT = text(
     """
     SELECT p.id, p.public_id, p.gateway_account_id, p.state, p.amount_fen, p.prepay_id,
-        p.expires_at, p.description, s.openid
+        p.expires_at, p.description, s.app_id, s.openid
     FROM payments p
     JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id
@@ -105,7 +105,7 @@ def prepare_payment(command: PreparePayment, *, at: datetime) -> dict[str, Any]:
     return {
         "payment_id": payment_no,
         "expires_at": iso(intent.expires_at),
-        "client_parameters": account.provider.client_parameters(prepay_id),
+        "client_parameters": account.provider.client_parameters(prepay_id, intent.app_id),
     }
 
 
@@ -159,6 +159,7 @@ def _ask_gateway(account: Account, intent: Row[Any], *, at: datetime) -> str:
                 out_trade_no=intent.public_id,
                 description=intent.description,
                 amount_fen=Fen(intent.amount_fen),
+                app_id=intent.app_id,
                 payer_id=intent.openid,
                 expires_at=intent.expires_at,
                 notify_url=callback_url(account, "payment"),

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import astuple
 
 from domain.config import Settings, settings
@@ -18,19 +19,22 @@ _providers: OrderedDict[str, PaymentProvider] = OrderedDict()
 
 
 def provider_for(
-    credentials: GatewayCredentials, *, config: Settings | None = None
+    credentials: GatewayCredentials,
+    *,
+    app_ids: Sequence[str] = (),
+    config: Settings | None = None,
 ) -> PaymentProvider:
     """Return the provider of a gateway account; kept in the process, as loading keys is slow.
 
-    Raises ValueError for an unknown gateway or a host that is not allowed.
+    `app_ids` are the merchant's mini-programs beside the account's own, sorted. Raises ValueError for an unknown gateway or a host that is not allowed.
     """
     config = config or settings()
-    key = _fingerprint(credentials, config)
+    key = _fingerprint(credentials, app_ids, config)
     with _lock:
         if key in _providers:
             _providers.move_to_end(key)
             return _providers[key]
-    provider = _build(credentials, config)
+    provider = _build(credentials, app_ids, config)
     with _lock:
         _providers[key] = provider
         while len(_providers) > _KEPT:
@@ -38,13 +42,17 @@ def provider_for(
     return provider
 
 
-def _build(credentials: GatewayCredentials, config: Settings) -> PaymentProvider:
+def _build(
+    credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings
+) -> PaymentProvider:
     if credentials.gateway != "wechat":
         raise ValueError(f"no gateway {credentials.gateway!r}")
-    return WeChatPayments(credentials, build_sdk(credentials, config))
+    return WeChatPayments(credentials, build_sdk(credentials, config), app_ids)
 
 
-def _fingerprint(credentials: GatewayCredentials, config: Settings) -> str:
+def _fingerprint(
+    credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings
+) -> str:
     """Name credentials without keeping the keys themselves as a dictionary's keys."""
-    parts = (*astuple(credentials), config.environment, config.wechatpay_base_url)
+    parts = (*astuple(credentials), config.environment, config.wechatpay_base_url, *app_ids)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

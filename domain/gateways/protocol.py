@@ -56,13 +56,15 @@ class PrepayRequest:
     """An order to be paid. The same request may be repeated; a changed one is a conflict.
 
     `out_trade_no` is 6 to 32 letters and digits. `description` is cut to 127 characters.
-    `expires_at` is when paying ends, told to the gateway in whole seconds, rounded down.
+    `payer_id` is the shopper's id in the mini-program `app_id`, which the merchant has bound to its
+    number at the gateway. `expires_at` is when paying ends, told to the gateway in whole seconds, rounded down.
     `notify_url` carries no query string.
     """
 
     out_trade_no: str
     description: str
     amount_fen: Fen
+    app_id: str
     payer_id: str
     notify_url: str
     expires_at: datetime
@@ -153,8 +155,8 @@ class PaymentProvider(Protocol):
         Already paid raises GatewayUnknown: a query tells.
         """
 
-    def client_parameters(self, prepay_id: str) -> dict[str, str]:
-        """Sign afresh what the mini-program needs to pay; reaches out to nobody."""
+    def client_parameters(self, prepay_id: str, app_id: str) -> dict[str, str]:
+        """Sign afresh what this mini-program needs to pay; reaches out to nobody."""
 
     def query(self, out_trade_no: str) -> GatewayPayment:
         """Ask how an order stands."""

@@ -3,7 +3,7 @@
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -58,9 +58,11 @@ class WeChatPayments:
 
     name = "wechat"
 
-    def __init__(self, credentials: GatewayCredentials, sdk: WeChatSdk) -> None:
+    def __init__(
+        self, credentials: GatewayCredentials, sdk: WeChatSdk, app_ids: Collection[str]
+    ) -> None:
         self._mch_no = credentials.mch_no
-        self._app_id = credentials.app_id
+        self._app_ids = {credentials.app_id, *app_ids}
         self._public_key_id = credentials.platform_public_key_id
         self._sdk = sdk
 
@@ -70,6 +72,7 @@ class WeChatPayments:
         answer = self._ask(
             "prepay",
             lambda: self._sdk.client.pay(
+                appid=request.app_id,
                 description=request.description[:127],
                 out_trade_no=_number(request.out_trade_no),
                 amount={"total": int(request.amount_fen), "currency": "CNY"},
@@ -80,18 +83,18 @@ class WeChatPayments:
         )
         return _read(answer, lambda body: PrepayResult(read_text(body, "prepay_id")))
 
-    def client_parameters(self, prepay_id: str) -> dict[str, str]:
+    def client_parameters(self, prepay_id: str, app_id: str) -> dict[str, str]:
         """Sign `wx.requestPayment`'s parameters: RSA-SHA256 over four lines (v3 docs, paySign)."""
         at = str(int(real_now().timestamp()))
         nonce = secrets.token_hex(16)
         package = f"prepay_id={prepay_id}"
         return {
-            "appId": self._app_id,
+            "appId": app_id,
             "timeStamp": at,
             "nonceStr": nonce,
             "package": package,
             "signType": "RSA",
-            "paySign": self._sdk.client.sign([self._app_id, at, nonce, package]),
+            "paySign": self._sdk.client.sign([app_id, at, nonce, package]),
         }
 
     def query(self, out_trade_no: str) -> GatewayPayment:
@@ -171,16 +174,17 @@ class WeChatPayments:
         return event
 
     def _check_payment(self, resource: Mapping[str, Any]) -> None:
-        if read_text(resource, "appid") != self._app_id:
+        if read_text(resource, "appid") not in self._app_ids:
             raise InvalidCallback(reason="wrong_merchant")
         if read_part(resource, "amount").get("currency") != "CNY":
             raise InvalidCallback(reason="wrong_currency")
 
     def _own_payment(self, body: Mapping[str, Any], out_trade_no: str) -> GatewayPayment:
         payment = read_payment(body)
-        owner = (read_text(body, "mchid"), read_text(body, "appid"), payment.out_trade_no)
-        if owner != (self._mch_no, self._app_id, out_trade_no):
-            raise Malformed(f"the answer is about {owner}")
+        mch_no, app_id = read_text(body, "mchid"), read_text(body, "appid")
+        about = (mch_no, payment.out_trade_no)
+        if about != (self._mch_no, out_trade_no) or app_id not in self._app_ids:
+            raise Malformed(f"the answer is about {about} of {app_id}")
         if payment.is_paid and read_part(body, "amount").get("currency") != "CNY":
             raise Malformed("the currency is not CNY")
         return payment

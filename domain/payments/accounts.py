@@ -31,14 +31,18 @@ class Account:
         return (self.merchant_id, self.id)
 
 
-_SELECT = "SELECT merchant_id, id, public_id, gateway, credentials_sealed FROM gateway_accounts"
-_OF_MERCHANT = text(_SELECT + " WHERE merchant_id = :merchant_id ORDER BY id DESC LIMIT 1")
-_ONE = text(_SELECT + " WHERE merchant_id = :merchant_id AND id = :id")
+_SELECT = """
+    SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed, ARRAY(
+        SELECT m.app_id FROM merchant_apps m WHERE m.merchant_id = a.merchant_id ORDER BY 1
+    ) AS app_ids
+    FROM gateway_accounts a
+"""
+_OF_MERCHANT = text(_SELECT + " WHERE a.merchant_id = :merchant_id ORDER BY a.id DESC LIMIT 1")
+_ONE = text(_SELECT + " WHERE a.merchant_id = :merchant_id AND a.id = :id")
 _ADDRESSED = text(
-    """
-    SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed
-    FROM gateway_addresses d
-    JOIN gateway_accounts a ON a.merchant_id = d.merchant_id AND a.id = d.gateway_account_id
+    _SELECT
+    + """
+    JOIN gateway_addresses d ON d.merchant_id = a.merchant_id AND d.gateway_account_id = a.id
     WHERE d.public_id = :public_id AND a.gateway = :gateway
     """
 )
@@ -51,7 +55,7 @@ def _account(row: Row[Any]) -> Account:
         row.id,
         row.public_id,
         row.gateway,
-        provider_for(GatewayCredentials(**sealed)),
+        provider_for(GatewayCredentials(**sealed), app_ids=row.app_ids),
     )
 
 

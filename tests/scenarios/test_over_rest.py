@@ -1,7 +1,11 @@
 """The whole way over REST and the gateway: login, open, pay, join, form or fail, credit, refund."""
 
+import secrets
+
 import pytest
 
+from domain.database import transaction
+from domain.merchants.adding import add_app
 from tests.sandbox_server import wait_until
 from tests.world import World, expect
 
@@ -109,11 +113,48 @@ def test_fifty_equal_callbacks_at_once_are_applied_once(world: World) -> None:
     assert world.rows("SELECT count(*) FROM refunds") == [(0,)]
 
 
+def test_shopper_of_a_second_mini_program_pays_as_a_shopper_of_that_one(world: World) -> None:
+    app_id = second_app(world)
+    leader = world.phone(app_id=app_id)
+    order = leader.open()
+
+    prepared = leader.prepare(order)
+    expect(200, leader.pay(prepared))
+    wait_until(lambda: leader.order(order)["state"] == "paid")
+    world.end_deadline(order["group_id"])
+    world.run_jobs()
+    wait_until(lambda: leader.order(order)["state"] == "refunded")
+
+    assert prepared["client_parameters"]["appId"] == app_id
+    [at_gateway] = world.sandbox.items("/orders", mchid=world.mch_no)
+    assert (at_gateway["appid"], at_gateway["openid"]) == (app_id, leader.openid)
+
+
+def test_payment_of_a_second_mini_program_is_found_by_asking(world: World) -> None:
+    leader = world.phone(app_id=second_app(world))
+    order = leader.open()
+    prepared = leader.prepare(order)
+    world.sandbox.post("/callbacks/withhold", mchid=world.mch_no)
+    expect(200, leader.pay(prepared))
+    with_due_now(world)
+
+    world.run_jobs()
+
+    assert leader.order(order)["state"] == "paid"
+
+
+def second_app(world: World) -> str:
+    """Add a mini-program to the merchant, bound to its number; returns its app id."""
+    app_id = f"wx{secrets.token_hex(8)}"
+    app = world.sandbox.post(f"/accounts/{world.mch_no}/apps", appid=app_id)
+    with transaction() as session:
+        add_app(session, world.merchant_id, app_id=app_id, secret=app["app_secret"])
+    return app_id
+
+
 def with_due_now(world: World) -> None:
     """Make all waiting work due, as if half a minute had passed."""
     from sqlalchemy import text  # noqa: PLC0415
-
-    from domain.database import transaction  # noqa: PLC0415
 
     with transaction() as session:
         session.execute(text("UPDATE work_rows SET due_at = now() WHERE kind = 'drive_payment'"))

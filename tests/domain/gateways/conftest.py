@@ -41,6 +41,7 @@ class Shop:
             out_trade_no=secrets.token_hex(10),
             description="两人团：苹果 5 斤 🍎",
             amount_fen=Fen(1990),
+            app_id=self.keys["appid"],
             payer_id=f"o{secrets.token_hex(13)}",
             notify_url=self.notify_url,
             expires_at=datetime.now(UTC) + timedelta(days=400),

@@ -134,6 +134,7 @@ def test_provider_is_kept_by_its_credentials(shop: Shop) -> None:
 
     assert {id(one) for one in providers} == {id(shop.provider)}
     assert provider_for(changed, config=config) is not shop.provider
+    assert provider_for(shop.credentials, app_ids=["wx2"], config=config) is not shop.provider
 
 
 def test_unknown_gateway_is_refused(shop: Shop) -> None:

@@ -36,7 +36,7 @@ def test_client_parameters_are_accepted_by_the_shoppers_phone(shop: Shop) -> Non
     request = shop.request()
     prepared = shop.provider.prepay(request)
 
-    parameters = shop.provider.client_parameters(prepared.prepay_id)
+    parameters = shop.provider.client_parameters(prepared.prepay_id, request.app_id)
 
     response = shop.server.http.post("/shopper/pay", json=parameters | {"openid": request.payer_id})
     assert response.json() == {"errMsg": "requestPayment:ok"}
@@ -44,7 +44,9 @@ def test_client_parameters_are_accepted_by_the_shoppers_phone(shop: Shop) -> Non
 
 
 def test_client_parameters_are_signed_anew_each_time(shop: Shop) -> None:
-    first, second = (shop.provider.client_parameters("wx1") for _ in range(2))
+    app_id = shop.keys["appid"]
+
+    first, second = (shop.provider.client_parameters("wx1", app_id) for _ in range(2))
 
     assert first["package"] == second["package"] == "prepay_id=wx1"
     assert first["nonceStr"] != second["nonceStr"]
