@@ -1,5 +1,6 @@
 """Groups: opening, progress, joining."""
 
+import hmac
 import re
 from typing import Any
 
@@ -13,12 +14,30 @@ from api.schemas.orders import OrderSchema, PlaceArguments
 from domain.checkout.commands import Basket, Client, JoinGroup, OpenGroup
 from domain.checkout.joining import join_group
 from domain.checkout.opening import open_group
+from domain.config import settings
 from domain.database import read_clock, reading
-from domain.groups.queries import PROGRESS, as_json, read_group
+from domain.groups.queries import PROGRESS, GroupView, as_json, read_group
 
 blueprint = Blueprint("groups", __name__, url_prefix="/v1", description="Groups")
 
-_VERSION = re.compile(r'"v(\d+)-')
+_ETAG = re.compile(r'"v(\d{1,18})-[0-9a-z]*-([0-9a-f]{16})"', re.ASCII)
+
+
+def _seal_of(group_id: str, version: int) -> str:
+    key = settings().token_key.encode()
+    return hmac.digest(key, f"group {group_id} {version}".encode(), "sha256")[:8].hex()
+
+
+def _etag(view: GroupView, order_id: str) -> str:
+    return f'"v{view.version}-{order_id}-{_seal_of(view.id, view.version)}"'
+
+
+def _seen_version(group_id: str, asked: str) -> int:
+    """Return the version the reader has seen; one that was made up would bypass the cache."""
+    found = _ETAG.search(asked)
+    if found is None or not hmac.compare_digest(found[2], _seal_of(group_id, int(found[1]))):
+        return 0
+    return int(found[1])
 
 
 def _basket(caller: ShopperCaller, body: dict[str, Any]) -> Basket:
@@ -66,13 +85,12 @@ def progress(group_id: str) -> Response:
     caller = optional_shopper()
     shopper_id = None if caller is None else caller.shopper_id
     asked = request.headers.get("If-None-Match", "")
-    seen = _VERSION.search(asked)
-    view = PROGRESS.get(merchant_id, group_id, seen_version=int(seen[1]) if seen else 0)
+    view = PROGRESS.get(merchant_id, group_id, seen_version=_seen_version(group_id, asked))
     if view is None:
         with reading() as session:
             view = read_group(session, merchant_id, group_id)
         PROGRESS.put(merchant_id, view)
-    etag = f'"v{view.version}-{view.orders.get(shopper_id or 0, "")}"'
+    etag = _etag(view, view.orders.get(shopper_id or 0, ""))
     response = (
         Response(status=304)
         if etag in asked
