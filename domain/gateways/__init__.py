@@ -26,7 +26,8 @@ def provider_for(
 ) -> PaymentProvider:
     """Return the provider of a gateway account; kept in the process, as loading keys is slow.
 
-    `app_ids` are the merchant's mini-programs beside the account's own, sorted. Raises ValueError for an unknown gateway or a host that is not allowed.
+    `app_ids` are the merchant's mini-programs beside the account's own, sorted.
+    Raises ValueError for an unknown gateway or a host that is not allowed.
     """
     config = config or settings()
     key = _fingerprint(credentials, app_ids, config)
@@ -50,9 +51,7 @@ def _build(
     return WeChatPayments(credentials, build_sdk(credentials, config), app_ids)
 
 
-def _fingerprint(
-    credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings
-) -> str:
+def _fingerprint(credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings) -> str:
     """Name credentials without keeping the keys themselves as a dictionary's keys."""
     parts = (*astuple(credentials), config.environment, config.wechatpay_base_url, *app_ids)
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -57,8 +57,8 @@ class PrepayRequest:
 
     `out_trade_no` is 6 to 32 letters and digits. `description` is cut to 127 characters.
     `payer_id` is the shopper's id in the mini-program `app_id`, which the merchant has bound to its
-    number at the gateway. `expires_at` is when paying ends, told to the gateway in whole seconds, rounded down.
-    `notify_url` carries no query string.
+    number at the gateway. `expires_at` is when paying ends, told to the gateway in whole seconds,
+    rounded down. `notify_url` carries no query string.
     """
 
     out_trade_no: str
