@@ -11,6 +11,8 @@ from api.bodies import instant
 from domain.public_ids import ALPHABET, LENGTH
 
 LARGEST_FEN = 10**12
+EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
+"""Days that callers may name: arithmetic with them stays in what PostgreSQL and Python can hold."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
@@ -75,7 +77,7 @@ class Count(Fen):
 class Instant(ma.fields.Field[datetime]):
     """An instant: ISO 8601 with an offset in, UTC with Z out."""
 
-    default_error_messages = {"invalid": "not_an_instant"}
+    default_error_messages = {"invalid": "not_an_instant", "out_of_range": "out_of_range"}
 
     def _serialize(
         self, value: datetime | None, attr: str | None, obj: Any, **kwargs: Any
@@ -89,17 +91,19 @@ class Instant(ma.fields.Field[datetime]):
             raise self.make_error("invalid")
         try:
             at = datetime.fromisoformat(value)
-            if at.tzinfo is not None:
-                return at.astimezone(UTC)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise self.make_error("invalid") from error
-        raise self.make_error("invalid")
+        if at.tzinfo is None:
+            raise self.make_error("invalid")
+        if not EARLIEST < at.date() < LATEST:
+            raise self.make_error("out_of_range")
+        return at.astimezone(UTC)
 
 
 class DayOn(ma.fields.Field[date]):
     """A day of Asia/Shanghai: YYYY-MM-DD."""
 
-    default_error_messages = {"invalid": "not_a_day"}
+    default_error_messages = {"invalid": "not_a_day", "out_of_range": "out_of_range"}
 
     def _serialize(
         self, value: date | None, attr: str | None, obj: Any, **kwargs: Any
@@ -112,9 +116,12 @@ class DayOn(ma.fields.Field[date]):
         if not isinstance(value, str) or not _DAY.fullmatch(value):
             raise self.make_error("invalid")
         try:
-            return date.fromisoformat(value)
+            on = date.fromisoformat(value)
         except ValueError as error:
             raise self.make_error("invalid") from error
+        if not EARLIEST <= on <= LATEST:
+            raise self.make_error("out_of_range")
+        return on
 
 
 class PublicId(ma.fields.String):

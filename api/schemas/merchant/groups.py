@@ -1,5 +1,7 @@
 """Groups and the live board, as staff see them."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from api.paging import PageArguments
@@ -91,6 +93,12 @@ class GroupFilters(PageArguments):
     campaign_id = PublicId(load_default=None)
     from_on = DayOn(load_default=None)
     to_on = DayOn(load_default=None)
+
+    @ma.validates_schema
+    def check_order(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse days that end before they start."""
+        if data["from_on"] and data["to_on"] and data["to_on"] < data["from_on"]:
+            raise ma.ValidationError("before_start", "to_on")
 
 
 class BoardSchema(Schema):

@@ -52,6 +52,8 @@ def test_definitions_come_in_the_language_asked_for(mall: Mall) -> None:
         ({"from_on": "2026-05-11"}, "to_on", "required"),
         ({"from_on": "11.5.2026", "to_on": "2026-05-11"}, "from_on", "not_a_day"),
         ({"from_on": "2026-05-12", "to_on": "2026-05-11"}, "to_on", "before_start"),
+        ({"from_on": "0001-01-01", "to_on": "2026-05-11"}, "from_on", "out_of_range"),
+        ({"from_on": "2026-05-11", "to_on": "9999-12-31"}, "to_on", "out_of_range"),
         ({"from_on": "2026-05-11", "to_on": "2027-05-12"}, "to_on", "window_too_long"),
     ],
 )

@@ -67,6 +67,10 @@ def test_bad_filters_are_refused(mall: Mall) -> None:
     assert mall.viewer.get("/v1/merchant/groups", from_on="yesterday").status_code == 422
     assert mall.viewer.get("/v1/merchant/groups", limit=101).status_code == 422
     assert mall.viewer.get("/v1/merchant/groups", cursor="x").json["code"] == "cursor_unreadable"
+    for days in ({"from_on": "0001-01-01"}, {"to_on": "9999-12-31"}):
+        assert mall.viewer.get("/v1/merchant/groups", **days).status_code == 422
+    backwards = mall.viewer.get("/v1/merchant/groups", from_on="2026-05-12", to_on="2026-05-11")
+    assert (backwards.status_code, backwards.json["field"]) == (422, "to_on")
     unknown = mall.viewer.get("/v1/merchant/groups", campaign_id=new_public_id())
     assert (unknown.status_code, unknown.json["code"]) == (404, "campaign_not_found")
 
