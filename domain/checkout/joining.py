@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Row, column, text
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
@@ -27,6 +27,17 @@ _PREPARE = text(
     SELECT * FROM prepare_join(:merchant_id, :shopper_id, :caller, :key, :lock_id, :group,
         :variant, :share_token, :at, :today, :is_locking_days)
     """
+).columns(
+    # Named here, so that they are not worked out anew from each answer.
+    *map(
+        column,
+        (
+            *("is_taken", "stored_hash", "stored_body", "id", "state", "size", "taken", "held"),
+            *("releasing", "deadline_at", "campaign_id", "campaign_public_id", "terms"),
+            *("variant_id", "list_price_fen", "flag", "daily_cash_cap_fen", "share_id", "is_in"),
+            *("participations", "expired_holds", "cap_day_cash_fen", "holds", "running"),
+        ),
+    )
 )
 
 
