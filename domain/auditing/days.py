@@ -5,8 +5,8 @@ from domain.auditing.checks import Check, Probe
 PARTICIPATIONS = Check(
     "days.participations-recounted",
     7,
-    "A shopper's participations and expired holds of a day are its orders of that day; only an"
-    " unpaid expiry gives one back.",
+    "A shopper's participations of a day are its seats ordered that day, its expired holds those"
+    " seats and products bought alone that expired unpaid; only an unpaid expiry gives one back.",
 )
 CASH = Check(
     "days.cash-recounted",
@@ -45,10 +45,11 @@ PROBES = (
                 min(promised_at) AS promised_at
             FROM (
                 SELECT merchant_id, shopper_id, placed_on AS on_day,
-                    CASE state WHEN 'expired' THEN 0 ELSE 1 END AS participations,
+                    CASE WHEN state = 'expired' OR group_id IS NULL THEN 0 ELSE 1 END
+                        AS participations,
                     CASE state WHEN 'expired' THEN 1 ELSE 0 END AS expired,
                     0 AS reserved, 0 AS used, CAST(NULL AS timestamptz) AS promised_at
-                FROM orders WHERE group_id IS NOT NULL
+                FROM orders WHERE group_id IS NOT NULL OR state = 'expired'
                 UNION ALL
                 SELECT merchant_id, shopper_id, cap_on, 0, 0, reserved, used, placed_at
                 FROM promised WHERE reserved > 0 OR used > 0

@@ -27,7 +27,11 @@ MATCH_ORDERS = Check(
 ONE_PER_SHOPPER = Check(
     "seats.one-per-shopper", 1, "A shopper has one placed or live order per group at most."
 )
-ONE_HOLD = Check("seats.one-hold", 1, "A shopper holds one unpaid seat at a time at most.")
+ONE_HOLD = Check(
+    "seats.one-hold",
+    1,
+    "A shopper has one unpaid hold at a time at most: a seat, or a product bought alone.",
+)
 
 PROBES = (
     Probe(
@@ -94,7 +98,7 @@ PROBES = (
         ONE_HOLD,
         """
         SELECT format('shopper %s/%s: %s holds', merchant_id, shopper_id, count(*)) AS key
-        FROM orders WHERE seat_state = 'held'
+        FROM orders WHERE state = 'placed' AND releasing_at IS NULL
         GROUP BY merchant_id, shopper_id HAVING count(*) > 1
         """,
     ),

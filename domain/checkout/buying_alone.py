@@ -1,4 +1,7 @@
-"""Buying a product alone, at its list price unless set: stock is held until paid or given up."""
+"""Buying a product alone, at its list price unless set: stock is held until paid or given up.
+
+What is held is limited as a seat is: one unpaid hold at a time, so many expired ones a day.
+"""
 
 from dataclasses import replace
 from datetime import datetime
@@ -8,19 +11,34 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
+from domain.checkout import placing
 from domain.checkout.commands import BuyAlone
 from domain.checkout.errors import StockExhausted, VariantNotSold
-from domain.checkout.placing import spend_wallet
 from domain.database import transaction
 from domain.ledger import balances
+from domain.orders.errors import ExpiredHoldLimitReached
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
 from domain.orders.rules import ALONE_HOLD
 from domain.public_ids import new_public_id
+from domain.risk.recording import Judged, record_decisions
+from domain.risk.rules import Decision, Outcome, judge_purchase
 from domain.sealing import seal
 from domain.settlement.applying_payments import sell_alone
 from domain.settlement.locking import lock_orders
 from domain.states import OrderState
+from domain.terms import Limits
 
+LIMITS = Limits()
+"""Those of a campaign that says nothing else."""
+
+_LOCK = text(
+    """
+    SELECT counts.holds, counts.expired_holds, s.flag
+    FROM shoppers s
+    CROSS JOIN LATERAL lock_shopper_days(s.merchant_id, s.id, :today, :today) counts
+    WHERE s.merchant_id = :merchant_id AND s.id = :shopper_id
+    """
+)
 _TAKE_STOCK = text(
     """
     UPDATE variants v SET stock_units = stock_units - 1
@@ -41,10 +59,10 @@ _PLACE = text(
     """
     INSERT INTO orders (merchant_id, public_id, shopper_id, variant_id, state, price_fen,
         list_price_fen, wallet_fen, payable_fen, placed_on, placed_at, hold_expires_at,
-        address_sealed, client_address, device, channel, moved_at, moved_by)
+        address_sealed, client_address, device, channel, risk_outcome, moved_at, moved_by)
     VALUES (:merchant_id, :public_id, :shopper_id, :variant_id, 'placed', :price, :list_price,
         :wallet, :price - :wallet, :placed_on, :at, :hold_expires_at, :address, :client_address,
-        :device, :channel, :at, :actor)
+        :device, :channel, :risk_outcome, :at, :actor)
     RETURNING id
     """
 )
@@ -53,16 +71,43 @@ _PLACE = text(
 def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
     """Place an order for one unit; returns its body. May be repeated with its key.
 
-    Raises VariantNotSold, StockExhausted, Busy, IdempotencyKeyReused.
+    Raises VariantNotSold, StockExhausted, UnpaidHoldExists, ExpiredHoldLimitReached, JoinBlocked,
+    Busy, IdempotencyKeyReused.
     """
-    with transaction() as session:
-        done = idempotency.take(session, command.basket.key)
-        return done if done is not None else _buy(session, command, at=at)
+    basket = command.basket
+    try:
+        with transaction() as session:
+            done = idempotency.take(session, basket.key)
+            return done if done is not None else _buy(session, command, at=at)
+    except placing.Blocked as blocked:
+        with transaction() as session:
+            record_decisions(
+                session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
+            )
+        raise placing.refusal_of(blocked.decision) from None
+
+
+def admit(session: Session, shopper: tuple[int, int], *, at: datetime) -> Decision:
+    """Check a shopper's limits and risk; locks the shopper, then its day.
+
+    Raises ExpiredHoldLimitReached, or Blocked.
+    """
+    seen = session.execute(
+        _LOCK,
+        {"merchant_id": shopper[0], "shopper_id": shopper[1], "today": clock.shanghai_day(at)},
+    ).one()
+    decision = judge_purchase(has_unpaid_hold=seen.holds > 0, flag=seen.flag)
+    if decision.outcome is Outcome.BLOCK:
+        raise placing.Blocked(decision)
+    if seen.expired_holds >= LIMITS.expired_holds_per_day:
+        raise ExpiredHoldLimitReached(limit=LIMITS.expired_holds_per_day)
+    return decision
 
 
 def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]:
     basket = command.basket
     merchant_id, shopper_id = basket.shopper
+    decision = admit(session, basket.shopper, at=at)
     wanted = {"merchant_id": merchant_id, "variant": basket.variant_id}
     variant = session.execute(_TAKE_STOCK, wanted).first()
     if variant is None:
@@ -107,10 +152,14 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
             "client_address": basket.client.address,
             "device": basket.client.device,
             "channel": basket.client.channel,
+            "risk_outcome": decision.outcome.value,
             "actor": f"shopper:{shopper_id}",
         },
     ).scalar_one()
-    spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
+    record_decisions(
+        session, [Judged(merchant_id, shopper_id, order_id, decision)], point="join", at=at
+    )
+    placing.spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
     if not view.payable_fen:
         [order] = lock_orders(session, [(merchant_id, order_id)])
         sell_alone(session, order, paid_at=at, at=at, actor=f"shopper:{shopper_id}")

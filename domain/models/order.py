@@ -63,7 +63,7 @@ class Order(Moving, TenantRow, Base):
             "merchant_id",
             "shopper_id",
             unique=True,
-            postgresql_where=text("seat_state = 'held'"),
+            postgresql_where=text("state = 'placed' AND releasing_at IS NULL"),
         ),
         Index(
             "ix_orders_hold_expires",

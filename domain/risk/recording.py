@@ -35,7 +35,7 @@ class Judged:
 def record_decisions(
     session: Session, judged: Sequence[Judged], *, point: str, at: datetime
 ) -> None:
-    """Record decisions made at one point: join, pay or settle."""
+    """Record decisions made at one point: join (any placing of an order), pay or settle."""
     if judged:
         session.execute(
             _RECORD,

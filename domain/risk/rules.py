@@ -1,6 +1,6 @@
 """The rules that need no history, at joining, paying and settlement. Pure.
 
-Review lets the seat be bought and holds the subsidy; block refuses the join. A refund is never
+Review lets the seat be bought and holds the subsidy; block refuses the placement. A refund is never
 held: only the bonus is judged.
 """
 
@@ -58,6 +58,14 @@ def judge_join(
             "flag": flag,
         },
     )
+
+
+def judge_purchase(*, has_unpaid_hold: bool, flag: str | None) -> Decision:
+    """Judge buying a product alone: one hold at a time, flagged accounts."""
+    fired = _flagged(flag)
+    if has_unpaid_hold:
+        fired.append(("one_hold_at_a_time", Outcome.BLOCK))
+    return _decide(fired, {"has_unpaid_hold": has_unpaid_hold, "flag": flag})
 
 
 def judge_pay(*, flag: str | None, risk_at_join: str) -> Decision:

@@ -167,8 +167,9 @@ def free_orders(
 ) -> None:
     """Free locked releasing orders: seat released, order expired or cancelled, means given back.
 
-    Their groups and days are locked. An unpaid expiry gives the day's participation back. A group
-    that is left with no seat ends: abandoned if its leader never paid, else closed.
+    Their groups and days are locked; an order given up that was bought alone changes no day. An
+    unpaid expiry is counted, and gives the day's participation back. A group that is left with no
+    seat ends: abandoned if its leader never paid, else closed.
     """
     if not orders:
         return
@@ -187,16 +188,14 @@ def free_orders(
 
 
 def _days_given_back(order: LockedOrder) -> list[DayChange]:
+    """Say what freeing an order changes in its shopper's days; alone it took part in nothing."""
+    shopper, is_expiry = (order.merchant_id, order.shopper_id), order.release_reason == "expired"
     if order.cap_on is None:
-        return []
-    is_expiry = order.release_reason == "expired"
+        return [DayChange(*shopper, order.placed_on, expired_holds=1)] if is_expiry else []
     return [
+        DayChange(*shopper, order.cap_on, reserved_fen=-(order.quote_fen or 0)),
         DayChange(
-            order.merchant_id, order.shopper_id, order.cap_on, reserved_fen=-(order.quote_fen or 0)
-        ),
-        DayChange(
-            order.merchant_id,
-            order.shopper_id,
+            *shopper,
             order.placed_on,
             participations=-1 if is_expiry else 0,
             expired_holds=1 if is_expiry else 0,
@@ -273,13 +272,25 @@ def end_empty_groups(
     )
 
 
+_DAYS_OF_ALONE = text(
+    """
+    SELECT o.merchant_id, o.shopper_id, o.placed_on FROM orders o
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+        ON o.merchant_id = t.m AND o.id = t.i
+    """
+)
+
+
 def _locked(
     session: Session, candidates: Sequence[Candidate]
 ) -> tuple[dict[Key, LockedGroup], list[LockedOrder]]:
+    """Lock candidates' groups, then the days of members and of those bought alone, then orders."""
     groups = lock_groups(
         session, sorted({(c.merchant_id, c.group_id) for c in candidates if c.group_id is not None})
     )
-    lock_days_of(session, list(groups))
+    alone = [(c.merchant_id, c.id) for c in candidates if c.group_id is None]
+    days = session.execute(_DAYS_OF_ALONE, columns(alone)).all() if alone else []
+    lock_days_of(session, list(groups), also=[(row[0], row[1], row[2]) for row in days])
     return groups, lock_orders(session, [(c.merchant_id, c.id) for c in candidates])
 
 

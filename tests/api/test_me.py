@@ -39,6 +39,7 @@ def make_notice(shopper: Shopper, key: str, **parameters: Any) -> None:
             placed_on=now.date(),
             placed_at=now,
             hold_expires_at=now,
+            releasing_at=now,
             moved_at=now,
             moved_by="test",
         )

@@ -36,18 +36,28 @@ WAITING = (
     " WHERE datname = current_database() AND wait_event_type = 'Lock'"
 )
 
+BOUGHT_ALONE = "SELECT count(*) FROM orders WHERE group_id IS NULL"
+
 
 @pytest.fixture
 def arena(crowd: DatabaseUrls) -> Arena:
     return make_arena()
 
 
-def basket_of(arena: Arena, shopper: Shopper) -> Basket:
+def basket_of(arena: Arena, shopper: Shopper, **values: Any) -> Basket:
     return Basket(
         shopper=shopper,
         key=arena.request_key(shopper, "the-same"),
         variant_id=arena.campaign.variant.public_id,
+        **values,
     )
+
+
+def buying_from_the_wallet(arena: Arena) -> BuyAlone:
+    """A product costs 3,000 fen: a shopper with 6,000 may buy two, both paid at once."""
+    shopper = arena.shopper()
+    arena.earn(shopper, 6000)
+    return BuyAlone(basket_of(arena, shopper, use_wallet=True))
 
 
 def test_same_key_fifty_times_buys_once(arena: Arena) -> None:
@@ -81,27 +91,27 @@ def test_same_key_buys_twice_without_lock_and_constraint(
         crowd,
         "ALTER TABLE idempotency_keys DROP CONSTRAINT uq_idempotency_keys_merchant_id_caller_key",
     )
-    command = BuyAlone(basket_of(arena, arena.shopper()))
+    command = buying_from_the_wallet(arena)
     Meeting(2).after(monkeypatch, idempotency, "take")
 
     ends = race([lambda: buy_alone(command, at=arena.start)] * 2)
 
     assert len({body["id"] for body in returned(ends)}) == 2
-    assert arena.one("SELECT count(*) FROM orders") == 2
+    assert arena.one(BOUGHT_ALONE) == 2
 
 
 def test_constraint_keeps_one_effect_where_the_lock_is_forgotten(
     crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unguard(crowd)
-    command = BuyAlone(basket_of(arena, arena.shopper()))
+    command = buying_from_the_wallet(arena)
     Meeting(2).after(monkeypatch, idempotency, "take")
 
     ends = race([lambda: buy_alone(command, at=arena.start)] * 2)
 
     [error] = raised(ends)
     assert "uq_idempotency_keys_merchant_id_caller_key" in str(error)
-    assert arena.one("SELECT count(*) FROM orders") == 1
+    assert arena.one(BOUGHT_ALONE) == 1
 
 
 def unguard(crowd: DatabaseUrls) -> None:

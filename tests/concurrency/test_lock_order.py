@@ -11,7 +11,9 @@ from domain.checkout import placing
 from domain.checkout.settling import fold_campaigns
 from domain.database import core_engine, transaction
 from domain.ledger import balances, posting
+from domain.orders.rules import RELEASING_LIMIT
 from domain.settlement.applying_payments import Applied
+from domain.settlement.releasing import find_overdue_releases, free_overdue
 from domain.terms import Limits
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import DAY, Arena, make_arena, raised
@@ -100,17 +102,25 @@ def test_prepaid_last_seat_and_forming_want_members_days_in_the_same_order(
     assert arena.group(filling["group_id"])["state"] == "formed"
 
 
-def test_buying_alone_and_giving_up_want_stock_and_wallet_in_the_same_order(
+def test_buying_alone_and_being_freed_want_stock_and_wallet_in_the_same_order(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """An order whose payment is being closed is held no more: its shopper may buy again."""
     shopper = arena.shopper()
     arena.earn(shopper, 1000)
     order = arena.buy_alone(shopper, arena.start, use_wallet=True)
+    arena.add_payment(order, arena.start)
+    arena.leave(shopper, order, arena.start)
+    overdue = arena.start + RELEASING_LIMIT
     pause = Pause()
     pause.after(monkeypatch, posting, "post")
 
+    def free() -> None:
+        with transaction() as session:
+            free_overdue(session, find_overdue_releases(session, at=overdue, limit=1), at=overdue)
+
     ends = overtake(
-        lambda: arena.leave(shopper, order, arena.start),
+        free,
         lambda: arena.buy_alone(shopper, arena.start, use_wallet=True),
         pause,
     )

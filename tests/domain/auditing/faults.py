@@ -93,9 +93,15 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "seats.one-hold": (
         (
             "DROP INDEX uq_orders_one_hold",
-            "UPDATE orders SET seat_state = 'held', shopper_id = (SELECT shopper_id FROM orders"
-            " WHERE seat_state = 'held') WHERE id = ("
-            " SELECT min(id) FROM orders WHERE state = 'expired')",
+            "UPDATE orders SET state = 'placed', releasing_at = NULL, shopper_id = ("
+            " SELECT shopper_id FROM orders WHERE seat_state = 'held') WHERE id = ("
+            " SELECT min(id) FROM orders WHERE state = 'expired' AND group_id IS NOT NULL)",
+        ),
+        (
+            "DROP INDEX uq_orders_one_hold",
+            "UPDATE orders SET state = 'placed', releasing_at = NULL, shopper_id = ("
+            " SELECT shopper_id FROM orders WHERE seat_state = 'held') WHERE id = ("
+            " SELECT min(id) FROM orders WHERE state = 'expired' AND group_id IS NULL)",
         ),
     ),
     "groups.formed-full": (
@@ -371,6 +377,11 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "days.participations-recounted": (
         ("UPDATE shopper_days SET participations = participations + 1",),
         ("UPDATE shopper_days SET expired_holds = expired_holds + 1",),
+        (
+            "UPDATE shopper_days d SET expired_holds = 0 FROM orders o"
+            " WHERE o.shopper_id = d.shopper_id AND o.state = 'expired' AND o.group_id IS NULL",
+        ),
+        ("UPDATE orders SET state = 'cancelled' WHERE state = 'expired' AND group_id IS NULL",),
         ("DELETE FROM shopper_days",),
     ),
     "days.cash-recounted": (

@@ -10,12 +10,14 @@ from itertools import count
 import pytest
 
 from domain.auditing.running import audit
+from domain.checkout.buying_alone import buy_alone
+from domain.checkout.commands import BuyAlone
 from domain.checkout.settling import fold_campaigns
 from domain.database import transaction
 from domain.errors import DomainError
 from domain.settlement.releasing import expire_holds, find_expired_holds
 from tests.domain.auditing.stories import begin
-from tests.domain.auditing.world import DAY, MINUTE, Order, World
+from tests.domain.auditing.world import DAY, MINUTE, Order, Shopper, World
 
 pytestmark = pytest.mark.transactional
 
@@ -58,6 +60,9 @@ class Market:
 
     def _act(self, dice: random.Random) -> None:
         shopper, at = self.world.stage.shopper(), self.now()
+        if dice.random() < 0.1:
+            self._buy_alone(shopper, at, is_paid=dice.random() < 0.5)
+            return
         group = dice.choice(self.groups[-6:]) if self.groups and dice.random() < 0.8 else None
         order = (
             self.world.stage.open(shopper, at)
@@ -70,6 +75,11 @@ class Market:
             self.groups.append(order["group_id"])
         if deed < 0.2 or deed > 0.9:
             self.world.give_up(shopper, order, at)
+
+    def _buy_alone(self, shopper: Shopper, at: datetime, *, is_paid: bool) -> None:
+        order = buy_alone(BuyAlone(self.world.stage.basket(shopper)), at=at)
+        if is_paid:
+            self._pay(order, at)
 
     def _pay(self, order: Order, at: datetime) -> None:
         """Pay, perhaps too late: another's deed may have ended the group in between."""
