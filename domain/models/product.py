@@ -26,7 +26,7 @@ class Product(TenantRow, Base):
 class Variant(TenantRow, Base):
     """One variant: its list price, private unit cost, and the stock that is sold alone.
 
-    Stock that is set aside for a campaign has left `stock_units`.
+    A campaign's stock is a number of its own, not taken out of `stock_units`.
     """
 
     __tablename__ = "variants"
