@@ -1,6 +1,7 @@
 """The Blueprint all views use: typed decorators, strict bodies, documented callers."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any, Literal, TypeVar
 
 import flask
@@ -13,13 +14,24 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
 from api import auth
+from domain.merchants.rules import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
-Caller = Literal["shopper", "staff"]
+Caller = Literal["shopper", "staff", "mall", "anyone"]
+"""`mall` is a shopper, or whoever names the mall; `anyone` may be a shopper."""
 
 _REQUIRE: Mapping[Caller, Callable[[], object]] = {
     "shopper": auth.require_shopper,
     "staff": auth.require_staff,
+    "mall": auth.require_merchant_of_shopper,
+    "anyone": auth.optional_shopper,
+}
+_SECURITY: Mapping[Caller | None, list[dict[str, list[str]]]] = {
+    "shopper": [{"shopper": []}],
+    "staff": [{"staff": []}],
+    "mall": [{"shopper": []}, {"mall": []}],
+    "anyone": [{"shopper": []}, {}],
+    None: [],
 }
 
 
@@ -52,19 +64,20 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, *args: Any, caller: Caller | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._caller = caller
-        self._prepare_doc_cbks.append(self._prepare_security_doc)
-        if caller is not None:
-            self.before_request(lambda: _check(caller))
+        self._prepare_doc_cbks.append(_prepare_security_doc)
 
-    def _prepare_security_doc(
-        self, doc: dict[str, Any], _doc_info: dict[str, Any], **_: Any
-    ) -> dict[str, Any]:
-        doc["security"] = [] if self._caller is None else [{self._caller: []}]
-        return doc
+    def route(
+        self, rule: str, *, caller: Caller | None = None, role: Role | None = None, **options: Any
+    ) -> Callable[[View], View]:
+        """Register a view function, with its own caller or the lowest role that may call it."""
+        who = caller or self._caller
+        register = super().route(rule, **options)
 
-    def route(self, rule: str, **options: Any) -> Callable[[View], View]:
-        """Register a view function."""
-        return super().route(rule, **options)  # type: ignore[no-any-return]
+        def decorate(view: View) -> View:
+            register(_guarded(view, who, role))
+            return view
+
+        return decorate
 
     def arguments(
         self, schema: type[ma.Schema] | ma.Schema, **options: Any
@@ -86,5 +99,20 @@ class Blueprint(flask_smorest.Blueprint):
         return super().alt_response(status_code, **options)  # type: ignore[no-any-return]
 
 
-def _check(caller: Caller) -> None:
-    _REQUIRE[caller]()
+def _guarded(view: View, caller: Caller | None, role: Role | None) -> Callable[..., Any]:
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if role is not None:
+            auth.require_staff(role)
+        elif caller is not None:
+            _REQUIRE[caller]()
+        return view(*args, **kwargs)
+
+    guarded._apidoc = {**getattr(view, "_apidoc", {}), "caller": caller}  # type: ignore[attr-defined]
+    return guarded
+
+
+def _prepare_security_doc(
+    doc: dict[str, Any], doc_info: dict[str, Any], **_: Any
+) -> dict[str, Any]:
+    return {**doc, "security": _SECURITY[doc_info["caller"]]}

@@ -90,4 +90,13 @@ def document_api(app: Flask) -> Api:
         api.spec.components.security_scheme(
             name, {"type": "http", "scheme": "bearer", "description": how}
         )
+    api.spec.components.security_scheme(
+        "mall",
+        {
+            "type": "apiKey",
+            "in": "header",
+            "name": "X-App-Id",
+            "description": "app id of the mini-program whose mall is looked at",
+        },
+    )
     return api

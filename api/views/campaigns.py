@@ -23,7 +23,11 @@ from domain.campaigns.listing import GroupBrief, ShownCampaign
 from domain.database import read_clock, reading
 
 blueprint = Blueprint(
-    "campaigns", __name__, url_prefix="/v1/campaigns", description="Campaigns, for shoppers"
+    "campaigns",
+    __name__,
+    url_prefix="/v1/campaigns",
+    description="Campaigns, for shoppers",
+    caller="mall",
 )
 
 CampaignPage = page_of(CampaignSchema)

@@ -20,6 +20,7 @@ blueprint = Blueprint(
     __name__,
     url_prefix="/v1/leaderboards",
     description="Leaderboards, for shoppers",
+    caller="mall",
 )
 
 kept: MicroCache[dict[str, Any]] = MicroCache(life_seconds=5)

@@ -14,7 +14,7 @@ blueprint = Blueprint("shares", __name__, url_prefix="/v1", description="Shares 
 PAGE = "pages/group/index"
 
 
-@blueprint.route("/groups/<group_id>/shares", methods=["POST"])
+@blueprint.route("/groups/<group_id>/shares", methods=["POST"], caller="shopper")
 @blueprint.response(201, ShareSchema)
 def share(group_id: str) -> dict[str, Any]:
     """Share a group: the same token for the same sharer."""
@@ -29,7 +29,7 @@ def share(group_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/shares/<token>")
+@blueprint.route("/shares/<token>", caller="anyone")
 @blueprint.response(200, SharedGroupSchema)
 def visit(token: str) -> dict[str, Any]:
     """Open a share: records the visit; signing in is not needed."""

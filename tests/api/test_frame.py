@@ -2,6 +2,7 @@ import io
 import logging
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,7 +14,7 @@ from api.logs import JsonFormatter
 from domain.config import settings
 from domain.database import dispose_engines
 from launcher.addresses import DatabaseUrls
-from tests.api.callers import Caller
+from tests.api.callers import Caller, Mall
 
 
 def test_process_is_alive(anyone: Caller) -> None:
@@ -181,6 +182,73 @@ def test_documented_callers_match_the_paths(anyone: Caller) -> None:
                 assert operation["security"] == [{"staff": []}], (path, method)
             if f"{path}/".startswith("/v1/me/"):
                 assert operation["security"] == [{"shopper": []}], (path, method)
+
+
+Operation = tuple[str, str, dict[str, Any]]
+
+
+@pytest.fixture
+def operations(anyone: Caller) -> list[Operation]:
+    """Return each documented (method, path with ids, operation)."""
+    document = anyone.get("/openapi.json").json
+    assert document is not None
+    return [
+        (method.upper(), re.sub(r"{\w+}", "0" * 20, path), operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if method != "parameters"
+    ]
+
+
+def refused(caller: Caller, method: str, path: str) -> tuple[int, str]:
+    """Call with a body and a query that no schema knows."""
+    body = {"data": '{"nonsense": 1}', "content_type": "application/json"}
+    answer = caller.call(method, f"{path}?nonsense=1", **({} if method == "GET" else body))
+    assert answer.json is not None
+    return answer.status_code, answer.json["code"]
+
+
+def test_caller_is_asked_for_before_arguments_are_read(
+    anyone: Caller, operations: list[Operation]
+) -> None:
+    asked = {
+        (method, path): refused(anyone, method, path)
+        for method, path, operation in operations
+        if operation["security"] and {} not in operation["security"]
+    }
+
+    assert len(asked) > 40
+    assert set(asked.values()) == {(401, "unauthenticated")}, asked
+
+
+def test_role_is_asked_for_before_arguments_are_read(
+    mall: Mall, operations: list[Operation]
+) -> None:
+    asked = {
+        (method, path): refused(mall.viewer, method, path)
+        for method, path, operation in operations
+        if operation["security"] == [{"staff": []}]
+        and method != "GET"
+        and path != "/v1/merchant/sessions/current"
+    }
+
+    assert len(asked) > 10
+    assert set(asked.values()) == {(403, "role_too_low")}, asked
+
+
+def test_who_may_call_is_documented_for_each_operation(operations: list[Operation]) -> None:
+    callers = {(method, path): operation["security"] for method, path, operation in operations}
+    one = "0" * 20
+
+    shopper, mall, nobody = [{"shopper": []}], [{"shopper": []}, {"mall": []}], []
+    assert callers["POST", f"/v1/campaigns/{one}/groups"] == shopper
+    assert callers["POST", f"/v1/groups/{one}/orders"] == shopper
+    assert callers["POST", f"/v1/groups/{one}/shares"] == shopper
+    assert callers["GET", "/v1/campaigns"] == mall
+    assert callers["GET", f"/v1/groups/{one}"] == mall
+    assert callers["GET", f"/v1/leaderboards/{one}"] == mall
+    assert callers["GET", f"/v1/shares/{one}"] == [{"shopper": []}, {}]
+    assert callers["POST", "/v1/auth/sessions"] == nobody
 
 
 def test_app_does_not_start_with_a_short_key(

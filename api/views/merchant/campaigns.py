@@ -63,12 +63,12 @@ def list_campaigns(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer | {"items": [_shown(view) for view in answer["items"]]}
 
 
-@blueprint.route("", methods=["POST"])
+@blueprint.route("", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(NewCampaignSchema)
 @blueprint.response(201, MerchantCampaignSchema)
 def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
     """Draft a campaign."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         product = find_product(session, caller.merchant_id, arguments["product_id"])
@@ -101,12 +101,12 @@ def show_campaign(campaign_id: str) -> dict[str, Any]:
     return _found(auth.require_staff(), campaign_id)
 
 
-@blueprint.route("/<campaign_id>", methods=["PATCH"])
+@blueprint.route("/<campaign_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(CampaignChangeSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     """Change a campaign; changed rules wait for the next publication."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     changes_terms = "terms" in arguments or any(name in arguments for name in _WINDOW)
     with merchant_transaction(caller.merchant_id) as session:
@@ -152,18 +152,18 @@ def check(campaign_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/<campaign_id>/publication", methods=["POST"])
+@blueprint.route("/<campaign_id>/publication", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(PublicationSchema)
 @blueprint.response(201, MerchantCampaignSchema)
 def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     """Publish the draft as a new rule version; each warning needs an acknowledgement."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     acknowledged = [Acknowledgement(a["code"], a["reason"]) for a in arguments["acknowledged"]]
     publish_campaign(PublishCampaign(caller.actor, campaign_id, acknowledged), at=read_clock())
     return _found(caller, campaign_id)
 
 
-@blueprint.route("/<campaign_id>/pause", methods=["POST"])
+@blueprint.route("/<campaign_id>/pause", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PAUSED, "campaign.paused", arguments["reason"])
 
 
-@blueprint.route("/<campaign_id>/resumption", methods=["POST"])
+@blueprint.route("/<campaign_id>/resumption", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PUBLISHED, "campaign.resumed", arguments["reason"])
 
 
-@blueprint.route("/<campaign_id>/end", methods=["POST"])
+@blueprint.route("/<campaign_id>/end", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def end(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -188,7 +188,7 @@ def end(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
 
 
 def _move(campaign_id: str, to: CampaignState, action: str, reason: str) -> dict[str, Any]:
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         changed = move_campaign(

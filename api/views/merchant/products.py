@@ -46,12 +46,12 @@ def list_products(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.products", lambda product: (product.key[1],))
 
 
-@blueprint.route("/products", methods=["POST"])
+@blueprint.route("/products", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(NewProductSchema)
 @blueprint.response(201, ProductSchema)
 def add_product(arguments: dict[str, Any]) -> ProductView:
     """Make a product with its variants."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     variants = [NewVariant(**variant) for variant in arguments.pop("variants")]
     with merchant_transaction(caller.merchant_id) as session:
@@ -82,12 +82,12 @@ def show_product(product_id: str) -> ProductView:
         return queries.find_product(session, caller.merchant_id, product_id)
 
 
-@blueprint.route("/products/<product_id>", methods=["PATCH"])
+@blueprint.route("/products/<product_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(ProductChangeSchema)
 @blueprint.response(200, ProductSchema)
 def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
     """Change a product."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     reason = arguments.pop("reason")
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
@@ -106,12 +106,12 @@ def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
     return changed.product
 
 
-@blueprint.route("/products/<product_id>/variants", methods=["POST"])
+@blueprint.route("/products/<product_id>/variants", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(NewVariantSchema)
 @blueprint.response(201, VariantSchema)
 def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Variant:
     """Add a variant to a product."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         variant = add_variant(session, caller.merchant_id, product_id, NewVariant(**arguments))
@@ -127,12 +127,12 @@ def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Varian
     return variant
 
 
-@blueprint.route("/variants/<variant_id>", methods=["PATCH"])
+@blueprint.route("/variants/<variant_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(VariantChangeSchema)
 @blueprint.response(200, VariantSchema)
 def edit_variant(arguments: dict[str, Any], variant_id: str) -> Variant:
     """Change a variant; its stock by a difference."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     reason, stock_delta = arguments.pop("reason"), arguments.pop("stock_delta")
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:

@@ -29,12 +29,12 @@ def show_settings() -> dict[str, Any]:
     return {"daily_cash_cap_fen": found.daily_cash_cap_fen}
 
 
-@blueprint.route("", methods=["PATCH"])
+@blueprint.route("", methods=["PATCH"], role=Role.OWNER)
 @blueprint.arguments(SettingsChangeSchema)
 @blueprint.response(200, SettingsSchema)
 def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     """Change the merchant's own limits: owners only. Promises made before are kept."""
-    caller = auth.require_staff(Role.OWNER)
+    caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         before, after = change_daily_cash_cap(

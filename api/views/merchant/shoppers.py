@@ -40,12 +40,12 @@ def list_shoppers(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.shoppers", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<shopper_id>", methods=["PATCH"])
+@blueprint.route("/<shopper_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(FlagSchema)
 @blueprint.response(200, ShopperSchema)
 def flag(arguments: dict[str, Any], shopper_id: str) -> ShopperLine:
     """Flag a shopper, or lift the flag."""
-    caller = auth.require_staff(Role.OPERATOR)
+    caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         row_id, before = flag_shopper(session, caller.merchant_id, shopper_id, arguments["flag"])
