@@ -21,7 +21,7 @@ MOST_RUNNING = 100
 MOST_SHOWN = 30
 VIEW_KEY = "board_view"
 COUNTS = ("open", "one_short", "ending_soon", "pending", "closing")
-TROUBLES = ("unsettled_past_deadline", "parked_work")
+TROUBLES = ("unsettled_past_deadline", "rejected_refunds", "abnormal_refunds", "parked_work")
 
 
 def show(session: Session) -> None:
@@ -71,7 +71,7 @@ def _show_counts(session: Session, board: Json) -> None:
     t = session.t
     at = formats.clock_time(board["server_time"])
     st.html(f'<div class="pb-stamp"><i class="pb-pulse"></i>{t("board.stamp", at=at)}</div>')
-    with st.grid(7, min_column_width=120, key="counts"):
+    with st.grid(len(COUNTS), min_column_width=120, key="counts"):
         for key in COUNTS:
             st.metric(
                 t(f"board.{key}"),
@@ -80,6 +80,7 @@ def _show_counts(session: Session, board: Json) -> None:
                 height="stretch",
                 help=t(f"board.{key}_help"),
             )
+    with st.grid(len(TROUBLES), min_column_width=120, key="troubles"):
         for key in TROUBLES:
             is_trouble = bool(board.get(key))
             st.metric(
@@ -96,7 +97,7 @@ def _show_counts(session: Session, board: Json) -> None:
 
 def _trouble_note(session: Session, key: str, board: Json) -> str:
     t = session.t
-    if key == "parked_work":
+    if key != "unsettled_past_deadline":
         return t("board.needs_a_look")
     oldest = formats.span(board.get("oldest_unsettled_seconds"), session.language)
     return t("board.oldest", span=oldest)

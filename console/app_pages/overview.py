@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from console import formats, reading
+from console.app_pages.board import TROUBLES
 from console.charts import growth, style, subsidies, success
 from console.client import Json
 from console.comparing import Kind, compare
@@ -70,11 +71,7 @@ def show(session: Session) -> None:
 
 def _show_alerts(session: Session, board: Json) -> None:
     t = session.t
-    troubles = [
-        t(f"overview.alert_{key}", number=board[key])
-        for key in ("unsettled_past_deadline", "parked_work")
-        if board.get(key)
-    ]
+    troubles = [t(f"overview.alert_{key}", number=board[key]) for key in TROUBLES if board.get(key)]
     if not troubles:
         return
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -25,6 +25,8 @@ class BoardCounts(NamedTuple):
     ending_soon: int
     unsettled_past_deadline: int
     oldest_unsettled_at: datetime | None
+    rejected_refunds: int
+    abnormal_refunds: int
     parked_work: int
 
 
@@ -81,6 +83,14 @@ _COUNTS = text(
         count(*) FILTER (WHERE least(g.deadline_at, g.cut_at) <= :at) AS unsettled_past_deadline,
         min(least(g.deadline_at, g.cut_at)) FILTER (WHERE least(g.deadline_at, g.cut_at) <= :at)
             AS oldest_unsettled_at,
+        (
+            SELECT count(*) FROM refunds r
+            WHERE r.merchant_id = :merchant_id AND r.state = 'rejected'
+        ) AS rejected_refunds,
+        (
+            SELECT count(*) FROM refunds r
+            WHERE r.merchant_id = :merchant_id AND r.state = 'abnormal'
+        ) AS abnormal_refunds,
         (
             SELECT count(*) FROM work_rows w
             WHERE w.merchant_id = :merchant_id AND w.state = 'parked'

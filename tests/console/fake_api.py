@@ -164,6 +164,8 @@ def read_board(api: FakeApi, _call: Call) -> Answer:
         "ending_soon": sum(group["deadline_at"] < soon for group in open_groups),
         "unsettled_past_deadline": len(unsettled),
         "oldest_unsettled_seconds": 190 if unsettled else None,
+        "rejected_refunds": 2,
+        "abnormal_refunds": 0,
         "parked_work": 0,
         "server_time": made_up.stamp(now),
     }

@@ -78,7 +78,9 @@ class TestOverview:
     def test_groups_past_their_deadline_are_said_at_once(self, pages: Pages) -> None:
         page = pages.open("overview")
 
-        assert any("过了截止时间" in warning.value for warning in page.warning)
+        [warning] = page.warning
+        assert "过了截止时间" in warning.value
+        assert "有 2 笔退款被支付渠道拒绝" in warning.value
 
     def test_figures_that_fail_offer_another_try(self, pages: Pages) -> None:
         pages.api.failing["GET /v1/merchant/figures"] = "unavailable"
@@ -104,6 +106,8 @@ class TestBoard:
         assert shown == [group["id"] for group in groups[:30]]
         assert metric(page, "进行中").value == "32"
         assert metric(page, "停下的任务").delta == "正常"
+        assert metric(page, "被拒退款").delta == "需要查看"
+        assert metric(page, "异常退款").delta == "正常"
         assert metric(page, "超时未结算").delta == "最久 3 分 10 秒"
 
     def test_the_view_chooses_the_state(self, pages: Pages) -> None:

@@ -111,5 +111,11 @@ class BoardSchema(Schema):
     ending_soon = Count(metadata={"description": "open, and due within 30 minutes"})
     unsettled_past_deadline = Count()
     oldest_unsettled_seconds = Count(allow_none=True)
+    rejected_refunds = Count(
+        metadata={"description": "refused by the gateway: to be repeated by staff"}
+    )
+    abnormal_refunds = Count(
+        metadata={"description": "the payer's account does not take the money; asked after hourly"}
+    )
     parked_work = Count()
     server_time = Instant()

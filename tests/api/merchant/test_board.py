@@ -7,8 +7,9 @@ from sqlalchemy import text
 
 from domain import clock, work
 from domain.database import transaction
+from domain.states import RefundState
 from tests.api.callers import Caller, Mall
-from tests.api.stages import form_group, stage_of
+from tests.api.stages import form_group, refund_that, stage_of
 
 pytestmark = pytest.mark.transactional
 
@@ -27,6 +28,8 @@ def test_empty_board_counts_zero(mall: Mall) -> None:
         "ending_soon": 0,
         "unsettled_past_deadline": 0,
         "oldest_unsettled_seconds": None,
+        "rejected_refunds": 0,
+        "abnormal_refunds": 0,
         "parked_work": 0,
     }
 
@@ -64,9 +67,23 @@ def test_board_counts_what_runs_and_what_is_stuck(mall: Mall, other_mall: Mall) 
         "one_short": 1,
         "ending_soon": 1,
         "unsettled_past_deadline": 2,
+        "rejected_refunds": 0,
+        "abnormal_refunds": 0,
         "parked_work": 1,
     }
     assert (other["open"], other["parked_work"]) == (0, 0)
+
+
+def test_board_counts_refunds_that_went_wrong(mall: Mall, other_mall: Mall) -> None:
+    stage = stage_of(mall)
+    for ending in (RefundState.REJECTED, RefundState.REJECTED, RefundState.ABNORMAL):
+        refund_that(stage, ending)
+
+    board = mall.viewer.get("/v1/merchant/board").json
+    other = other_mall.viewer.get("/v1/merchant/board").json
+
+    assert (board["rejected_refunds"], board["abnormal_refunds"]) == (2, 1)
+    assert (other["rejected_refunds"], other["abnormal_refunds"]) == (0, 0)
 
 
 def test_board_is_for_staff(mall: Mall, anyone: Caller) -> None:
