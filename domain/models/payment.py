@@ -79,6 +79,13 @@ class Refund(Moving, TenantRow, Base):
             postgresql_where=text("state <> 'closed'"),
         ),
         Index("ix_refunds_order", "merchant_id", "order_id"),
+        Index(
+            "ix_refunds_waiting",
+            "merchant_id",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('rejected', 'abnormal')"),
+        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
 
