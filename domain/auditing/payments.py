@@ -56,9 +56,10 @@ PROBES: tuple[Probe, ...] = (
                 CASE WHEN p.outcome = 'seated' AND o.state IN ({_LIVE}) THEN r.refunds IS NULL
                     ELSE coalesce(r.refunds = 1 AND r.amount = p.received_fen, false) END
                     AS is_settled,
-                coalesce(CASE p.outcome
-                    WHEN 'seated' THEN p.received_fen = p.amount_fen
-                    WHEN 'wrong_amount' THEN p.received_fen <> p.amount_fen
+                coalesce((p.received_fen <> p.amount_fen) = (p.outcome = 'wrong_amount')
+                    AND CASE p.outcome
+                    WHEN 'seated' THEN true
+                    WHEN 'wrong_amount' THEN true
                     WHEN 'duplicate' THEN o.paid_at IS NOT NULL
                     WHEN 'closed_payment' THEN EXISTS (
                         SELECT 1 FROM state_moves m

@@ -160,6 +160,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE payments SET outcome = 'wrong_amount' WHERE outcome = 'late'",),
         ("UPDATE payments SET outcome = NULL WHERE outcome = 'late'",),
         ("UPDATE payments SET amount_fen = amount_fen + 1 WHERE outcome = 'seated'",),
+        ("UPDATE payments SET amount_fen = amount_fen + 1 WHERE outcome = 'closed_payment'",),
+        ("UPDATE payments SET amount_fen = amount_fen + 1 WHERE outcome = 'late'",),
+        ("UPDATE payments SET amount_fen = received_fen WHERE outcome = 'wrong_amount'",),
         (
             "UPDATE payments p SET succeeded_at = p.succeeded_at - interval '1 minute'"
             " FROM orders o JOIN groups g ON g.id = o.group_id"
