@@ -6,7 +6,7 @@ from flask import Blueprint as FlaskBlueprint
 from flask import Flask
 from openapi_ui_bundles import swagger_ui
 
-from api.schemas.fields import OPENAPI_TYPES, Schema
+from api.schemas.fields import OPENAPI_TYPES, Schema, String
 
 ASSETS = "/docs/assets"
 
@@ -14,22 +14,22 @@ ASSETS = "/docs/assets"
 class ProblemFieldSchema(Schema):
     """What is wrong with one field."""
 
-    field = ma.fields.String(allow_none=True)
-    location = ma.fields.String()
-    code = ma.fields.String()
-    detail = ma.fields.String()
+    field = String(allow_none=True)
+    location = String()
+    code = String()
+    detail = String()
 
 
 class ProblemSchema(Schema):
     """An error (RFC 9457)."""
 
-    type = ma.fields.String()
-    title = ma.fields.String()
+    type = String()
+    title = String()
     status = ma.fields.Integer()
-    code = ma.fields.String(metadata={"description": "stable; what programs look at"})
-    detail = ma.fields.String(metadata={"description": "for people, zh or en"})
-    request_id = ma.fields.String()
-    field = ma.fields.String()
+    code = String(metadata={"description": "stable; what programs look at"})
+    detail = String(metadata={"description": "for people, zh or en"})
+    request_id = String()
+    field = String()
     errors = ma.fields.List(ma.fields.Nested(ProblemFieldSchema))
 
 

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import marshmallow as ma
 import orjson
 
-from api.schemas.fields import Schema
+from api.schemas.fields import Schema, String
 from domain.errors import Rejected
 
 MOST = 100
@@ -37,7 +37,7 @@ class Page:
 class PageArguments(Schema):
     """`?cursor=&limit=`; lists with filters derive from it."""
 
-    cursor = ma.fields.String(load_default=None, validate=ma.validate.Length(max=500))
+    cursor = String(load_default=None, validate=ma.validate.Length(max=500))
     limit = ma.fields.Integer(load_default=DEFAULT, validate=ma.validate.Range(min=1, max=MOST))
 
 
@@ -78,6 +78,6 @@ def page_of(item: type[Schema]) -> type[Schema]:
         (Schema,),
         {
             "items": ma.fields.List(ma.fields.Nested(item)),
-            "next_cursor": ma.fields.String(allow_none=True),
+            "next_cursor": String(allow_none=True),
         },
     )

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, MaskedName, PublicId, Schema
+from api.schemas.fields import Boolean, Fen, Instant, MaskedName, PublicId, Schema, String
 
 
 class GroupBriefSchema(Schema):
@@ -23,17 +23,17 @@ class CampaignProductSchema(Schema):
     """What a campaign sells."""
 
     id = PublicId()
-    title = ma.fields.String()
-    images = ma.fields.List(ma.fields.String())
-    category = ma.fields.String()
-    description = ma.fields.String()
+    title = String()
+    images = ma.fields.List(String())
+    category = String()
+    description = String()
 
 
 class CampaignVariantSchema(Schema):
     """A variant with its prices."""
 
     id = PublicId()
-    title = ma.fields.String()
+    title = String()
     list_price_fen = Fen()
     alone_price_fen = Fen()
     group_price_fen = Fen()
@@ -42,7 +42,7 @@ class CampaignVariantSchema(Schema):
 class SubsidySchema(Schema):
     """What each paid member of a failed group gets."""
 
-    kind = ma.fields.String()
+    kind = String()
     amount_fen = Fen()
 
 
@@ -59,8 +59,8 @@ class CampaignSchema(Schema):
     """A campaign."""
 
     id = PublicId()
-    title = ma.fields.String()
-    state = ma.fields.String()
+    title = String()
+    state = String()
     starts_at = Instant()
     ends_at = Instant()
     product = ma.fields.Nested(CampaignProductSchema)
@@ -68,8 +68,8 @@ class CampaignSchema(Schema):
     group_size = ma.fields.Integer(attribute="terms.group_size")
     life_seconds = ma.fields.Integer(attribute="terms.life_seconds")
     subsidy = ma.fields.Nested(SubsidySchema, attribute="terms.subsidy")
-    is_sold_out = ma.fields.Boolean()
-    is_budget_used_up = ma.fields.Boolean()
+    is_sold_out = Boolean()
+    is_budget_used_up = Boolean()
     totals = ma.fields.Nested(TotalsSchema)
     fullest_group = ma.fields.Nested(GroupBriefSchema, allow_none=True)
 
@@ -77,11 +77,11 @@ class CampaignSchema(Schema):
 class CampaignDetailSchema(CampaignSchema):
     """A campaign with its rules text."""
 
-    rules_text = ma.fields.List(ma.fields.String())
+    rules_text = ma.fields.List(String())
 
 
 class CampaignArguments(PageArguments):
     """Which campaigns, in which order."""
 
-    category = ma.fields.String(load_default=None, validate=ma.validate.Length(max=64))
-    sort = ma.fields.String(load_default="new", validate=ma.validate.OneOf(["new", "hot"]))
+    category = String(load_default=None, validate=ma.validate.Length(max=64))
+    sort = String(load_default="new", validate=ma.validate.OneOf(["new", "hot"]))

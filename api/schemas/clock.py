@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Instant, Schema
+from api.schemas.fields import Boolean, Count, Instant, Schema, String
 
 
 class AdvanceArguments(Schema):
@@ -17,5 +17,5 @@ class ClockSchema(Schema):
     now = Instant()
     offset_seconds = ma.fields.Float()
     next_due_at = Instant(allow_none=True)
-    is_drained = ma.fields.Boolean()
-    waiting = ma.fields.Dict(keys=ma.fields.String(), values=Count())
+    is_drained = Boolean()
+    waiting = ma.fields.Dict(keys=String(), values=Count())

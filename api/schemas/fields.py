@@ -11,6 +11,7 @@ from api.bodies import instant
 from domain.public_ids import ALPHABET, LENGTH
 
 LARGEST_FEN = 10**12
+PUBLIC_ID = f"[{ALPHABET}]{{{LENGTH}}}"
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
 """Days that callers may name: arithmetic with them stays in what PostgreSQL and Python can hold."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -25,10 +26,52 @@ class Schema(ma.Schema):
         unknown = ma.RAISE
 
 
-class Text(ma.fields.String):
-    """A text for people: trimmed, without control characters."""
+class NothingSchema(Schema):
+    """The body of a call that needs none."""
+
+
+class Pattern(ma.validate.Regexp):
+    """A pattern that the whole text must match; ECMA's way, as the OpenAPI document wants it."""
+
+    def __init__(self, pattern: str, *, error: str = "wrong_pattern") -> None:
+        super().__init__(f"^{pattern}$", error=error)
+
+    def __call__(self, value: Any) -> Any:
+        """Refuse what does not match; a line feed at the end counts (`$` would let it pass)."""
+        if self.regex.fullmatch(value) is None:
+            raise ma.ValidationError(self.error or "wrong_pattern")
+        return value
+
+
+class Boolean(ma.fields.Boolean):
+    """True or false, and nothing that could mean it."""
+
+    default_error_messages = {"invalid": "not_a_boolean"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class String(ma.fields.String):
+    """A text that can be stored: PostgreSQL knows no NUL."""
 
     default_error_messages = {"invalid": "not_a_string"}
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise self.make_error("invalid")
+        return text
+
+
+class Text(String):
+    """A text for people: trimmed, without control characters; with none to be seen, it is empty."""
 
     def __init__(self, *, most: int, least: int = 1, **kwargs: Any) -> None:
         super().__init__(validate=ma.validate.Length(min=least, max=most), **kwargs)
@@ -39,7 +82,25 @@ class Text(ma.fields.String):
         text = super()._deserialize(value, attr, data, **kwargs)
         if any(ord(c) < 32 and c not in "\n\t" for c in text):
             raise self.make_error("invalid")
-        return text.strip()
+        return text.strip() if any(_is_seen(c) for c in text) else ""
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() and not character.isspace()
+
+
+class Phone(String):
+    """A telephone number: 5 to 15 digits, in groups if one likes, with or without a country's."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Pattern(r"\+?[0-9](?:[ -]?[0-9]){4,14}"), **kwargs)
+
+
+class ShareToken(String):
+    """The token of a share."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Pattern("[0-9a-z]{1,32}"), **kwargs)
 
 
 class Fen(ma.fields.Integer):
@@ -124,18 +185,13 @@ class DayOn(ma.fields.Field[date]):
         return on
 
 
-class PublicId(ma.fields.String):
+class PublicId(String):
     """A public id: 20 base32 characters."""
 
     default_error_messages = {"invalid": "not_an_id"}
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
-    ) -> str:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if len(text) != LENGTH or not set(text) <= set(ALPHABET):
-            raise self.make_error("invalid")
-        return text
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=Pattern(PUBLIC_ID, error="not_an_id"), **kwargs)
 
 
 def mask_name(name: str) -> str:
@@ -143,7 +199,7 @@ def mask_name(name: str) -> str:
     return name[:1] + "**"
 
 
-class MaskedName(ma.fields.String):
+class MaskedName(String):
     """Another person's nickname, masked on the way out."""
 
     def _serialize(

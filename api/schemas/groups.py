@@ -2,14 +2,14 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Instant, PublicId, Schema
+from api.schemas.fields import Boolean, Count, Instant, PublicId, Schema, String
 
 
 class MemberSchema(Schema):
     """Who is in a group; the name is masked."""
 
-    nickname = ma.fields.String()
-    is_leader = ma.fields.Boolean()
+    nickname = String()
+    is_leader = Boolean()
     joined_at = Instant()
 
 
@@ -18,13 +18,13 @@ class GroupSchema(Schema):
 
     id = PublicId()
     campaign_id = PublicId()
-    state = ma.fields.String()
+    state = String()
     size = Count()
     taken = Count()
     held = Count()
     releasing = Count()
     seats_left = Count()
-    is_one_short = ma.fields.Boolean()
+    is_one_short = Boolean()
     deadline_at = Instant(allow_none=True)
     ended_at = Instant(allow_none=True)
     server_time = Instant()

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Instant, MaskedName, PublicId, Schema
+from api.schemas.fields import Count, Instant, MaskedName, PublicId, Schema, String
 from api.schemas.shares import CampaignNameSchema
 
 
@@ -21,6 +21,6 @@ class RankSchema(Schema):
 class LeaderboardSchema(Schema):
     """The first ten of today (Asia/Shanghai)."""
 
-    name = ma.fields.String(metadata={"enum": ["hottest", "fastest"]})
+    name = String(metadata={"enum": ["hottest", "fastest"]})
     as_of = Instant()
     items = ma.fields.List(ma.fields.Nested(RankSchema))

@@ -2,14 +2,24 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import (
+    Boolean,
+    Fen,
+    Instant,
+    Phone,
+    PublicId,
+    Schema,
+    ShareToken,
+    String,
+    Text,
+)
 
 
 class DeliveryAddressSchema(Schema):
     """A delivery address, as it is kept with the order."""
 
     recipient = Text(most=40, required=True)
-    phone = ma.fields.String(required=True, validate=ma.validate.Regexp(r"[0-9+ -]{5,20}\Z"))
+    phone = Phone(required=True)
     region = Text(most=100, required=True)
     detail = Text(most=200, required=True)
 
@@ -18,23 +28,21 @@ class BuyArguments(Schema):
     """What is bought alone, how it is paid, where it goes."""
 
     variant_id = PublicId(required=True)
-    use_wallet = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    use_wallet = Boolean(load_default=False)
     address = ma.fields.Nested(DeliveryAddressSchema, load_default=None, allow_none=True)
 
 
 class PlaceArguments(BuyArguments):
     """What is bought in a group, and the share it came by."""
 
-    share_token = ma.fields.String(
-        load_default=None, allow_none=True, validate=ma.validate.Regexp(r"[0-9a-z]{1,32}\Z")
-    )
+    share_token = ShareToken(load_default=None, allow_none=True)
 
 
 class PartSchema(Schema):
     """One part of a subsidy's amount, with its reason."""
 
-    kind = ma.fields.String()
-    by = ma.fields.String()
+    kind = String()
+    by = String()
     amount_fen = Fen(least=None)
 
 
@@ -48,7 +56,7 @@ class QuoteSchema(Schema):
 class OrderRefundSchema(Schema):
     """How an order's refund stands."""
 
-    state = ma.fields.String()
+    state = String()
     amount_fen = Fen()
     requested_at = Instant(allow_none=True)
     accepted_at = Instant(allow_none=True)
@@ -58,7 +66,7 @@ class OrderRefundSchema(Schema):
 class OrderSubsidySchema(Schema):
     """How an order's subsidy stands."""
 
-    state = ma.fields.String()
+    state = String()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
     issued_at = Instant(allow_none=True)
@@ -68,9 +76,9 @@ class OrderSchema(Schema):
     """An order, with its refund and subsidy."""
 
     id = PublicId()
-    kind = ma.fields.String(metadata={"enum": ["group", "alone"]})
-    state = ma.fields.String()
-    seat_state = ma.fields.String(allow_none=True)
+    kind = String(metadata={"enum": ["group", "alone"]})
+    state = String()
+    seat_state = String(allow_none=True)
     group_id = PublicId(allow_none=True)
     campaign_id = PublicId(allow_none=True)
     variant_id = PublicId()
@@ -88,7 +96,7 @@ class OrderSchema(Schema):
 
 ClientParametersSchema = Schema.from_dict(
     {
-        name: ma.fields.String()
+        name: String()
         for name in ("appId", "timeStamp", "nonceStr", "package", "signType", "paySign")
     },
     name="ClientParameters",

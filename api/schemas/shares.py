@@ -3,21 +3,21 @@
 import marshmallow as ma
 
 from api.schemas.campaigns import GroupBriefSchema
-from api.schemas.fields import Instant, MaskedName, PublicId, Schema
+from api.schemas.fields import Instant, MaskedName, PublicId, Schema, String
 
 
 class ShareSchema(Schema):
     """A share: what a link or card of the mini-program carries."""
 
-    token = ma.fields.String()
+    token = String()
     group_id = PublicId()
-    path = ma.fields.String(metadata={"description": "the mini-program's page, with the token"})
+    path = String(metadata={"description": "the mini-program's page, with the token"})
 
 
 class SharedGroupBriefSchema(GroupBriefSchema):
     """The shared group as it stands."""
 
-    state = ma.fields.String()
+    state = String()
     deadline_at = Instant(allow_none=True)
     seconds_left = ma.fields.Integer(allow_none=True)
 
@@ -26,13 +26,13 @@ class CampaignNameSchema(Schema):
     """A campaign by name."""
 
     id = PublicId()
-    title = ma.fields.String()
+    title = String()
 
 
 class SharedGroupSchema(Schema):
     """What a share leads to, and who shared it."""
 
-    token = ma.fields.String()
+    token = String()
     group = ma.fields.Nested(SharedGroupBriefSchema)
     campaign = ma.fields.Nested(CampaignNameSchema)
     sharer_nickname = MaskedName()

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Fen, Instant, PublicId, Schema
+from api.schemas.fields import Fen, Instant, PublicId, Schema, String
 from api.schemas.orders import PartSchema
 
 
@@ -12,8 +12,8 @@ class MySubsidySchema(Schema):
     id = PublicId()
     order_id = PublicId()
     group_id = PublicId()
-    kind = ma.fields.String()
-    state = ma.fields.String()
+    kind = String()
+    state = String()
     quote_fen = Fen()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))

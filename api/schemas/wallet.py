@@ -1,8 +1,6 @@
 """A shopper's wallet."""
 
-import marshmallow as ma
-
-from api.schemas.fields import Fen, Instant, PublicId, Schema
+from api.schemas.fields import Fen, Instant, PublicId, Schema, String
 
 
 class WalletSchema(Schema):
@@ -15,7 +13,7 @@ class WalletEntrySchema(Schema):
     """One movement."""
 
     id = PublicId()
-    kind = ma.fields.String(
+    kind = String(
         metadata={"enum": ["grant.issued", "wallet.spent", "wallet.returned"]},
     )
     amount_fen = Fen(least=None)

@@ -4,12 +4,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import marshmallow as ma
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from api.blueprint import Blueprint
-from api.schemas.fields import Schema
+from api.schemas.fields import Schema, String
 from domain.database import reading
 
 blueprint = Blueprint("health", __name__, description="Liveness and readiness")
@@ -20,8 +19,8 @@ _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 class HealthSchema(Schema):
     """What was found."""
 
-    status = ma.fields.String()
-    schema = ma.fields.String(metadata={"description": "current, or the revision found"})
+    status = String()
+    schema = String(metadata={"description": "current, or the revision found"})
 
 
 @cache

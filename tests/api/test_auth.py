@@ -186,6 +186,17 @@ class TestSigningIn:
         assert (answer.json["code"], answer.json["field"]) == ("app_not_found", "app_id")
         assert phone == []
 
+    @pytest.mark.parametrize("field", ["app_id", "code", "share_token", "nickname"])
+    def test_text_that_cannot_be_kept_is_refused_before_the_code_is_spent(
+        self, anyone: Caller, mall: Mall, phone: list[Any], field: str
+    ) -> None:
+        body = {"app_id": mall.merchant.app_id, "code": "1", field: "a\x00"}
+
+        answer = anyone.post("/v1/auth/sessions", **body)
+
+        assert (answer.status_code, answer.json["field"]) == (422, field)
+        assert phone == []
+
     def test_bad_body_names_each_field(self, anyone: Caller, phone: object) -> None:
         answer = anyone.post("/v1/auth/sessions", code="", colour="red")
 

@@ -121,6 +121,8 @@ class TestAddresses:
         ("changes", "field", "code"),
         [
             ({"phone": "call me"}, "phone", "wrong_pattern"),
+            ({"phone": "-----"}, "phone", "wrong_pattern"),
+            ({"is_default": 1}, "is_default", "not_a_boolean"),
             ({"recipient": ""}, "recipient", "wrong_length"),
             ({"street": "x"}, "street", "unknown_field"),
         ],

@@ -3,18 +3,18 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Instant, PublicId, Schema
+from api.schemas.fields import Instant, PublicId, Schema, String
 
 
 class AuditEntrySchema(Schema):
     """One write by staff."""
 
     at = Instant()
-    staff_name = ma.fields.String()
-    action = ma.fields.String()
-    subject_kind = ma.fields.String()
+    staff_name = String()
+    action = String()
+    subject_kind = String()
     subject_id = PublicId(allow_none=True)
-    reason = ma.fields.String(allow_none=True)
+    reason = String(allow_none=True)
     before = ma.fields.Dict(allow_none=True)
     after = ma.fields.Dict(allow_none=True)
 
@@ -22,4 +22,4 @@ class AuditEntrySchema(Schema):
 class AuditFilters(PageArguments):
     """Which entries."""
 
-    action = ma.fields.String(load_default=None, validate=ma.validate.Length(max=64))
+    action = String(load_default=None, validate=ma.validate.Length(max=64))

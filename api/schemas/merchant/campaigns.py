@@ -4,7 +4,7 @@ import marshmallow as ma
 
 from api.paging import PageArguments
 from api.schemas.campaigns import TotalsSchema
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import Boolean, Count, Fen, Instant, PublicId, Schema, String, Text
 from domain.states import CampaignState
 from domain.terms import (
     LARGEST_GROUP,
@@ -25,7 +25,7 @@ class PriceSchema(Schema):
 class SubsidyRuleSchema(Schema):
     """What each paid member of a failed group gets."""
 
-    kind = ma.fields.String(
+    kind = String(
         load_default=SubsidyKind.CASH.value,
         validate=ma.validate.OneOf([kind.value for kind in SubsidyKind]),
     )
@@ -80,9 +80,9 @@ class MerchantCampaignSchema(Schema):
 
     id = PublicId()
     product_id = PublicId()
-    product_title = ma.fields.String()
-    title = ma.fields.String()
-    state = ma.fields.String()
+    product_title = String()
+    title = String()
+    state = String()
     starts_at = Instant()
     ends_at = Instant()
     budget_fen = Fen()
@@ -94,7 +94,7 @@ class MerchantCampaignSchema(Schema):
     terms = ma.fields.Nested(TermsSchema)
     rule_version = ma.fields.Integer(allow_none=True)
     published = ma.fields.Nested(PublishedSchema, allow_none=True)
-    has_unpublished_changes = ma.fields.Boolean()
+    has_unpublished_changes = Boolean()
     totals = ma.fields.Nested(TotalsSchema)
     created_at = Instant()
 
@@ -126,7 +126,7 @@ class CampaignChangeSchema(Schema):
 class CampaignFilters(PageArguments):
     """Which campaigns."""
 
-    state = ma.fields.String(
+    state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in CampaignState])
     )
 
@@ -134,23 +134,23 @@ class CampaignFilters(PageArguments):
 class WarningSchema(Schema):
     """What publishing would warn of."""
 
-    code = ma.fields.String()
-    severity = ma.fields.String(metadata={"description": "amber, or red: needs an owner"})
-    sentence = ma.fields.String()
+    code = String()
+    severity = String(metadata={"description": "amber, or red: needs an owner"})
+    sentence = String()
 
 
 class CheckSchema(Schema):
     """Warnings, and the text that would be shown."""
 
     warnings = ma.fields.List(ma.fields.Nested(WarningSchema))
-    rules_text_zh = ma.fields.List(ma.fields.String())
-    rules_text_en = ma.fields.List(ma.fields.String())
+    rules_text_zh = ma.fields.List(String())
+    rules_text_en = ma.fields.List(String())
 
 
 class AcknowledgementSchema(Schema):
     """A warning that is accepted."""
 
-    code = ma.fields.String(required=True, validate=ma.validate.Length(min=1, max=64))
+    code = String(required=True, validate=ma.validate.Length(min=1, max=64))
     reason = Text(most=500, required=True)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from api.schemas.fields import DayOn, Instant, PublicId, Schema
+from api.schemas.fields import DayOn, Instant, PublicId, Schema, String
 from domain.analytics.definitions import DEFINITIONS
 
 LONGEST = timedelta(days=366)
@@ -26,9 +26,9 @@ DayFiguresSchema = Schema.from_dict({"on": DayOn(), **_FIGURES}, name="DayFigure
 class DefinitionSchema(Schema):
     """What a figure means, in the language asked for."""
 
-    key = ma.fields.String()
-    name = ma.fields.String()
-    sentence = ma.fields.String()
+    key = String()
+    name = String()
+    sentence = String()
 
 
 class PeriodFiguresSchema(Schema):

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
 from api.schemas.orders import PartSchema
 from domain.states import GrantState
 
@@ -12,15 +12,15 @@ class GrantShopperSchema(Schema):
     """Whose subsidy it is."""
 
     id = PublicId()
-    nickname = ma.fields.String()
-    flag = ma.fields.String(allow_none=True)
+    nickname = String()
+    flag = String(allow_none=True)
 
 
 class FiredRuleSchema(Schema):
     """A risk rule that fired."""
 
-    rule = ma.fields.String()
-    outcome = ma.fields.String()
+    rule = String()
+    outcome = String()
 
 
 class GrantSchema(Schema):
@@ -30,10 +30,10 @@ class GrantSchema(Schema):
     order_id = PublicId()
     group_id = PublicId()
     campaign_id = PublicId()
-    campaign_title = ma.fields.String()
+    campaign_title = String()
     shopper = ma.fields.Nested(GrantShopperSchema)
-    kind = ma.fields.String()
-    state = ma.fields.String()
+    kind = String()
+    state = String()
     quote_fen = Fen()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
@@ -46,7 +46,7 @@ class GrantSchema(Schema):
 class GrantFilters(PageArguments):
     """Which subsidies."""
 
-    state = ma.fields.String(
+    state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in GrantState])
     )
 

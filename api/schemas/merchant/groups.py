@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Count, DayOn, Fen, Instant, PublicId, Schema
+from api.schemas.fields import Boolean, Count, DayOn, Fen, Instant, PublicId, Schema, String
 from api.schemas.orders import OrderRefundSchema, PartSchema
 from domain.states import GroupState
 
@@ -15,9 +15,9 @@ class MerchantGroupSchema(Schema):
 
     id = PublicId()
     campaign_id = PublicId()
-    campaign_title = ma.fields.String()
-    state = ma.fields.String()
-    end_reason = ma.fields.String(allow_none=True)
+    campaign_title = String()
+    state = String()
+    end_reason = String(allow_none=True)
     size = Count()
     taken = Count()
     held = Count()
@@ -27,14 +27,14 @@ class MerchantGroupSchema(Schema):
     opened_at = Instant(allow_none=True)
     deadline_at = Instant(allow_none=True)
     ended_at = Instant(allow_none=True)
-    leader_nickname = ma.fields.String(allow_none=True)
+    leader_nickname = String(allow_none=True)
 
 
 class MemberSubsidySchema(Schema):
     """How a member's subsidy stands."""
 
     id = PublicId()
-    state = ma.fields.String()
+    state = String()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
     issued_at = Instant(allow_none=True)
@@ -45,30 +45,30 @@ class MerchantMemberSchema(Schema):
 
     order_id = PublicId()
     shopper_id = PublicId()
-    nickname = ma.fields.String()
-    flag = ma.fields.String(allow_none=True)
-    is_leader = ma.fields.Boolean()
-    state = ma.fields.String()
-    seat_state = ma.fields.String()
+    nickname = String()
+    flag = String(allow_none=True)
+    is_leader = Boolean()
+    state = String()
+    seat_state = String()
     price_fen = Fen()
     wallet_fen = Fen()
     quote_fen = Fen()
     placed_at = Instant()
     paid_at = Instant(allow_none=True)
-    came_by_share = ma.fields.Boolean()
+    came_by_share = Boolean()
     refund = ma.fields.Nested(OrderRefundSchema, allow_none=True)
     subsidy = ma.fields.Nested(MemberSubsidySchema, allow_none=True)
 
 
 GroupMoveSchema = Schema.from_dict(
     {
-        "from": ma.fields.String(),
-        "to": ma.fields.String(),
+        "from": String(),
+        "to": String(),
         "at": Instant(),
-        "by": ma.fields.String(
+        "by": String(
             metadata={"description": "shopper, staff, gateway, settlement or another part of us"}
         ),
-        "name": ma.fields.String(
+        "name": String(
             allow_none=True, metadata={"description": "of the shopper or member of staff"}
         ),
     },
@@ -87,7 +87,7 @@ class MerchantGroupDetailSchema(MerchantGroupSchema):
 class GroupFilters(PageArguments):
     """Which groups; days are those of opening."""
 
-    state = ma.fields.String(
+    state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in GroupState])
     )
     campaign_id = PublicId(load_default=None)

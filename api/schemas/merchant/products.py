@@ -2,14 +2,14 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import Count, Fen, Instant, Pattern, PublicId, Schema, String, Text
 
-_IMAGE = ma.validate.Regexp(r"(https://|/)[^\s<>\"']{1,480}$")
+_IMAGE = Pattern("(https://|/)[^\\s<>\"']{1,480}")
 
 
 def _images(**options: object) -> ma.fields.List[str]:
     return ma.fields.List(
-        ma.fields.String(validate=_IMAGE),
+        String(validate=_IMAGE),
         validate=ma.validate.Length(max=9),
         **options,  # type: ignore[arg-type]
     )
@@ -19,7 +19,7 @@ class VariantSchema(Schema):
     """A variant; the unit cost never reaches shoppers."""
 
     id = PublicId(attribute="public_id")
-    title = ma.fields.String()
+    title = String()
     list_price_fen = Fen()
     alone_price_fen = Fen(allow_none=True)
     unit_cost_fen = Fen(allow_none=True)
@@ -51,10 +51,10 @@ class ProductSchema(Schema):
     """A product with its variants."""
 
     id = PublicId()
-    title = ma.fields.String()
-    description = ma.fields.String()
-    category = ma.fields.String()
-    images = ma.fields.List(ma.fields.String())
+    title = String()
+    description = String()
+    category = String()
+    images = ma.fields.List(String())
     created_at = Instant()
     variants = ma.fields.List(ma.fields.Nested(VariantSchema))
 

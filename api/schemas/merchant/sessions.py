@@ -2,31 +2,29 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Instant, PublicId, Schema
+from api.schemas.fields import Instant, PublicId, Schema, String
 
 
 class StaffSignInSchema(Schema):
     """A login and its password."""
 
-    login = ma.fields.String(required=True, validate=ma.validate.Length(min=1, max=100))
-    password = ma.fields.String(
-        required=True, load_only=True, validate=ma.validate.Length(min=1, max=200)
-    )
+    login = String(required=True, validate=ma.validate.Length(min=1, max=100))
+    password = String(required=True, load_only=True, validate=ma.validate.Length(min=1, max=200))
 
 
 class StaffSchema(Schema):
     """A member of staff."""
 
     id = PublicId()
-    name = ma.fields.String()
-    role = ma.fields.String()
+    name = String()
+    role = String()
 
 
 class MerchantSchema(Schema):
     """A merchant."""
 
     id = PublicId()
-    name = ma.fields.String()
+    name = String()
 
 
 class StaffSelfSchema(Schema):
@@ -39,5 +37,5 @@ class StaffSelfSchema(Schema):
 class StaffSignedInSchema(StaffSelfSchema):
     """A session."""
 
-    token = ma.fields.String()
+    token = String()
     expires_at = Instant()

@@ -3,15 +3,15 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
 
 
 class ShopperSchema(Schema):
     """A shopper."""
 
     id = PublicId()
-    nickname = ma.fields.String()
-    flag = ma.fields.String(allow_none=True)
+    nickname = String()
+    flag = String(allow_none=True)
     created_at = Instant()
     orders = ma.fields.Integer()
     subsidies_fen = Fen()
@@ -20,13 +20,11 @@ class ShopperSchema(Schema):
 class ShopperFilters(PageArguments):
     """Which shoppers."""
 
-    query = ma.fields.String(load_default=None, validate=ma.validate.Length(max=64))
+    query = String(load_default=None, validate=ma.validate.Length(max=64))
 
 
 class FlagSchema(Schema):
     """A flag: review holds subsidies, block refuses joins, null lifts it."""
 
-    flag = ma.fields.String(
-        required=True, allow_none=True, validate=ma.validate.OneOf(["review", "block"])
-    )
+    flag = String(required=True, allow_none=True, validate=ma.validate.OneOf(["review", "block"]))
     reason = Text(most=500, required=True)

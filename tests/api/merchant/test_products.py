@@ -152,6 +152,7 @@ def test_variant_cannot_cost_more_alone_than_its_list_price(mall: Mall) -> None:
         ({"title": 5}, "title", "not_a_string"),
         ({"title": "a\x00b"}, "title", "not_a_string"),
         ({"images": ["javascript:alert(1)"]}, "images.0", "wrong_pattern"),
+        ({"images": ["/chips.jpg\n"]}, "images.0", "wrong_pattern"),
         ({"images": ["/x"] * 10}, "images", "wrong_length"),
         ({"colour": "red"}, "colour", "unknown_field"),
         (

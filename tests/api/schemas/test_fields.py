@@ -1,17 +1,23 @@
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
 import pytest
 
 from api.schemas.fields import (
+    Boolean,
     Count,
     DayOn,
     Fen,
     Instant,
     MaskedName,
+    Phone,
     PublicId,
     Schema,
+    ShareToken,
+    String,
     Text,
     mask_name,
 )
@@ -28,6 +34,10 @@ class Everything(Schema):
     id = PublicId()
     text = Text(most=5)
     name = MaskedName()
+    flag = Boolean()
+    word = String()
+    phone = Phone()
+    share = ShareToken()
 
 
 def code_of(**given: Any) -> Any:
@@ -124,6 +134,51 @@ def test_public_id_is_twenty_base32_characters(value: str) -> None:
 @pytest.mark.parametrize("value", ["a\x00b", "\x1b[31m"])
 def test_text_has_no_control_characters(value: str) -> None:
     assert code_of(text=value) == "not_a_string"
+
+
+@pytest.mark.parametrize("value", [1, 0, "true", "yes", "on", None])
+def test_only_true_and_false_are_boolean(value: object) -> None:
+    assert code_of(flag=value) in ("not_a_boolean", "Field may not be null.")
+
+
+def test_string_has_no_nul() -> None:
+    assert code_of(word="a\x00") == "not_a_string"
+
+
+@pytest.mark.parametrize("value", ["   ", "\u3000", "\u200b \ufeff", "\n"])
+def test_text_that_shows_nothing_is_empty(value: str) -> None:
+    assert code_of(text=value) == "Length must be between 1 and 5."
+
+
+@pytest.mark.parametrize("value", ["13800000000", "+86 138 0000 0000", "021-12345678", "10086"])
+def test_phone_numbers(value: str) -> None:
+    assert Everything().load({"phone": value}) == {"phone": value}
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["-----", "12345\n", " 12345", "12345 ", "1--2345", "1234", "1" * 16, "１２３４５"],
+)
+def test_other_texts_are_no_phone_numbers(value: str) -> None:
+    assert code_of(phone=value) == "wrong_pattern"
+
+
+@pytest.mark.parametrize("value", ["", "ABC", "abc\n", "a\x00", "a" * 33])
+def test_other_texts_are_no_share_tokens(value: str) -> None:
+    assert code_of(share=value) in ("wrong_pattern", "not_a_string")
+
+
+def test_schemas_use_our_own_strings_and_booleans() -> None:
+    fields = Path(__file__).parents[3] / "api"
+
+    lenient = [
+        path.name
+        for path in fields.rglob("*.py")
+        if path.name != "fields.py"
+        and re.search(r"ma\.fields\.(String|Str|Boolean|Bool)\b", path.read_text())
+    ]
+
+    assert lenient == []
 
 
 def test_unknown_fields_are_refused() -> None:
