@@ -8,6 +8,7 @@ from api.auth import require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import PageArguments, answer_page, page_of, read_page
+from api.schemas.fields import NothingSchema
 from api.schemas.orders import BuyArguments, OrderSchema, PreparedPaymentSchema
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import Basket, BuyAlone, Client
@@ -70,8 +71,9 @@ def mine(arguments: dict[str, Any]) -> Response:
 
 
 @blueprint.route("/orders/<order_id>/cancellation", methods=["POST"])
+@blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, OrderSchema)
-def give_up(order_id: str) -> Response:
+def give_up(_: dict[str, Any], order_id: str) -> Response:
     """Give up an unpaid order, or leave an open group before its deadline."""
     caller = require_shopper()
     key = request_key(caller)
@@ -79,8 +81,9 @@ def give_up(order_id: str) -> Response:
 
 
 @blueprint.route("/orders/<order_id>/payments", methods=["POST"])
+@blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, PreparedPaymentSchema)
-def pay(order_id: str) -> Response:
+def pay(_: dict[str, Any], order_id: str) -> Response:
     """Prepare a payment; the answer goes to `wx.requestPayment` as it is."""
     caller = require_shopper()
     command = PreparePayment(caller.key, order_id, request_key(caller))

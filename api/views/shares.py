@@ -4,6 +4,7 @@ from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
+from api.schemas.fields import NothingSchema
 from api.schemas.shares import SharedGroupSchema, ShareSchema
 from domain.database import read_clock, transaction
 from domain.referrals.sharing import share_group
@@ -15,8 +16,9 @@ PAGE = "pages/group/index"
 
 
 @blueprint.route("/groups/<group_id>/shares", methods=["POST"], caller="shopper")
+@blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, ShareSchema)
-def share(group_id: str) -> dict[str, Any]:
+def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
     """Share a group: the same token for the same sharer."""
     caller = auth.require_shopper()
     at = read_clock()
