@@ -22,6 +22,7 @@ from api.views.merchant import (
     figures,
     grants,
     products,
+    refunds,
     sessions,
     settings,
     shoppers,
@@ -54,5 +55,6 @@ BLUEPRINTS: list[Blueprint] = [
     merchant_groups.blueprint,
     figures.blueprint,
     grants.blueprint,
+    refunds.blueprint,
 ]
 """All blueprints; a new noun adds its line."""

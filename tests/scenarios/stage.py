@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
-from domain import clock
+from domain import clock, work
 from domain.checkout.commands import Basket, JoinGroup, OpenGroup
 from domain.checkout.joining import join_group
 from domain.checkout.opening import open_group
@@ -15,8 +16,11 @@ from domain.database import reading, transaction
 from domain.idempotency import RequestKey
 from domain.public_ids import new_public_id
 from domain.settlement.applying_payments import Applied, SuccessfulPayment, apply_payment
+from domain.settlement.applying_refunds import move_refund
 from domain.settlement.failing import settle_groups
+from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import expire_holds, find_expired_holds
+from domain.states import RefundState
 from tests.factories.campaigns import MadeCampaign, make_campaign
 from tests.factories.gateway_accounts import make_gateway_account
 from tests.factories.merchants import make_merchant
@@ -123,6 +127,30 @@ class Stage:
         inner = self.one("SELECT id FROM groups WHERE public_id = :v", group_id)
         with transaction() as session:
             settle_groups(session, [(self.merchant_id, inner)], at=at)
+
+    def refund_that(self, ending: RefundState) -> str:
+        """Fail a group whose refund the gateway answers so; returns the refund's public id."""
+        group_id, at = self.opened(self.start), self.start + timedelta(days=1)
+        self.settle(group_id, at)
+        [(refund_id, order_id, public_id)] = self.rows(
+            "SELECT r.id, r.order_id, r.public_id FROM refunds r JOIN orders o ON o.id = r.order_id"
+            " JOIN groups g ON g.id = o.group_id WHERE g.public_id = :v",
+            group_id,
+        )
+        key = (self.merchant_id, refund_id)
+        with transaction() as session:
+            for state in (RefundState.SENDING, ending):
+                move_refund(session, key, order_id, state, at=at, actor="test", error="NO_AUTH")
+            if ending is RefundState.REJECTED:
+                self._park(session, key, at)
+        found: str = public_id
+        return found
+
+    def _park(self, session: Session, refund: tuple[int, int], at: datetime) -> None:
+        leases = work.claim(session, DRIVE_REFUND, limit=500, at=at)
+        [rejected] = [lease for lease in leases if lease.subject == refund]
+        work.park(session, rejected, error="NO_AUTH")
+        work.put_back(session, [lease for lease in leases if lease != rejected], due_at=at)
 
     def one(self, statement: str, value: Any = None) -> Any:
         with reading() as session:

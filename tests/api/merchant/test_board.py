@@ -9,7 +9,7 @@ from domain import clock, work
 from domain.database import transaction
 from domain.states import RefundState
 from tests.api.callers import Caller, Mall
-from tests.api.stages import form_group, refund_that, stage_of
+from tests.api.stages import form_group, stage_of
 
 pytestmark = pytest.mark.transactional
 
@@ -77,7 +77,7 @@ def test_board_counts_what_runs_and_what_is_stuck(mall: Mall, other_mall: Mall) 
 def test_board_counts_refunds_that_went_wrong(mall: Mall, other_mall: Mall) -> None:
     stage = stage_of(mall)
     for ending in (RefundState.REJECTED, RefundState.REJECTED, RefundState.ABNORMAL):
-        refund_that(stage, ending)
+        stage.refund_that(ending)
 
     board = mall.viewer.get("/v1/merchant/board").json
     other = other_mall.viewer.get("/v1/merchant/board").json

@@ -1,0 +1,44 @@
+"""Refunds, as staff see them."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+from domain.states import RefundState
+
+
+class RefundShopperSchema(Schema):
+    """Whose money it is."""
+
+    id = PublicId()
+    nickname = ma.fields.String()
+
+
+class RefundSchema(Schema):
+    """A refund; `error_code` is what the gateway refused it with."""
+
+    id = PublicId()
+    order_id = PublicId()
+    group_id = PublicId(allow_none=True)
+    shopper = ma.fields.Nested(RefundShopperSchema)
+    purpose = ma.fields.String()
+    state = ma.fields.String()
+    amount_fen = Fen()
+    error_code = ma.fields.String(allow_none=True)
+    requested_at = Instant()
+    accepted_at = Instant(allow_none=True)
+    arrived_at = Instant(allow_none=True)
+
+
+class RefundFilters(PageArguments):
+    """Which refunds."""
+
+    state = ma.fields.String(
+        load_default=None, validate=ma.validate.OneOf([state.value for state in RefundState])
+    )
+
+
+class RetrySchema(Schema):
+    """Why a rejected refund is sent again."""
+
+    reason = Text(most=500, required=True)
