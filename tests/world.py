@@ -33,6 +33,8 @@ from tests.sandbox_server import SandboxServer, wait_until
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+ADDRESS = {"recipient": "小红", "phone": "13800000000", "region": "上海市", "detail": "一号"}
+
 _numbers = itertools.count(1)
 
 
@@ -56,11 +58,12 @@ class Phone:
 
     def open(self, **values: Any) -> dict[str, Any]:
         campaign = self.world.campaign
-        body = {"variant_id": campaign.variant.public_id, **values}
+        body = {"variant_id": campaign.variant.public_id, "address": ADDRESS, **values}
         return expect(201, self.post(f"/v1/campaigns/{campaign.public_id}/groups", body))
 
     def join(self, group_id: str, **values: Any) -> dict[str, Any]:
-        body = {"variant_id": self.world.campaign.variant.public_id, **values}
+        variant_id = self.world.campaign.variant.public_id
+        body = {"variant_id": variant_id, "address": ADDRESS, **values}
         return expect(201, self.post(f"/v1/groups/{group_id}/orders", body))
 
     def prepare(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class BuyArguments(Schema):
 
     variant_id = PublicId(required=True)
     use_wallet = Boolean(load_default=False)
-    address = ma.fields.Nested(DeliveryAddressSchema, load_default=None, allow_none=True)
+    address = ma.fields.Nested(DeliveryAddressSchema, required=True)
 
 
 class PlaceArguments(BuyArguments):

@@ -10,6 +10,8 @@ from tests.factories.campaigns import make_campaign
 from tests.factories.gateway_accounts import make_gateway_account
 from tests.scenarios.stage import Stage
 
+ADDRESS = {"recipient": "小明", "phone": "13800000000", "region": "上海市徐汇区", "detail": "1号"}
+
 
 def stage_of(mall: Mall, *, days_ago: int = 3, **campaign: object) -> Stage:
     """Build a stage in a mall; its stories begin some days ago, so that deadlines are over."""

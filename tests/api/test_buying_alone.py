@@ -3,11 +3,11 @@
 from typing import Any
 
 from tests.api.callers import Caller, Mall
-from tests.api.stages import calling, stage_of
+from tests.api.stages import ADDRESS, calling, stage_of
 
 
 def buy(caller: Caller, variant_id: str, key: str) -> Any:
-    body = {"variant_id": variant_id}
+    body = {"variant_id": variant_id, "address": ADDRESS}
     return caller.call("POST", "/v1/orders", json=body, headers={"Idempotency-Key": key})
 
 

@@ -1,17 +1,19 @@
 """Orders over HTTP: what is refused before anything is looked up."""
 
 import itertools
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from domain import clock
 from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
-from tests.api.stages import calling, stage_of
+from tests.api.stages import ADDRESS, calling, stage_of
 
 pytestmark = pytest.mark.transactional
 
-ADDRESS = {"recipient": "小明", "phone": "13800000000", "region": "上海市徐汇区", "detail": "1号"}
+MINUTE = timedelta(minutes=1)
 _numbers = itertools.count(1)
 
 
@@ -42,6 +44,23 @@ def test_nothing_is_taken_where_nothing_is_asked(mall: Mall, path: str) -> None:
     assert (unknown.status_code, unknown.json["field"]) == (422, "amount_fen")
     assert (broken.status_code, broken.json["code"]) == (400, "malformed_json")
     assert form.status_code == 415
+
+
+def test_goods_need_somewhere_to_go(mall: Mall) -> None:
+    stage = stage_of(mall)
+    group_id = stage.opened(clock.real_now() - MINUTE)
+    caller = calling(mall, stage.shopper())
+    body = {"variant_id": stage.campaign.variant.public_id}
+
+    for path in (
+        f"/v1/campaigns/{stage.campaign.public_id}/groups",
+        f"/v1/groups/{group_id}/orders",
+        "/v1/orders",
+    ):
+        for nowhere in ({}, {"address": None}):
+            answer = ask(caller, path, json={**body, **nowhere})
+            assert (answer.status_code, answer.json["field"]) == (422, "address")
+    assert caller.get("/v1/me/orders").json["items"] == []
 
 
 def test_order_keeps_its_address(mall: Mall) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.world import Phone, World
+from tests.world import ADDRESS, Phone, World
 
 PATIENCE_SECONDS = 40.0
 _keys = itertools.count(1)
@@ -58,7 +58,7 @@ class Load:
 
     def _buy_once(self, dice: random.Random) -> None:
         phone = self._sign_in()
-        body = {"variant_id": self.world.campaign.variant.public_id}
+        body = {"variant_id": self.world.campaign.variant.public_id, "address": ADDRESS}
         path = f"/v1/campaigns/{self.world.campaign.public_id}/groups"
         if self._open_groups and dice.random() < 0.7:
             path = f"/v1/groups/{dice.choice(self._open_groups[-4:])}/orders"
