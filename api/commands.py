@@ -13,10 +13,11 @@ from typing import Any
 import click
 
 from api.sample import make_sample
+from domain import work
 from domain.auditing import running as auditing
 from domain.auditing.gateway_record import read_sandbox_record
 from domain.config import settings
-from domain.database import read_clock, transaction
+from domain.database import read_clock, reading, transaction
 from domain.errors import DomainError
 from domain.merchants import adding
 from domain.merchants.rules import SHORTEST_PASSWORD, Role
@@ -122,4 +123,37 @@ def audit(at_rest: bool, gateway_record: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
-COMMANDS: list[click.Command] = [merchants_add, staff_add, gateway_account_add, sample, audit]
+@click.command("unpark")
+@click.argument("kind", required=False)
+@click.argument("subject", required=False, metavar="[MERCHANT/ID]")
+def unpark(kind: str | None, subject: str | None) -> None:
+    """List parked work; make all of a KIND due again, or the one on MERCHANT/ID."""
+    if kind is None:
+        with reading() as session:
+            _print(parked=[_describe(row) for row in work.list_parked(session)])
+        return
+    at = read_clock()
+    with transaction() as session:
+        rows = work.list_parked(session, kind)
+        chosen = [r.subject for r in rows if subject in (None, f"{r.merchant_id}/{r.subject_id}")]
+        if not chosen:
+            raise click.ClickException("nothing of that is parked")
+        _print(unparked=work.unpark(session, kind, chosen, due_at=at))
+
+
+def _describe(row: work.Parked) -> dict[str, str | None]:
+    return {
+        "kind": row.kind,
+        "subject": f"{row.merchant_id}/{row.subject_id}",
+        "error": row.error,
+    }
+
+
+COMMANDS: list[click.Command] = [
+    merchants_add,
+    staff_add,
+    gateway_account_add,
+    sample,
+    audit,
+    unpark,
+]

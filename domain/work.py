@@ -239,6 +239,35 @@ def park(session: Session, lease: Lease, *, error: str) -> None:
     _write(session, _PARK, [lease], error=error)
 
 
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A parked work row: what it was about, and the error that it was parked with."""
+
+    kind: str
+    merchant_id: int
+    subject_id: int
+    error: str | None
+
+    @property
+    def subject(self) -> Key:
+        """Return (merchant_id, subject_id)."""
+        return (self.merchant_id, self.subject_id)
+
+
+_PARKED = text(
+    """
+    SELECT kind, merchant_id, subject_id, error FROM work_rows
+    WHERE state = 'parked' AND (CAST(:kind AS text) IS NULL OR kind = :kind)
+    ORDER BY kind, merchant_id, id
+    """
+)
+
+
+def list_parked(session: Session, kind: str | None = None) -> list[Parked]:
+    """List parked work of one kind, or of all."""
+    return [Parked(*row) for row in session.execute(_PARKED, {"kind": kind})]
+
+
 _UNPARK = text(
     """
     UPDATE work_rows w SET state = 'due', due_at = :due_at, attempts = 0, failures = 0, lapses = 0
