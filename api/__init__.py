@@ -6,7 +6,7 @@ import time
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api import auth, commands, errors, logs, openapi, request_context
+from api import auth, commands, errors, logs, openapi, paths, request_context
 from api.bodies import OrjsonProvider
 from api.views import BLUEPRINTS
 
@@ -25,6 +25,7 @@ def create_app() -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES
     app.url_map.strict_slashes = False
     api = openapi.document_api(app)
+    paths.register_paths(app, api)
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     errors.register_error_handlers(app)

@@ -11,7 +11,8 @@ from api.bodies import instant
 from domain.public_ids import ALPHABET, LENGTH
 
 LARGEST_FEN = 10**12
-PUBLIC_ID = f"[{ALPHABET}]{{{LENGTH}}}"
+ID_SHAPE = f"[{ALPHABET}]{{{LENGTH}}}"
+SHARE_SHAPE = "[0-9a-z]{1,32}"
 EARLIEST, LATEST = date(2000, 1, 1), date(2100, 12, 31)
 """Days that callers may name: arithmetic with them stays in what PostgreSQL and Python can hold."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -100,7 +101,7 @@ class ShareToken(String):
     """The token of a share."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=Pattern("[0-9a-z]{1,32}"), **kwargs)
+        super().__init__(validate=Pattern(SHARE_SHAPE), **kwargs)
 
 
 class Fen(ma.fields.Integer):
@@ -191,7 +192,7 @@ class PublicId(String):
     default_error_messages = {"invalid": "not_an_id"}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(validate=Pattern(PUBLIC_ID, error="not_an_id"), **kwargs)
+        super().__init__(validate=Pattern(ID_SHAPE, error="not_an_id"), **kwargs)
 
 
 def mask_name(name: str) -> str:

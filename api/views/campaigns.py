@@ -48,7 +48,7 @@ def list_campaigns(arguments: dict[str, Any]) -> Response:
     )
 
 
-@blueprint.route("/<campaign_id>")
+@blueprint.route("/<id:campaign_id>")
 @blueprint.response(200, CampaignDetailSchema)
 def show_campaign(campaign_id: str) -> Response:
     """Show a campaign with its rules text in the caller's language."""
@@ -60,7 +60,7 @@ def show_campaign(campaign_id: str) -> Response:
     )
 
 
-@blueprint.route("/<campaign_id>/groups")
+@blueprint.route("/<id:campaign_id>/groups")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, GroupPage)
 def list_groups(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:

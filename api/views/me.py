@@ -65,7 +65,7 @@ def keep_address(arguments: dict[str, Any]) -> KeptAddress:
         )
 
 
-@blueprint.route("/addresses/<address_id>", methods=["DELETE"])
+@blueprint.route("/addresses/<id:address_id>", methods=["DELETE"])
 @blueprint.response(204)
 def drop_address(address_id: str) -> None:
     """Remove an address; orders keep their own copy."""

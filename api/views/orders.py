@@ -45,7 +45,7 @@ def buy(body: dict[str, Any]) -> Response:
     return _answer(201, buy_alone(BuyAlone(basket), at=read_clock()))
 
 
-@blueprint.route("/orders/<order_id>", methods=["GET"])
+@blueprint.route("/orders/<id:order_id>", methods=["GET"])
 @blueprint.response(200, OrderSchema)
 def read(order_id: str) -> Response:
     """Read one of my orders."""
@@ -70,7 +70,7 @@ def mine(arguments: dict[str, Any]) -> Response:
     return _answer(200, {**answer, "items": [view.to_json() for _, view in answer["items"]]})
 
 
-@blueprint.route("/orders/<order_id>/cancellation", methods=["POST"])
+@blueprint.route("/orders/<id:order_id>/cancellation", methods=["POST"])
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, OrderSchema)
 def give_up(_: dict[str, Any], order_id: str) -> Response:
@@ -80,7 +80,7 @@ def give_up(_: dict[str, Any], order_id: str) -> Response:
     return _answer(201, give_up_order(caller.key, order_id, key, at=read_clock()))
 
 
-@blueprint.route("/orders/<order_id>/payments", methods=["POST"])
+@blueprint.route("/orders/<id:order_id>/payments", methods=["POST"])
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, PreparedPaymentSchema)
 def pay(_: dict[str, Any], order_id: str) -> Response:

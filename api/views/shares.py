@@ -15,7 +15,7 @@ blueprint = Blueprint("shares", __name__, url_prefix="/v1", description="Shares 
 PAGE = "pages/group/index"
 
 
-@blueprint.route("/groups/<group_id>/shares", methods=["POST"], caller="shopper")
+@blueprint.route("/groups/<id:group_id>/shares", methods=["POST"], caller="shopper")
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, ShareSchema)
 def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/shares/<token>", caller="anyone")
+@blueprint.route("/shares/<share:token>", caller="anyone")
 @blueprint.response(200, SharedGroupSchema)
 def visit(token: str) -> dict[str, Any]:
     """Open a share: records the visit; signing in is not needed."""

@@ -7,6 +7,7 @@ from sqlalchemy import event
 from api.views import campaigns as views
 from domain import clock
 from domain.database import core_engine, transaction
+from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
 from tests.factories.campaigns import MadeCampaign, make_campaign, make_draft
 from tests.factories.products import make_product
@@ -169,7 +170,7 @@ def test_detail_has_the_frozen_text_in_the_callers_language(
 
 
 def test_unknown_campaign_is_not_found(mall: Mall) -> None:
-    answer = mall.shopper.get("/v1/campaigns/nothing")
+    answer = mall.shopper.get(f"/v1/campaigns/{new_public_id()}")
 
     assert (answer.status_code, answer.json["code"]) == (404, "campaign_not_found")
 
@@ -254,6 +255,6 @@ def test_bad_query_names_the_field(mall: Mall, query: dict[str, object], field: 
 
 
 def test_refusals_are_not_kept(mall: Mall, campaign: MadeCampaign) -> None:
-    mall.shopper.get("/v1/campaigns/nothing")
+    mall.shopper.get(f"/v1/campaigns/{new_public_id()}")
 
     assert not any("nothing" in str(key) for key in views.kept._kept)

@@ -236,6 +236,46 @@ def test_role_is_asked_for_before_arguments_are_read(
     assert set(asked.values()) == {(403, "role_too_low")}, asked
 
 
+@pytest.mark.parametrize("wrong", ["nothing", "0" * 19 + "%00", "0" * 19 + "I", "0" * 21])
+def test_path_with_an_id_of_another_shape_is_not_found(mall: Mall, app: Flask, wrong: str) -> None:
+    paths = {
+        (method, re.sub(r"<id:\w+>", wrong, rule.rule))
+        for rule in app.url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+        if "_id>" in rule.rule
+    }
+
+    codes = {
+        (method, path): mall.owner.call(method, path).status_code for method, path in sorted(paths)
+    }
+
+    assert len(codes) > 25
+    assert set(codes.values()) == {404}, codes
+
+
+def test_share_token_of_another_shape_is_not_found(anyone: Caller) -> None:
+    assert anyone.get("/v1/shares/a%00").status_code == 404
+
+
+def test_ids_are_documented_by_their_shape(operations: list[Operation], anyone: Caller) -> None:
+    document = anyone.get("/openapi.json").json
+    assert document is not None
+    shape = {"type": "string", "pattern": "^[0123456789abcdefghjkmnpqrstvwxyz]{20}$"}
+
+    in_path = document["paths"]["/v1/groups/{group_id}"]["parameters"]
+
+    assert in_path == [{"in": "path", "name": "group_id", "required": True, "schema": shape}]
+    assert document["components"]["schemas"]["Order"]["properties"]["id"] == shape
+
+
+def test_patterns_are_written_ecmas_way(anyone: Caller) -> None:
+    patterns = re.findall(r'"pattern":\s*"((?:[^"\\]|\\.)*)"', anyone.get("/openapi.json").text)
+
+    assert len(patterns) > 50
+    assert {(p[0], p[-1]) for p in patterns} == {("^", "$")}
+    assert not [p for p in patterns if "\\Z" in p or "\\A" in p or "(?P" in p]
+
+
 def test_who_may_call_is_documented_for_each_operation(operations: list[Operation]) -> None:
     callers = {(method, path): operation["security"] for method, path, operation in operations}
     one = "0" * 20

@@ -103,6 +103,6 @@ def test_other_malls_groups_and_shares_do_not_exist(mall: Mall, other_mall: Mall
 def test_unknown_tokens_and_strangers_are_refused(mall: Mall, anyone: Caller) -> None:
     group_id = open_group(stage_of(mall))
 
-    assert anyone.get("/v1/shares/nothing").json["code"] == "share_not_found"
+    assert anyone.get("/v1/shares/n0th1ng").json["code"] == "share_not_found"
     assert anyone.post(f"/v1/groups/{group_id}/shares").status_code == 401
-    assert Caller(anyone.client, "forged").get("/v1/shares/nothing").status_code == 401
+    assert Caller(anyone.client, "forged").get("/v1/shares/n0th1ng").status_code == 401

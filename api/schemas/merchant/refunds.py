@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, Text
+from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
 from domain.states import RefundState
 
 
@@ -11,7 +11,7 @@ class RefundShopperSchema(Schema):
     """Whose money it is."""
 
     id = PublicId()
-    nickname = ma.fields.String()
+    nickname = String()
 
 
 class RefundSchema(Schema):
@@ -21,10 +21,10 @@ class RefundSchema(Schema):
     order_id = PublicId()
     group_id = PublicId(allow_none=True)
     shopper = ma.fields.Nested(RefundShopperSchema)
-    purpose = ma.fields.String()
-    state = ma.fields.String()
+    purpose = String()
+    state = String()
     amount_fen = Fen()
-    error_code = ma.fields.String(allow_none=True)
+    error_code = String(allow_none=True)
     requested_at = Instant()
     accepted_at = Instant(allow_none=True)
     arrived_at = Instant(allow_none=True)
@@ -33,7 +33,7 @@ class RefundSchema(Schema):
 class RefundFilters(PageArguments):
     """Which refunds."""
 
-    state = ma.fields.String(
+    state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in RefundState])
     )
 

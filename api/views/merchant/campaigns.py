@@ -94,14 +94,14 @@ def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign.public_id))
 
 
-@blueprint.route("/<campaign_id>")
+@blueprint.route("/<id:campaign_id>")
 @blueprint.response(200, MerchantCampaignSchema)
 def show_campaign(campaign_id: str) -> dict[str, Any]:
     """Show a campaign."""
     return _found(auth.require_staff(), campaign_id)
 
 
-@blueprint.route("/<campaign_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route("/<id:campaign_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(CampaignChangeSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -131,7 +131,7 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
 
 
-@blueprint.route("/<campaign_id>/check")
+@blueprint.route("/<id:campaign_id>/check")
 @blueprint.response(200, CheckSchema)
 def check(campaign_id: str) -> dict[str, Any]:
     """Say what publishing would warn of, and show the rules text."""
@@ -152,7 +152,7 @@ def check(campaign_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/<campaign_id>/publication", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route("/<id:campaign_id>/publication", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(PublicationSchema)
 @blueprint.response(201, MerchantCampaignSchema)
 def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _found(caller, campaign_id)
 
 
-@blueprint.route("/<campaign_id>/pause", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route("/<id:campaign_id>/pause", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PAUSED, "campaign.paused", arguments["reason"])
 
 
-@blueprint.route("/<campaign_id>/resumption", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route("/<id:campaign_id>/resumption", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PUBLISHED, "campaign.resumed", arguments["reason"])
 
 
-@blueprint.route("/<campaign_id>/end", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route("/<id:campaign_id>/end", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def end(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:

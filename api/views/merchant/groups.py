@@ -50,7 +50,7 @@ def list_groups(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.groups", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<group_id>")
+@blueprint.route("/<id:group_id>")
 @blueprint.response(200, MerchantGroupDetailSchema)
 def show_group(group_id: str) -> dict[str, Any]:
     """Show a group with all who ever had a seat in it, and its recorded moves."""

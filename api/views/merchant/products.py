@@ -73,7 +73,7 @@ def add_product(arguments: dict[str, Any]) -> ProductView:
     return product
 
 
-@blueprint.route("/products/<product_id>")
+@blueprint.route("/products/<id:product_id>")
 @blueprint.response(200, ProductSchema)
 def show_product(product_id: str) -> ProductView:
     """Show a product."""
@@ -82,7 +82,7 @@ def show_product(product_id: str) -> ProductView:
         return queries.find_product(session, caller.merchant_id, product_id)
 
 
-@blueprint.route("/products/<product_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route("/products/<id:product_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(ProductChangeSchema)
 @blueprint.response(200, ProductSchema)
 def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
@@ -106,7 +106,7 @@ def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
     return changed.product
 
 
-@blueprint.route("/products/<product_id>/variants", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route("/products/<id:product_id>/variants", methods=["POST"], role=Role.OPERATOR)
 @blueprint.arguments(NewVariantSchema)
 @blueprint.response(201, VariantSchema)
 def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Variant:
@@ -127,7 +127,7 @@ def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Varian
     return variant
 
 
-@blueprint.route("/variants/<variant_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route("/variants/<id:variant_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(VariantChangeSchema)
 @blueprint.response(200, VariantSchema)
 def edit_variant(arguments: dict[str, Any], variant_id: str) -> Variant:

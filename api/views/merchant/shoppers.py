@@ -40,7 +40,7 @@ def list_shoppers(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.shoppers", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<shopper_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route("/<id:shopper_id>", methods=["PATCH"], role=Role.OPERATOR)
 @blueprint.arguments(FlagSchema)
 @blueprint.response(200, ShopperSchema)
 def flag(arguments: dict[str, Any], shopper_id: str) -> ShopperLine:
