@@ -1,19 +1,23 @@
 """Keyset paging: an opaque cursor says after which key the next page begins.
 
-A cursor is bound to its list by name and checked when read; it grants nothing, since each query
-names its merchant and shopper itself.
+A cursor is sealed: its inner ids stay inside, and what can be read was written here. It is bound to
+its list by name; it grants nothing, since each query names its merchant and shopper itself.
 """
 
 import base64
-import binascii
+import hmac
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 import marshmallow as ma
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from api.schemas.fields import Schema, String
+from domain.config import settings
 from domain.errors import Rejected
 
 MOST = 100
@@ -41,9 +45,16 @@ class PageArguments(Schema):
     limit = ma.fields.Integer(load_default=DEFAULT, validate=ma.validate.Range(min=1, max=MOST))
 
 
+@cache
+def _cipher(key: str) -> AESSIV:
+    """Return a cipher that needs no nonce: cursors are many, and the same for the same row."""
+    return AESSIV(hmac.digest(key.encode(), b"cursor", "sha512"))
+
+
 def write_cursor(name: str, key: Sequence[Any]) -> str:
     """Write the key of a page's last row (integers and texts) as a cursor of the named list."""
-    return base64.urlsafe_b64encode(orjson.dumps([name, *key])).decode().rstrip("=")
+    sealed = _cipher(settings().sealing_key).encrypt(orjson.dumps(list(key)), [name.encode()])
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def read_page(arguments: dict[str, Any], name: str, *kinds: type) -> Page:
@@ -52,14 +63,13 @@ def read_page(arguments: dict[str, Any], name: str, *kinds: type) -> Page:
     if not cursor:
         return Page(None, arguments["limit"])
     try:
-        value = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError) as error:
+        sealed = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        key = orjson.loads(_cipher(settings().sealing_key).decrypt(sealed, [name.encode()]))
+    except (InvalidTag, ValueError) as error:
         raise CursorUnreadable(field="cursor") from error
-    if not isinstance(value, list) or [type(part) for part in value] != [str, *kinds]:
+    if [type(part) for part in key] != list(kinds):
         raise CursorUnreadable(field="cursor")
-    if value[0] != name or any(type(p) is int and abs(p) >= 2**63 for p in value):
-        raise CursorUnreadable(field="cursor")
-    return Page(tuple(value[1:]), arguments["limit"])
+    return Page(tuple(key), arguments["limit"])
 
 
 def answer_page(

@@ -147,12 +147,16 @@ def start_release(
 
 _RESTOCK = text(
     """
-    UPDATE variants v SET stock_units = v.stock_units + t.n
-    FROM (
+    WITH freed AS (
         SELECT m, i, count(*) AS n
         FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS u (m, i) GROUP BY 1, 2
-    ) t
-    WHERE v.merchant_id = t.m AND v.id = t.i
+    ), locked AS (
+        SELECT v.merchant_id, v.id, freed.n
+        FROM variants v JOIN freed ON v.merchant_id = freed.m AND v.id = freed.i
+        ORDER BY v.merchant_id, v.id FOR NO KEY UPDATE OF v
+    )
+    UPDATE variants v SET stock_units = v.stock_units + locked.n
+    FROM locked WHERE v.merchant_id = locked.merchant_id AND v.id = locked.id
     """
 )
 
