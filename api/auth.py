@@ -13,7 +13,7 @@ from domain.config import settings
 from domain.database import reading
 from domain.errors import Unauthenticated
 from domain.merchants.auditing import StaffActor
-from domain.merchants.errors import RoleTooLow, SessionEnded
+from domain.merchants.errors import AppNotFound, RoleTooLow, SessionEnded
 from domain.merchants.queries import find_app, find_staff_of_token
 from domain.merchants.rules import Role
 
@@ -135,8 +135,11 @@ def require_merchant_of_shopper() -> int:
 
 @lru_cache(maxsize=1024)
 def _merchant_of_app(app_id: str) -> int:
-    with reading() as session:
-        return find_app(session, app_id).merchant_id
+    try:
+        with reading() as session:
+            return find_app(session, app_id).merchant_id
+    except AppNotFound as error:
+        raise AppNotFound(field="X-App-Id") from error
 
 
 def require_staff(role: Role = Role.VIEWER) -> StaffCaller:

@@ -9,18 +9,29 @@ from api.auth import ShopperCaller, StaffCaller
 from domain.errors import Rejected
 from domain.idempotency import RequestKey
 
-_KEY = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+HEADER = "Idempotency-Key"
+SHAPE = "[A-Za-z0-9_-]{1,64}"
+_KEY = re.compile(SHAPE)
 
 
 class IdempotencyKeyMissing(Rejected):
-    """The request must carry an Idempotency-Key of 1 to 64 letters, digits, `_` or `-`."""
+    """The request must carry an Idempotency-Key."""
+
+
+class IdempotencyKeyMalformed(Rejected):
+    """An Idempotency-Key has 1 to 64 letters, digits, `_` or `-`."""
 
 
 def request_key(caller: ShopperCaller | StaffCaller, body: Any = None) -> RequestKey:
-    """Return the caller's key for this request (path and body). Raises IdempotencyKeyMissing."""
-    key = request.headers.get("Idempotency-Key", "")
-    if not _KEY.match(key):
-        raise IdempotencyKeyMissing(field="Idempotency-Key")
+    """Return the caller's key for this request (path and body).
+
+    Raises IdempotencyKeyMissing, IdempotencyKeyMalformed.
+    """
+    key = request.headers.get(HEADER, "")
+    if not key:
+        raise IdempotencyKeyMissing(field=HEADER)
+    if not _KEY.fullmatch(key):
+        raise IdempotencyKeyMalformed(field=HEADER)
     name = (
         f"shopper:{caller.shopper_id}"
         if isinstance(caller, ShopperCaller)

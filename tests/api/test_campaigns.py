@@ -232,7 +232,7 @@ class TestWithoutAToken:
 
         assert answer.status_code == 404
         assert answer.json is not None
-        assert answer.json["code"] == "app_not_found"
+        assert (answer.json["code"], answer.json["field"]) == ("app_not_found", "X-App-Id")
 
 
 @pytest.mark.parametrize(

@@ -94,3 +94,20 @@ def test_malformed_order_names_its_field(mall: Mall, change: dict[str, Any], fie
     answer = ask(mall.shopper, f"/v1/groups/{new_public_id()}/orders", json=body)
 
     assert (answer.status_code, answer.json["field"]) == (422, field)
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [
+        ({}, "idempotency_key_missing"),
+        ({"Idempotency-Key": "k" * 65}, "idempotency_key_malformed"),
+        ({"Idempotency-Key": "a key"}, "idempotency_key_malformed"),
+    ],
+)
+def test_order_needs_a_well_formed_key(mall: Mall, key: dict[str, str], code: str) -> None:
+    body = {"variant_id": new_public_id(), "address": ADDRESS}
+
+    answer = mall.shopper.call("POST", "/v1/orders", json=body, headers=key)
+
+    assert (answer.status_code, answer.json["code"]) == (422, code)
+    assert answer.json["field"] == "Idempotency-Key"
