@@ -1,5 +1,7 @@
 """Products and variants, as staff see and change them."""
 
+from typing import Any
+
 import marshmallow as ma
 
 from api.schemas.fields import Count, Fen, Instant, Pattern, PublicId, Schema, String, Text
@@ -45,6 +47,12 @@ class VariantChangeSchema(Schema):
     unit_cost_fen = Fen(allow_none=True)
     stock_delta = Count(least=-(10**9), load_default=0)
     reason = Text(most=500, load_default=None, allow_none=True)
+
+    @ma.validates_schema
+    def check_reason(self, data: dict[str, Any], **_: Any) -> None:
+        """Refuse to move stock without a reason."""
+        if data["stock_delta"] and data["reason"] is None:
+            raise ma.ValidationError("required", "reason")
 
 
 class ProductSchema(Schema):

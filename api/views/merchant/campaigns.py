@@ -16,12 +16,13 @@ from api.schemas.merchant.campaigns import (
     ReasonSchema,
 )
 from domain.campaigns import queries
-from domain.campaigns.drafting import NewCampaign, change_campaign, draft_campaign
+from domain.campaigns.drafting import ChangedCampaign, NewCampaign, change_campaign, draft_campaign
 from domain.campaigns.moving import move_campaign
 from domain.campaigns.queries import CampaignView
 from domain.campaigns.rules import TermsDraft
 from domain.catalog.queries import find_product
 from domain.database import merchant_transaction, read_clock
+from domain.errors import Rejected
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
 from domain.publishing.publishing import (
@@ -40,6 +41,11 @@ blueprint = Blueprint(
     description="Campaigns, for staff",
     caller="staff",
 )
+
+
+class ReasonMissing(Rejected):
+    """More or less money or stock for a campaign that was published needs a reason."""
+
 
 _WINDOW = ("starts_at", "ends_at")
 
@@ -117,17 +123,19 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
             arguments,
             terms=_draft(arguments) if changes_terms else None,
         )
-        audit(
-            session,
-            caller.actor,
-            "campaign.changed",
-            subject_kind="campaign",
-            subject_id=changed.campaign.id,
-            at=at,
-            reason=arguments["reason"],
-            before=changed.before,
-            after=changed.after,
-        )
+        _check_reason(changed, arguments["reason"])
+        if changed.before != changed.after:
+            audit(
+                session,
+                caller.actor,
+                "campaign.changed",
+                subject_kind="campaign",
+                subject_id=changed.campaign.id,
+                at=at,
+                reason=arguments["reason"],
+                before=changed.before,
+                after=changed.after,
+            )
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
 
 
@@ -211,6 +219,14 @@ def _move(campaign_id: str, to: CampaignState, action: str, reason: str) -> dict
             after=changed.after,
         )
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+
+
+def _check_reason(changed: ChangedCampaign, reason: str | None) -> None:
+    """A campaign that is not a draft any more has a budget and a stock that others count on."""
+    if reason is not None or changed.before["state"] == CampaignState.DRAFT:
+        return
+    if any(changed.before[name] != changed.after[name] for name in ("budget_fen", "stock_units")):
+        raise ReasonMissing(field="reason")
 
 
 def _found(caller: StaffCaller, campaign_id: str) -> dict[str, Any]:

@@ -92,17 +92,18 @@ def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         changed = change_product(session, caller.merchant_id, product_id, arguments)
-        audit(
-            session,
-            caller.actor,
-            "product.changed",
-            subject_kind="product",
-            subject_id=changed.product.key[1],
-            at=at,
-            reason=reason,
-            before=changed.before,
-            after=changed.after,
-        )
+        if changed.before != changed.after:
+            audit(
+                session,
+                caller.actor,
+                "product.changed",
+                subject_kind="product",
+                subject_id=changed.product.key[1],
+                at=at,
+                reason=reason,
+                before=changed.before,
+                after=changed.after,
+            )
     return changed.product
 
 
@@ -139,15 +140,16 @@ def edit_variant(arguments: dict[str, Any], variant_id: str) -> Variant:
         changed = change_variant(
             session, caller.merchant_id, variant_id, arguments, stock_delta=stock_delta
         )
-        audit(
-            session,
-            caller.actor,
-            "variant.changed",
-            subject_kind="variant",
-            subject_id=changed.variant.id,
-            at=at,
-            reason=reason,
-            before=changed.before,
-            after=changed.after,
-        )
+        if changed.before != changed.after:
+            audit(
+                session,
+                caller.actor,
+                "variant.changed",
+                subject_kind="variant",
+                subject_id=changed.variant.id,
+                at=at,
+                reason=reason,
+                before=changed.before,
+                after=changed.after,
+            )
     return changed.variant

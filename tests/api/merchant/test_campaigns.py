@@ -381,6 +381,40 @@ class TestMoving:
         publish(mall.operator, campaign_id, "no_daily_cash_cap")
         return campaign_id
 
+    @pytest.mark.parametrize("change", [{"budget_fen": 2_000_000}, {"stock_units": 1001}])
+    def test_more_money_or_stock_needs_a_reason(
+        self, mall: Mall, published: str, change: dict[str, int]
+    ) -> None:
+        refused = mall.operator.patch(f"{PATH}/{published}", **change)
+        kept = mall.viewer.get(f"{PATH}/{published}").json
+        granted = mall.operator.patch(f"{PATH}/{published}", **change, reason="卖得好")
+
+        assert (refused.status_code, refused.json["code"]) == (422, "reason_missing")
+        assert (refused.json["field"], refused.json["detail"]) == (
+            "reason",
+            "Say why: this change needs a reason",
+        )
+        assert (kept["budget_fen"], kept["stock_units"]) == (1_000_000, 1000)
+        assert granted.json.items() >= change.items()
+
+    def test_change_of_nothing_needs_no_reason_and_is_not_audited(
+        self, mall: Mall, published: str
+    ) -> None:
+        same = {"budget_fen": 1_000_000, "stock_units": 1000}
+
+        answers = [
+            mall.operator.call("PATCH", f"{PATH}/{published}", json=body) for body in ({}, same)
+        ]
+
+        assert [answer.status_code for answer in answers] == [200, 200]
+        with transaction() as session:
+            changes = session.scalars(
+                select(AuditEntry).where(
+                    AuditEntry.merchant_id == mall.id, AuditEntry.action == "campaign.changed"
+                )
+            ).all()
+        assert changes == []
+
     def test_campaign_is_paused_resumed_and_ended(self, mall: Mall, published: str) -> None:
         states = [
             mall.operator.post(f"{PATH}/{published}/{verb}", reason="调整").json["state"]

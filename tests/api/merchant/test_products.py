@@ -115,17 +115,41 @@ def test_stock_moves_by_a_difference(mall: Mall) -> None:
     path = f"/v1/merchant/variants/{variant['id']}"
 
     up = mall.operator.patch(path, stock_delta=30, reason="到货")
-    down = mall.operator.patch(path, stock_delta=-80)
+    down = mall.operator.patch(path, stock_delta=-80, reason="报损")
 
     assert up.json["stock_units"] == 80
     assert down.json["stock_units"] == 0
     assert audit_of(mall)[-1].before == {"stock_units": 80}
 
 
+@pytest.mark.parametrize("reason", [{}, {"reason": None}, {"reason": " "}])
+def test_stock_does_not_move_without_a_reason(mall: Mall, reason: dict[str, Any]) -> None:
+    variant = add(mall.operator).json["variants"][0]
+
+    answer = mall.operator.patch(f"/v1/merchant/variants/{variant['id']}", stock_delta=30, **reason)
+
+    assert (answer.status_code, answer.json["field"]) == (422, "reason")
+    assert len(audit_of(mall)) == 1
+
+
+def test_change_of_nothing_is_not_audited(mall: Mall) -> None:
+    product = add(mall.operator).json
+
+    answers = [
+        mall.operator.call("PATCH", f"/v1/merchant/{path}", json={})
+        for path in (f"products/{product['id']}", f"variants/{product['variants'][0]['id']}")
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len(audit_of(mall)) == 1
+
+
 def test_more_stock_than_there_is_cannot_be_taken(mall: Mall) -> None:
     variant = add(mall.operator).json["variants"][0]
 
-    answer = mall.operator.patch(f"/v1/merchant/variants/{variant['id']}", stock_delta=-51)
+    answer = mall.operator.patch(
+        f"/v1/merchant/variants/{variant['id']}", stock_delta=-51, reason="报损"
+    )
 
     assert answer.status_code == 409
     assert answer.json["code"] == "stock_below_zero"
@@ -208,7 +232,9 @@ class TestOtherMerchants:
             mall.owner.post(
                 f"/v1/merchant/products/{product['id']}/variants", title="x", list_price_fen=1
             ),
-            mall.owner.patch(f"/v1/merchant/variants/{variant['id']}", stock_delta=1),
+            mall.owner.patch(
+                f"/v1/merchant/variants/{variant['id']}", stock_delta=1, reason="到货"
+            ),
         ]
 
         assert [answer.status_code for answer in answers] == [404, 404, 404, 404]
