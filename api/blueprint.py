@@ -1,6 +1,6 @@
 """The Blueprint all views use: typed decorators, strict bodies, documented callers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, Literal, TypeVar
 
@@ -64,17 +64,26 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, *args: Any, caller: Caller | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._caller = caller
-        self._prepare_doc_cbks.append(_prepare_security_doc)
+        self._prepare_doc_cbks += [_prepare_security_doc, _prepare_headers_doc]
 
     def route(
-        self, rule: str, *, caller: Caller | None = None, role: Role | None = None, **options: Any
+        self,
+        rule: str,
+        *,
+        caller: Caller | None = None,
+        role: Role | None = None,
+        headers: Sequence[str] = (),
+        **options: Any,
     ) -> Callable[[View], View]:
-        """Register a view function, with its own caller or the lowest role that may call it."""
+        """Register a view function, with its own caller or the lowest role that may call it.
+
+        `headers` are those it reads (named in `api/openapi.py`), for the document.
+        """
         who = caller or self._caller
         register = super().route(rule, **options)
 
         def decorate(view: View) -> View:
-            register(_guarded(view, who, role))
+            register(_guarded(view, who, role, headers))
             return view
 
         return decorate
@@ -99,7 +108,9 @@ class Blueprint(flask_smorest.Blueprint):
         return super().alt_response(status_code, **options)  # type: ignore[no-any-return]
 
 
-def _guarded(view: View, caller: Caller | None, role: Role | None) -> Callable[..., Any]:
+def _guarded(
+    view: View, caller: Caller | None, role: Role | None, headers: Sequence[str]
+) -> Callable[..., Any]:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
         if role is not None:
@@ -108,7 +119,11 @@ def _guarded(view: View, caller: Caller | None, role: Role | None) -> Callable[.
             _REQUIRE[caller]()
         return view(*args, **kwargs)
 
-    guarded._apidoc = {**getattr(view, "_apidoc", {}), "caller": caller}  # type: ignore[attr-defined]
+    guarded._apidoc = {  # type: ignore[attr-defined]
+        **getattr(view, "_apidoc", {}),
+        "caller": caller,
+        "headers": headers,
+    }
     return guarded
 
 
@@ -116,3 +131,7 @@ def _prepare_security_doc(
     doc: dict[str, Any], doc_info: dict[str, Any], **_: Any
 ) -> dict[str, Any]:
     return {**doc, "security": _SECURITY[doc_info["caller"]]}
+
+
+def _prepare_headers_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    return {**doc, "parameters": [*doc.get("parameters", []), *doc_info["headers"]]}

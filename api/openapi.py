@@ -1,14 +1,38 @@
 """The OpenAPI document, and its page (Swagger UI, served from here: no network)."""
 
+from typing import Any, Final
+
 import flask_smorest
 import marshmallow as ma
 from flask import Blueprint as FlaskBlueprint
 from flask import Flask
 from openapi_ui_bundles import swagger_ui
 
+from api import idempotency, request_context
 from api.schemas.fields import OPENAPI_TYPES, Schema, String
 
 ASSETS = "/docs/assets"
+
+
+_HEADERS: Final[dict[str, dict[str, Any]]] = {
+    idempotency.HEADER: {
+        "required": True,
+        "description": "the same key and body have one effect, for 48 hours",
+        "schema": {"type": "string", "pattern": f"^{idempotency.SHAPE}$"},
+    },
+    "If-None-Match": {
+        "description": "ETag of an earlier answer; if nothing has changed since, 304",
+        "schema": {"type": "string"},
+    },
+    "X-Device-Id": {
+        "description": "names the device; recorded",
+        "schema": {"type": "string", "pattern": f"^{request_context.LABEL}$"},
+    },
+    "X-Channel": {
+        "description": "how the shopper came (a scene of the mini-program); recorded",
+        "schema": {"type": "string", "pattern": f"^{request_context.LABEL}$"},
+    },
+}
 
 
 class ProblemFieldSchema(Schema):
@@ -83,6 +107,8 @@ def document_api(app: Flask) -> Api:
     for field, kind, form in OPENAPI_TYPES:
         api.register_field(field, kind, form)
     api.init_app(app)
+    for name, header in _HEADERS.items():
+        api.spec.components.parameter(name, "header", {"name": name, **header})
     for name, how in (
         ("shopper", "access_token of POST /v1/auth/sessions"),
         ("staff", "token of POST /v1/merchant/sessions"),

@@ -11,7 +11,8 @@ from domain.config import settings
 from domain.texts import DEFAULT, LANGUAGES, Language
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-_LABEL = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+LABEL = "[A-Za-z0-9_.:-]{1,64}"
+_LABEL = re.compile(LABEL)
 
 
 def request_id() -> str:

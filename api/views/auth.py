@@ -21,7 +21,7 @@ from domain.shoppers.signing_in import (
 blueprint = Blueprint("auth", __name__, url_prefix="/v1/auth", description="Shoppers' sign-in")
 
 
-@blueprint.route("/sessions", methods=["POST"])
+@blueprint.route("/sessions", methods=["POST"], headers=("X-Device-Id", "X-Channel"))
 @blueprint.arguments(SignInSchema)
 @blueprint.response(201, SignedInSchema)
 def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,12 @@ def _created(body: dict[str, Any]) -> Response:
     return response
 
 
-@blueprint.route("/campaigns/<id:campaign_id>/groups", methods=["POST"], caller="shopper")
+@blueprint.route(
+    "/campaigns/<id:campaign_id>/groups",
+    methods=["POST"],
+    caller="shopper",
+    headers=("Idempotency-Key", "X-Device-Id", "X-Channel"),
+)
 @blueprint.arguments(PlaceArguments)
 @blueprint.response(201, OrderSchema)
 def open_(body: dict[str, Any], campaign_id: str) -> Response:
@@ -67,7 +72,12 @@ def open_(body: dict[str, Any], campaign_id: str) -> Response:
     return _created(open_group(OpenGroup(basket, campaign_id), at=read_clock()))
 
 
-@blueprint.route("/groups/<id:group_id>/orders", methods=["POST"], caller="shopper")
+@blueprint.route(
+    "/groups/<id:group_id>/orders",
+    methods=["POST"],
+    caller="shopper",
+    headers=("Idempotency-Key", "X-Device-Id", "X-Channel"),
+)
 @blueprint.arguments(PlaceArguments)
 @blueprint.response(201, OrderSchema)
 def join(body: dict[str, Any], group_id: str) -> Response:
@@ -76,8 +86,12 @@ def join(body: dict[str, Any], group_id: str) -> Response:
     return _created(join_group(JoinGroup(basket, group_id), at=read_clock()))
 
 
-@blueprint.route("/groups/<id:group_id>", caller="mall")
-@blueprint.response(200, GroupSchema)
+@blueprint.route("/groups/<id:group_id>", caller="mall", headers=("If-None-Match",))
+@blueprint.response(
+    200,
+    GroupSchema,
+    headers={"ETag": {"description": "for If-None-Match", "schema": {"type": "string"}}},
+)
 @blueprint.alt_response(304, description="Nothing has changed since the ETag that was sent")
 def progress(group_id: str) -> Response:
     """Read a group's progress; cheap to poll with If-None-Match."""

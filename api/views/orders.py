@@ -28,7 +28,9 @@ def _answer(status: int, body: dict[str, Any]) -> Response:
     return response
 
 
-@blueprint.route("/orders", methods=["POST"])
+@blueprint.route(
+    "/orders", methods=["POST"], headers=("Idempotency-Key", "X-Device-Id", "X-Channel")
+)
 @blueprint.arguments(BuyArguments)
 @blueprint.response(201, OrderSchema)
 def buy(body: dict[str, Any]) -> Response:
@@ -70,7 +72,9 @@ def mine(arguments: dict[str, Any]) -> Response:
     return _answer(200, {**answer, "items": [view.to_json() for _, view in answer["items"]]})
 
 
-@blueprint.route("/orders/<id:order_id>/cancellation", methods=["POST"])
+@blueprint.route(
+    "/orders/<id:order_id>/cancellation", methods=["POST"], headers=("Idempotency-Key",)
+)
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, OrderSchema)
 def give_up(_: dict[str, Any], order_id: str) -> Response:
@@ -80,7 +84,7 @@ def give_up(_: dict[str, Any], order_id: str) -> Response:
     return _answer(201, give_up_order(caller.key, order_id, key, at=read_clock()))
 
 
-@blueprint.route("/orders/<id:order_id>/payments", methods=["POST"])
+@blueprint.route("/orders/<id:order_id>/payments", methods=["POST"], headers=("Idempotency-Key",))
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, PreparedPaymentSchema)
 def pay(_: dict[str, Any], order_id: str) -> Response:

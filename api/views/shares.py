@@ -31,7 +31,7 @@ def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/shares/<share:token>", caller="anyone")
+@blueprint.route("/shares/<share:token>", caller="anyone", headers=("X-Device-Id",))
 @blueprint.response(200, SharedGroupSchema)
 def visit(token: str) -> dict[str, Any]:
     """Open a share: records the visit; signing in is not needed."""

@@ -268,6 +268,39 @@ def test_ids_are_documented_by_their_shape(operations: list[Operation], anyone: 
     assert document["components"]["schemas"]["Order"]["properties"]["id"] == shape
 
 
+def test_headers_are_documented_where_they_are_read(
+    operations: list[Operation], anyone: Caller
+) -> None:
+    document = anyone.get("/openapi.json").json
+    assert document is not None
+    readers: dict[str, set[str]] = {}
+    for method, path, operation in operations:
+        for parameter in operation.get("parameters", []):
+            if "$ref" in parameter:
+                name = parameter["$ref"].removeprefix("#/components/parameters/")
+                readers.setdefault(name, set()).add(f"{method} {path}".replace("0" * 20, "_"))
+
+    placing = {"POST /v1/campaigns/_/groups", "POST /v1/groups/_/orders", "POST /v1/orders"}
+    assert readers == {
+        "Idempotency-Key": placing
+        | {
+            "POST /v1/orders/_/payments",
+            "POST /v1/orders/_/cancellation",
+            "POST /v1/merchant/grants/_/release",
+            "POST /v1/merchant/grants/_/denial",
+            "POST /v1/merchant/refunds/_/retry",
+        },
+        "If-None-Match": {"GET /v1/groups/_"},
+        "X-Device-Id": placing | {"POST /v1/auth/sessions", "GET /v1/shares/_"},
+        "X-Channel": placing | {"POST /v1/auth/sessions"},
+    }
+    parameters = document["components"]["parameters"]
+    assert {(p["in"], p["name"]) for p in parameters.values()} == {("header", n) for n in readers}
+    told = document["paths"]["/v1/groups/{group_id}"]["get"]["responses"]["200"]["headers"]
+    assert told["ETag"]["schema"] == {"type": "string"}
+    assert document["components"]["securitySchemes"]["mall"]["name"] == "X-App-Id"
+
+
 def test_patterns_are_written_ecmas_way(anyone: Caller) -> None:
     patterns = re.findall(r'"pattern":\s*"((?:[^"\\]|\\.)*)"', anyone.get("/openapi.json").text)
 

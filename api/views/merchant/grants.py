@@ -45,7 +45,9 @@ def list_grants(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.grants", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<id:grant_id>/release", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:grant_id>/release", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantSchema)
 def release(arguments: dict[str, Any], grant_id: str) -> Response:
@@ -53,7 +55,9 @@ def release(arguments: dict[str, Any], grant_id: str) -> Response:
     return _decide(deciding_grants.release_grant, grant_id, arguments)
 
 
-@blueprint.route("/<id:grant_id>/denial", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:grant_id>/denial", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantSchema)
 def deny(arguments: dict[str, Any], grant_id: str) -> Response:

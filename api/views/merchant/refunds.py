@@ -43,7 +43,9 @@ def list_refunds(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.refunds", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<id:refund_id>/retry", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:refund_id>/retry", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+)
 @blueprint.arguments(RetrySchema)
 @blueprint.response(200, RefundSchema)
 def retry(arguments: dict[str, Any], refund_id: str) -> Response:
