@@ -15,6 +15,7 @@ ROLES = {
     "DATABASE_URL": "pinbu_core",
     "MERCHANT_DATABASE_URL": "pinbu_merchant",
 }
+OUTSIDE = (*ROLES, "BOOTSTRAP_DATABASE_URL", "REDIS_URL")
 
 
 @dataclass(frozen=True)
@@ -72,16 +73,10 @@ def child_environment(
     place: Place, ports: Ports, database: DatabaseUrls, redis_url: str
 ) -> dict[str, str]:
     """Return the whole environment of the processes of a stack."""
-    inherited = {
-        name: value
-        for name, value in os.environ.items()
-        # PGSSLMODE, PGSERVICE and their kind are meant for other servers.
-        if name != "BOOTSTRAP_DATABASE_URL" and not name.startswith("PG")
-    }
     sandbox = f"http://{HOST}:{ports.sandbox}"
     api = f"http://{HOST}:{ports.api}"
     return {
-        **inherited,
+        **inherited_environment(),
         **database.environment,
         **key_environment(place.keyring),
         "REDIS_URL": redis_url,
@@ -92,8 +87,18 @@ def child_environment(
         "PUBLIC_BASE_URL": api,
         "PINBU_API_URL": api,
         "PYTHONUNBUFFERED": "1",
-        **_without_proxy(inherited),
     }
+
+
+def inherited_environment() -> dict[str, str]:
+    """Return what our processes keep of our own environment; calls to this machine stay on it."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        # PGSSLMODE, PGSERVICE and their kind are meant for other servers.
+        if name != "BOOTSTRAP_DATABASE_URL" and not name.startswith("PG")
+    }
+    return {**inherited, **_without_proxy(inherited)}
 
 
 def external_redis() -> str | None:

@@ -13,7 +13,7 @@ from launcher.places import PROJECT
 PASSED_ON = (signal.SIGTERM, signal.SIGHUP)
 
 
-def run_in_foreground(command: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
+def run_in_foreground(command: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a command to its end and return its code, as a shell would give it.
 
     Ctrl-C reaches the command from the terminal; we only wait until it has tidied up.
@@ -22,7 +22,7 @@ def run_in_foreground(command: Sequence[str], environment: Mapping[str, str] | N
     process = subprocess.Popen(
         list(command),
         cwd=PROJECT,
-        env={**os.environ, **(environment or {})},
+        env=dict(environment),
         preexec_fn=leash(os.getpid(), signal.SIGTERM),  # noqa: PLW1509 - no threads here
     )
     before = {

@@ -137,6 +137,15 @@ def test_a_wish_that_makes_no_sense_is_answered_in_words(launcher):
     assert "Traceback" not in done.stderr
 
 
+def test_bench_starts_nothing_beside_the_benchmark(launcher):
+    done = launcher.command("bench", "no_such_figure", "--quick")
+
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m bench")
+    assert done.stdout == ""
+    assert not (launcher.home / "log").exists()
+
+
 def test_half_of_an_outside_database_is_refused(launcher):
     launcher.environment["DATABASE_URL"] = "postgresql+psycopg://a@db/pinbu"
 
