@@ -1,7 +1,7 @@
 # Each target is `python3 -m launcher <target>`; further arguments: make test ARGS="-k seats"
 PYTHON ?= python3
 
-.PHONY: help run test demo check bench reset browser lock
+.PHONY: help run test demo audit flask check bench reset browser lock
 
 help:
 	@$(PYTHON) -m launcher --help
@@ -14,6 +14,12 @@ test:
 
 demo:
 	@$(PYTHON) -m launcher demo $(if $(SIZE),--size $(SIZE)) $(ARGS)
+
+audit:
+	@$(PYTHON) -m launcher audit $(ARGS)
+
+flask:
+	@$(PYTHON) -m launcher flask $(ARGS)
 
 check:
 	@$(PYTHON) -m launcher check $(ARGS)

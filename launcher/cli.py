@@ -1,4 +1,4 @@
-"""The command line: `python3 -m launcher run|test|demo|check|bench|reset|browser|lock`."""
+"""The command line: `python3 -m launcher <command>`; `_parser` lists the commands."""
 
 import argparse
 import importlib
@@ -57,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
     add("test", "testing", "run the tests; further arguments go to pytest", passes_on=True)
     add("demo", "playing", "play a day of simulated shoppers, then audit", passes_on=True)
     add("bench", "measuring", "measure; further arguments go to the benchmark", passes_on=True)
+    add("audit", "operating", "check the books of the running stack", passes_on=True)
+    add("flask", "operating", "a command of the API on the running stack", passes_on=True)
     add("check", "checking", "lint, types, import rules, schema against models")
     reset = add("reset", "resetting", "delete the local data")
     reset.add_argument("--yes", action="store_true", help="do not ask")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.errors import CannotGoOn
+from launcher.ports import Ports
 
 LEFTOVER_SECONDS = 15.0
 
@@ -69,11 +70,23 @@ def sole_launcher(home: Path, about: Mapping[str, Any]) -> Iterator[None]:
 
 def require_no_launcher(home: Path) -> None:
     """Raise CannotGoOn if a launcher holds the place."""
+    if _is_held(home):
+        raise already_running(home)
+
+
+def ports_of_launcher(home: Path) -> Ports:
+    """Return the ports of the launcher that holds the place; raises CannotGoOn if none does."""
+    if not _is_held(home):
+        raise CannotGoOn("Pinbu is not running here.", mend="make run   (in another terminal)")
+    return Ports(**_about(home).get("ports", {}))
+
+
+def _is_held(home: Path) -> bool:
     path = home / "launcher.lock"
-    if path.exists():
-        with path.open("a+") as file:
-            if not _locked(file.fileno()):
-                raise already_running(home)
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        return not _locked(file.fileno())
 
 
 def _locked(descriptor: int) -> bool:
@@ -86,14 +99,20 @@ def _locked(descriptor: int) -> bool:
 
 def already_running(home: Path) -> CannotGoOn:
     """Return the error that says who runs, and how to stop it."""
-    about: dict[str, Any] = {}
-    with contextlib.suppress(json.JSONDecodeError, OSError):
-        about = json.loads((home / "launcher.lock").read_text())
-    details = ", ".join(f"{name} {value}" for name, value in about.items())
+    about = _about(home)
+    details = ", ".join(f"{name} {value}" for name, value in about.items() if name != "ports")
     return CannotGoOn(
         f"Pinbu is already running here ({details or 'it is just starting'}).",
         mend=f"Ctrl-C in its terminal, or  kill {about.get('pid', '<its pid>')}",
     )
+
+
+def _about(home: Path) -> dict[str, Any]:
+    """Return what the launcher that holds the place wrote; nothing if it is just starting."""
+    about: dict[str, Any] = {}
+    with contextlib.suppress(json.JSONDecodeError, OSError):
+        about = json.loads((home / "launcher.lock").read_text())
+    return about
 
 
 def _born(pid: int) -> str:

@@ -76,7 +76,7 @@ def start_stack(
         supervisor.start(_sandbox(place, ports, environment))
     sample = {}
     if "sample" in only:
-        sample = _told(supervisor.step("sample", _flask("sample"), environment))
+        sample = _told(supervisor.step("sample", flask_command("sample"), environment))
     if "api" in only:
         supervisor.start(_api(ports, environment))
     last = [*_workers(environment), _console(ports, environment)]
@@ -89,9 +89,9 @@ def migrate_command() -> tuple[str, ...]:
     return _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
 
 
-def audit_command() -> tuple[str, ...]:
-    """Return the command that checks every invariant of the books."""
-    return _flask("audit")
+def flask_command(*arguments: str) -> tuple[str, ...]:
+    """Return a command of the API's, such as `audit`."""
+    return _python("flask", "--app", "api", *arguments)
 
 
 def _start_servers(
@@ -172,10 +172,6 @@ def _console(ports: Ports, environment: Mapping[str, str]) -> Program:
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", module, *arguments)
-
-
-def _flask(command: str) -> tuple[str, ...]:
-    return _python("flask", "--app", "api", command)
 
 
 def _told(printed: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from launcher.errors import StopRequested
 from launcher.foreground import exit_code
 from launcher.places import passing_place
 from launcher.ports import HOST, Ports, free_ports
-from launcher.stack import Stack, audit_command, start_stack
+from launcher.stack import Stack, flask_command, start_stack
 from launcher.supervisor import Supervisor
 from launcher.terminal import Terminal
 
@@ -27,7 +27,7 @@ def execute(options: argparse.Namespace) -> int:
                 terminal.line()
                 played = _attend(supervisor, stack, *_demo_command(ports), *options.rest)
                 terminal.line("\nAudit of the books:")
-                code = max(played, _attend(supervisor, stack, *audit_command()))
+                code = max(played, _attend(supervisor, stack, *flask_command("audit")))
             except StopRequested:
                 terminal.line("\nStopping ...")
                 code = 130

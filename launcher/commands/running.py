@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 from launcher.errors import CannotGoOn, StopRequested
 from launcher.places import Place, set_aside_foreign_data, standing_place
@@ -20,7 +20,11 @@ def execute(options: argparse.Namespace) -> int:
     given = {field.name: getattr(options, f"{field.name}_port") for field in fields(Ports)}
     ports = ports_from(given)
     only = _chosen(options.only)
-    about = {"api": f"http://{HOST}:{ports.api}", "console": f"http://{HOST}:{ports.console}"}
+    about = {
+        "api": f"http://{HOST}:{ports.api}",
+        "console": f"http://{HOST}:{ports.console}",
+        "ports": asdict(ports),
+    }
     with sole_launcher(place.home, about):
         roster = Roster(place.home / "processes.json")
         if left := roster.end_leftovers():

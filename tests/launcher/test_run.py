@@ -39,10 +39,10 @@ class Launcher:
             stdin=subprocess.DEVNULL,
         )
 
-    def run(self, only="postgres,valkey"):
+    def run(self, only="postgres,valkey", *more):
         """Start `run` and wait for its last line."""
         process = subprocess.Popen(
-            [sys.executable, "-m", "launcher", "run", "--only", only],
+            [sys.executable, "-m", "launcher", "run", "--only", only, *more],
             cwd=PROJECT,
             env=self.environment,
             stdout=subprocess.PIPE,
@@ -144,6 +144,40 @@ def test_bench_starts_nothing_beside_the_benchmark(launcher):
     assert done.stderr.startswith("usage: python -m bench")
     assert done.stdout == ""
     assert not (launcher.home / "log").exists()
+
+
+def test_audit_without_a_running_stack_says_so(launcher):
+    done = launcher.command("audit")
+
+    assert done.returncode == 1
+    assert "Pinbu is not running here." in done.stderr
+    assert "make run" in done.stderr
+    assert not launcher.home.exists()
+
+
+def test_audit_names_the_server_that_is_missing(launcher):
+    launcher.run("valkey")
+
+    done = launcher.command("audit")
+
+    assert done.returncode == 1
+    assert f"port {launcher.environment['PINBU_POSTGRES_PORT']}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_of_the_api_know_the_running_stack(launcher):
+    port = str(free_port())
+    launcher.run("postgres,valkey,bootstrap,migrate", "--postgres-port", port)
+
+    added = launcher.command(
+        *("flask", "merchants-add", "新商家", "--app-id", "wx1", "--app-secret", "s")
+    )
+    audited = launcher.command("audit", "--json")
+
+    assert added.returncode == 0, added.stderr
+    assert json.loads(added.stdout)["app_id"] == "wx1"
+    assert audited.returncode == 0, audited.stderr
+    assert json.loads(audited.stdout)["is_ok"]
 
 
 def test_half_of_an_outside_database_is_refused(launcher):
