@@ -33,6 +33,9 @@ NAMES = (*SERVERS, *STEPS, "sandbox", "api", *WORKERS, "console")
 MOST_API_PROCESSES = 8
 API_THREADS = 8
 
+# Shared by a server's processes: beyond its share each takes no more connections, idle ones count.
+API_BACKLOG = 4096
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -137,7 +140,7 @@ def _api(ports: Ports, environment: Mapping[str, str]) -> Program:
             *("granian", "--interface", "wsgi", "--factory", "api:create_app"),
             *("--host", HOST, "--port", str(ports.api)),
             *("--workers", str(processes), "--blocking-threads", str(API_THREADS)),
-            "--respawn-failed-workers",
+            *("--backlog", str(API_BACKLOG), "--respawn-failed-workers"),
         ),
         environment=environment,
         is_ready=partial(answers, ports.api, "/readyz"),

@@ -8,7 +8,7 @@ from functools import partial
 from launcher.ports import HOST
 from launcher.probes import answers
 from launcher.programs import Program
-from launcher.stack import API_THREADS, MOST_API_PROCESSES
+from launcher.stack import API_BACKLOG, API_THREADS, MOST_API_PROCESSES
 
 API = "api:create_app"
 BARE = "bench.stage.bare:create_app"
@@ -24,7 +24,7 @@ def served(name: str, factory: str, port: int, environment: Mapping[str, str]) -
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", factory),
             *("--host", HOST, "--port", str(port)),
             *("--workers", str(processes), "--blocking-threads", str(API_THREADS)),
-            "--respawn-failed-workers",
+            *("--backlog", str(API_BACKLOG), "--respawn-failed-workers"),
         ),
         environment=environment,
         is_ready=partial(answers, port, "/readyz"),
