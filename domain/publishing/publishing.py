@@ -1,6 +1,6 @@
 """Checking a campaign's draft, and publishing it as a new frozen rule version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from domain.campaigns.rules_text import write_rules_text
 from domain.database import merchant_transaction
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
-from domain.models import Campaign, MerchantSettings, RuleVersion
+from domain.models import Campaign, MerchantSettings, RuleVersion, Variant
 from domain.publishing.errors import (
     CampaignWindowPast,
     NothingToPublish,
@@ -82,13 +82,14 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
     actor = command.actor
     with merchant_transaction(actor.merchant_id) as session:
         campaign = lock_campaign(session, actor.merchant_id, command.campaign_id)
+        _hold_prices(session, campaign)
         terms = Terms.from_json(campaign.draft_terms)
         before = campaign_to_json(session, campaign)
         check = _check(session, campaign, terms, at=at)
         last = _last_version(session, campaign)
         if last is not None and Terms.from_json(last.terms) == terms:
             raise NothingToPublish
-        acknowledged = _acknowledge(check.warnings, command.acknowledged, actor)
+        acknowledged = acknowledge(check.warnings, command.acknowledged, actor)
         version = RuleVersion(
             merchant_id=campaign.merchant_id,
             campaign_id=campaign.id,
@@ -130,14 +131,28 @@ def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) 
     rules.check_terms(terms, variant_ids=variants)
     if terms.ends_at < at + OPENING_MARGIN:
         raise CampaignWindowPast(field="ends_at")
-    plan = Plan(
+    titles = {id_: variant.title for id_, variant in variants.items()}
+    return Check(
+        warnings=find_warnings(plan_of(session, campaign, terms, variants.values())),
+        rules_text_zh=write_rules_text(terms, variant_titles=titles, language="zh"),
+        rules_text_en=write_rules_text(terms, variant_titles=titles, language="en"),
+    )
+
+
+def plan_of(
+    session: Session, campaign: Campaign, terms: Terms, variants: Iterable[Variant]
+) -> Plan:
+    """Return what warnings are found in: terms at the variants' present prices."""
+    by_id = {variant.id: variant for variant in variants}
+    return Plan(
         terms=terms,
         variants=tuple(
             PricedVariant(
-                title=variants[price.variant_id].title,
-                list_price_fen=variants[price.variant_id].list_price_fen,
-                unit_cost_fen=variants[price.variant_id].unit_cost_fen,
+                title=by_id[price.variant_id].title,
+                list_price_fen=by_id[price.variant_id].list_price_fen,
+                unit_cost_fen=by_id[price.variant_id].unit_cost_fen,
                 group_price_fen=price.group_price_fen,
+                alone_price_fen=by_id[price.variant_id].alone_price_fen,
             )
             for price in terms.prices
         ),
@@ -149,11 +164,17 @@ def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) 
             )
         ).one_or_none(),
     )
-    titles = {id_: variant.title for id_, variant in variants.items()}
-    return Check(
-        warnings=find_warnings(plan),
-        rules_text_zh=write_rules_text(terms, variant_titles=titles, language="zh"),
-        rules_text_en=write_rules_text(terms, variant_titles=titles, language="en"),
+
+
+def _hold_prices(session: Session, campaign: Campaign) -> None:
+    """Let nobody change the product's prices between the check and the publication."""
+    session.execute(
+        select(Variant.id)
+        .where(
+            Variant.merchant_id == campaign.merchant_id, Variant.product_id == campaign.product_id
+        )
+        .order_by(Variant.id)
+        .with_for_update(read=True)
     )
 
 
@@ -168,9 +189,13 @@ def _last_version(session: Session, campaign: Campaign) -> RuleVersion | None:
     ).one_or_none()
 
 
-def _acknowledge(
+def acknowledge(
     warnings: Sequence[PublishWarning], given: Sequence[Acknowledgement], actor: StaffActor
 ) -> list[dict[str, Any]]:
+    """Return how each warning was accepted, as it is kept.
+
+    Raises WarningsNotAcknowledged; RoleTooLow where one is red and the actor no owner.
+    """
     reasons = {a.code: a.reason.strip() for a in given if a.reason.strip()}
     missing = [warning for warning in warnings if warning.code not in reasons]
     if missing:

@@ -53,12 +53,13 @@ class PublishWarning:
 
 @dataclass(frozen=True, slots=True)
 class PricedVariant:
-    """A variant as it will be sold."""
+    """A variant as it will be sold; alone at list price unless `alone_price_fen` is set."""
 
     title: str
     list_price_fen: int
     unit_cost_fen: int | None
     group_price_fen: int
+    alone_price_fen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,8 @@ def _price_slips(plan: Plan) -> Iterator[PublishWarning]:
 def _slips_of(variant: PricedVariant) -> Iterator[str]:
     if variant.group_price_fen >= variant.list_price_fen:
         yield "price_not_below_list"
+    if variant.alone_price_fen is not None and variant.group_price_fen >= variant.alone_price_fen:
+        yield "price_not_below_alone"
     off_bps = 10_000 - variant.group_price_fen * 10_000 // variant.list_price_fen
     if off_bps > DEEPEST_DISCOUNT_BPS:
         yield "discount_very_deep"

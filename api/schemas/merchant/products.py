@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from api.schemas.fields import Count, Fen, Instant, Pattern, PublicId, Schema, String, Text
+from api.schemas.merchant.campaigns import AcknowledgementSchema
 
 _IMAGE = Pattern("(https://|/)[^\\s<>\"']{1,480}")
 
@@ -47,6 +48,11 @@ class VariantChangeSchema(Schema):
     unit_cost_fen = Fen(allow_none=True)
     stock_delta = Count(least=-(10**9), load_default=0)
     reason = Text(most=500, load_default=None, allow_none=True)
+    acknowledged = ma.fields.List(
+        ma.fields.Nested(AcknowledgementSchema),
+        load_default=list,
+        validate=ma.validate.Length(max=50),
+    )
 
     @ma.validates_schema
     def check_reason(self, data: dict[str, Any], **_: Any) -> None:

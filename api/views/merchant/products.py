@@ -14,13 +14,15 @@ from api.schemas.merchant.products import (
     VariantSchema,
 )
 from domain.catalog import queries
-from domain.catalog.changing import change_product, change_variant
+from domain.catalog.changing import change_product
 from domain.catalog.creating import NewProduct, NewVariant, add_variant, create_product
 from domain.catalog.queries import ProductView
 from domain.database import merchant_transaction, read_clock
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
 from domain.models import Variant
+from domain.publishing.publishing import Acknowledgement
+from domain.publishing.repricing import ChangeVariant, change_variant_on_sale
 
 blueprint = Blueprint(
     "merchant-products",
@@ -132,24 +134,12 @@ def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Varian
 @blueprint.arguments(VariantChangeSchema)
 @blueprint.response(200, VariantSchema)
 def edit_variant(arguments: dict[str, Any], variant_id: str) -> Variant:
-    """Change a variant; its stock by a difference."""
+    """Change a variant; its stock by a difference.
+
+    New prices of a variant on sale may need acknowledgements, as publishing does.
+    """
     caller = auth.require_staff()
     reason, stock_delta = arguments.pop("reason"), arguments.pop("stock_delta")
-    at = read_clock()
-    with merchant_transaction(caller.merchant_id) as session:
-        changed = change_variant(
-            session, caller.merchant_id, variant_id, arguments, stock_delta=stock_delta
-        )
-        if changed.before != changed.after:
-            audit(
-                session,
-                caller.actor,
-                "variant.changed",
-                subject_kind="variant",
-                subject_id=changed.variant.id,
-                at=at,
-                reason=reason,
-                before=changed.before,
-                after=changed.after,
-            )
-    return changed.variant
+    acknowledged = [Acknowledgement(a["code"], a["reason"]) for a in arguments.pop("acknowledged")]
+    command = ChangeVariant(caller.actor, variant_id, arguments, stock_delta, reason, acknowledged)
+    return change_variant_on_sale(command, at=read_clock())

@@ -4,8 +4,10 @@ import pytest
 from sqlalchemy import select
 
 from domain.database import transaction
-from domain.models import AuditEntry
+from domain.models import AuditEntry, Variant
 from tests.api.callers import Caller, Mall
+from tests.factories.campaigns import MadeCampaign, make_campaign
+from tests.factories.products import make_product, make_variant
 
 pytestmark = pytest.mark.transactional
 
@@ -142,6 +144,98 @@ def test_change_of_nothing_is_not_audited(mall: Mall) -> None:
 
     assert [answer.status_code for answer in answers] == [200, 200]
     assert len(audit_of(mall)) == 1
+
+
+class TestPriceOfAVariantOnSale:
+    """Nuts at 24.9 instead of 39.9 yuan; whoever fails gets 5."""
+
+    @pytest.fixture
+    def campaign(self, mall: Mall) -> MadeCampaign:
+        with transaction() as session:
+            product = make_product(session, mall.id)
+            variant = make_variant(session, product, list_price_fen=3990)
+            return make_campaign(
+                session,
+                mall.id,
+                product=product,
+                variants=(variant,),
+                group_price_fen=2490,
+                subsidy_fen=500,
+            )
+
+    def move(self, mall: Mall, campaign: MadeCampaign, move: str) -> None:
+        path = f"/v1/merchant/campaigns/{campaign.public_id}/{move}"
+        assert mall.operator.post(path, reason="调整").status_code == 200
+
+    def change(self, caller: Caller, campaign: MadeCampaign, **body: Any) -> Any:
+        return caller.patch(f"/v1/merchant/variants/{campaign.variant.public_id}", **body)
+
+    @pytest.mark.parametrize("is_paused", [False, True])
+    def test_price_that_makes_failing_pay_is_not_taken_silently(
+        self, mall: Mall, campaign: MadeCampaign, is_paused: bool
+    ) -> None:
+        if is_paused:
+            self.move(mall, campaign, "pause")
+
+        answer = self.change(mall.operator, campaign, list_price_fen=2490, alone_price_fen=1)
+
+        assert (answer.status_code, answer.json["code"]) == (409, "warnings_not_acknowledged")
+        assert [warning["code"] for warning in answer.json["warnings"]] == [
+            "subsidy_rewards_failing",
+            "price_not_below_list",
+            "price_not_below_alone",
+        ]
+        with transaction() as session:
+            kept = session.get_one(Variant, (mall.id, campaign.variant.id))
+        assert (kept.list_price_fen, kept.alone_price_fen) == (3990, None)
+        assert "variant.changed" not in {entry.action for entry in audit_of(mall)}
+
+    def test_red_warning_needs_an_owner(self, mall: Mall, campaign: MadeCampaign) -> None:
+        body = {
+            "list_price_fen": 2900,
+            "acknowledged": [{"code": "subsidy_rewards_failing", "reason": "清仓"}],
+        }
+
+        refused = self.change(mall.operator, campaign, **body)
+        granted = self.change(mall.owner, campaign, **body, reason="调价")
+
+        assert (refused.status_code, refused.json["code"]) == (403, "role_too_low")
+        assert (granted.status_code, granted.json["list_price_fen"]) == (200, 2900)
+        (entry,) = audit_of(mall)
+        assert entry.reason == "调价; subsidy_rewards_failing: 清仓"
+
+    def test_amber_warning_needs_a_reason_only(self, mall: Mall, campaign: MadeCampaign) -> None:
+        body = {"list_price_fen": 3100}
+
+        asked = self.change(mall.operator, campaign, **body)
+        codes = [warning["code"] for warning in asked.json["warnings"]]
+        granted = self.change(
+            mall.operator,
+            campaign,
+            **body,
+            acknowledged=[{"code": code, "reason": "已确认"} for code in codes],
+        )
+
+        assert codes == ["subsidy_near_gap"]
+        assert granted.json["list_price_fen"] == 3100
+
+    def test_sound_price_needs_nothing(self, mall: Mall, campaign: MadeCampaign) -> None:
+        answer = self.change(mall.operator, campaign, list_price_fen=4200, alone_price_fen=3600)
+
+        assert (answer.status_code, answer.json["alone_price_fen"]) == (200, 3600)
+
+    def test_ended_campaign_is_not_asked(self, mall: Mall, campaign: MadeCampaign) -> None:
+        self.move(mall, campaign, "end")
+
+        assert self.change(mall.operator, campaign, list_price_fen=2490).status_code == 200
+
+    def test_other_variant_of_the_product_is_free(self, mall: Mall, campaign: MadeCampaign) -> None:
+        with transaction() as session:
+            other = make_variant(session, campaign.product, title="大袋")
+
+        answer = mall.operator.patch(f"/v1/merchant/variants/{other.public_id}", list_price_fen=1)
+
+        assert answer.status_code == 200
 
 
 def test_more_stock_than_there_is_cannot_be_taken(mall: Mall) -> None:

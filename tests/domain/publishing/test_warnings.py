@@ -110,6 +110,14 @@ def test_group_price_at_list_price_looks_like_a_slip() -> None:
     ]
 
 
+@pytest.mark.parametrize(("alone_fen", "is_slip"), [(1991, False), (1990, True), (1, True)])
+def test_group_price_at_the_price_alone_looks_like_a_slip(alone_fen: int, is_slip: bool) -> None:
+    variants = (PricedVariant("原味", 3000, None, 1990, alone_fen),)
+
+    expected = [("price_not_below_alone", "amber")] * is_slip
+    assert found(plan(variants=variants)) == expected
+
+
 @pytest.mark.parametrize(("price_fen", "is_slip"), [(600, False), (599, True)])
 def test_very_deep_discount_looks_like_a_slip(price_fen: int, is_slip: bool) -> None:
     codes = [code for code, _ in found(plan(price_fen=price_fen, cost_fen=None))]
