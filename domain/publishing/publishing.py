@@ -158,6 +158,8 @@ def plan_of(
         ),
         budget_left_fen=campaign.budget_fen - campaign.committed_fen - campaign.spent_fen,
         stock_left=campaign.stock_units - campaign.stock_committed - campaign.stock_consumed,
+        stock_units=campaign.stock_units,
+        stock_of_variants=sum(by_id[price.variant_id].stock_units for price in terms.prices),
         daily_cash_cap_fen=session.scalars(
             select(MerchantSettings.daily_cash_cap_fen).where(
                 MerchantSettings.merchant_id == campaign.merchant_id

@@ -64,12 +64,18 @@ class PricedVariant:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be published, with what is left of budget and stock."""
+    """What is to be published, with what is left of budget and stock.
+
+    `stock_units` is what the campaign may promise in all: a number of its own, which is not taken
+    out of its variants' stock.
+    """
 
     terms: Terms
     variants: tuple[PricedVariant, ...]
     budget_left_fen: int
     stock_left: int
+    stock_units: int
+    stock_of_variants: int
     daily_cash_cap_fen: int | None
 
 
@@ -115,6 +121,12 @@ def _funds(plan: Plan) -> Iterator[PublishWarning]:
             "stock_below_one_group",
             Severity.RED,
             {"left": plan.stock_left, "needed": terms.group_size},
+        )
+    if plan.stock_units > plan.stock_of_variants:
+        yield PublishWarning(
+            "stock_above_variants",
+            Severity.AMBER,
+            {"promised": plan.stock_units, "held": plan.stock_of_variants},
         )
 
 

@@ -20,7 +20,7 @@ PATH = "/v1/merchant/campaigns"
 def product(mall: Mall) -> dict[str, str]:
     with transaction() as session:
         product = make_product(session, mall.id)
-        variant = make_variant(session, product)
+        variant = make_variant(session, product, stock_units=1000)
     return {"id": product.public_id, "variant": variant.public_id}
 
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.transactional
 ACCEPTED = [
     Acknowledgement("no_daily_cash_cap", "案例"),
     Acknowledgement("subsidy_rewards_failing", "案例"),
+    Acknowledgement("stock_above_variants", "案例"),
 ]
 
 

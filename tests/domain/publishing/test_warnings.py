@@ -38,6 +38,8 @@ def plan(
         "variants": (PricedVariant("原味", list_fen, cost_fen, price_fen),),
         "budget_left_fen": 100_000,
         "stock_left": 100,
+        "stock_units": 100,
+        "stock_of_variants": 100,
         "daily_cash_cap_fen": 2000,
     }
     return Plan(**given | changes)
@@ -103,6 +105,13 @@ def test_stock_must_hold_one_group(left: int, warnings: int) -> None:
     assert found(plan(stock_left=left)) == [("stock_below_one_group", "red")] * warnings
 
 
+@pytest.mark.parametrize(("held", "warnings"), [(100, 0), (99, 1)])
+def test_promising_more_than_there_is_is_amber(held: int, warnings: int) -> None:
+    expected = [("stock_above_variants", "amber")] * warnings
+
+    assert found(plan(stock_of_variants=held)) == expected
+
+
 def test_group_price_at_list_price_looks_like_a_slip() -> None:
     assert found(plan(price_fen=3000, subsidy_fen=1)) == [
         ("subsidy_rewards_failing", "red"),
@@ -154,6 +163,7 @@ def test_sentences_exist_in_both_languages() -> None:
         days=0.5,
         budget_left_fen=0,
         stock_left=0,
+        stock_of_variants=0,
         daily_cash_cap_fen=None,
     )
 
