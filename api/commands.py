@@ -100,12 +100,13 @@ def gateway_account_add(merchant_id: str, credentials: Any) -> None:
 
 
 @click.command("sample")
-@click.option("--budget-fen", type=click.IntRange(min=0), default=50_000_000, show_default=True)
-@click.option("--stock", type=click.IntRange(min=0), default=1_000_000, show_default=True)
-def sample(budget_fen: int, stock: int) -> None:
+@click.option("--budget-fen", type=click.IntRange(min=0), help="At least so much per campaign.")
+@click.option("--stock", "stock_units", type=click.IntRange(min=0), help="At least so many units.")
+def sample(**amounts: int | None) -> None:
     """Make the sample merchant of `make run`, or renew it; needs the sandbox."""
     folder = Path(os.environ.get("PINBU_VAR") or Path(__file__).parents[1] / "var")
-    _print(**make_sample(folder, budget_fen=budget_fen, stock_units=stock, at=read_clock()))
+    given = {name: amount for name, amount in amounts.items() if amount is not None}
+    _print(**make_sample(folder, amounts=given, at=read_clock()))
 
 
 @click.command("audit")

@@ -5,7 +5,7 @@ May be repeated: what is there already is kept, what has run out is renewed.
 
 import json
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -46,6 +46,7 @@ STAFF = (
 WINDOW = timedelta(days=90)
 RENEWED_BEFORE = timedelta(days=30)
 MOST_ON_PAGE = 100
+BUDGET_FEN = 50_000_000
 REASON = "示例商家：照创始文档的案例设置，已知其风险"
 
 
@@ -59,6 +60,12 @@ class Offer:
     life_seconds: int
     group_prices_fen: tuple[int, ...]
     subsidy_fen: int
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Return the campaign's budget, and a stock that its variants have."""
+        stock_units = sum(variant.stock_units for variant in self.product.variants)
+        return {"budget_fen": BUDGET_FEN, "stock_units": stock_units}
 
 
 OFFERS = (
@@ -109,8 +116,11 @@ OFFERS = (
 )
 
 
-def make_sample(folder: Path, *, budget_fen: int, stock_units: int, at: datetime) -> dict[str, Any]:
-    """Make or renew the sample merchant; returns how to sign in and what it sells."""
+def make_sample(folder: Path, *, amounts: Mapping[str, int], at: datetime) -> dict[str, Any]:
+    """Make or renew the sample merchant; returns how to sign in and what it sells.
+
+    `amounts` may name a `budget_fen` and `stock_units` that each campaign is to have at least.
+    """
     logins = _kept_passwords(folder / "sample-login.json")
     account = _open_sandbox_account()
     merchant_id, merchant_public_id = _merchant(account, logins, at=at)
@@ -119,10 +129,7 @@ def make_sample(folder: Path, *, budget_fen: int, stock_units: int, at: datetime
     if owner is None:
         raise RuntimeError("the sample's owner was disabled")
     actor = StaffActor(merchant_id, owner.staff_id, Role.OWNER)
-    campaigns = [
-        _campaign(actor, offer, budget_fen=budget_fen, stock_units=stock_units, at=at)
-        for offer in OFFERS
-    ]
+    campaigns = [_campaign(actor, offer, amounts, at=at) for offer in OFFERS]
     return {
         "login": OWNER,
         "password": logins[OWNER],
@@ -205,9 +212,7 @@ def credentials_of_sandbox(account: dict[str, Any]) -> GatewayCredentials:
     )
 
 
-def _campaign(
-    actor: StaffActor, offer: Offer, *, budget_fen: int, stock_units: int, at: datetime
-) -> str:
+def _campaign(actor: StaffActor, offer: Offer, amounts: Mapping[str, int], *, at: datetime) -> str:
     with merchant_transaction(actor.merchant_id) as session:
         kept = _find(
             list_campaigns(
@@ -216,12 +221,16 @@ def _campaign(
             offer.title,
         )
     if kept is None:
-        campaign_id = _draft(actor, offer, budget_fen=budget_fen, stock_units=stock_units, at=at)
-    else:
-        campaign_id = kept.campaign.public_id
-        _renew(actor, kept, budget_fen=budget_fen, stock_units=stock_units, at=at)
-    if kept is None or kept.draft.ends_at < at + RENEWED_BEFORE:
+        campaign_id = _draft(actor, offer, {**offer.amounts, **amounts}, at=at)
         _publish(actor, campaign_id, at=at)
+        return campaign_id
+    campaign_id = kept.campaign.public_id
+    if kept.draft.ends_at < at + RENEWED_BEFORE:
+        window = TermsDraft(starts_at=at, ends_at=_end(at))
+        _raise(actor, kept, {**offer.amounts, **amounts}, window, at=at)
+        _publish(actor, campaign_id, at=at)
+    elif amounts:
+        _raise(actor, kept, amounts, None, at=at)
     return campaign_id
 
 
@@ -231,9 +240,7 @@ def _find(views: Iterable[CampaignView], title: str) -> CampaignView | None:
     )
 
 
-def _draft(
-    actor: StaffActor, offer: Offer, *, budget_fen: int, stock_units: int, at: datetime
-) -> str:
+def _draft(actor: StaffActor, offer: Offer, amounts: Mapping[str, int], *, at: datetime) -> str:
     with merchant_transaction(actor.merchant_id) as session:
         product = create_product(session, actor.merchant_id, offer.product, at=at)
         prices = [
@@ -248,7 +255,7 @@ def _draft(
             starts_at=at,
             ends_at=_end(at),
         )
-        new = NewCampaign(product.key[1], offer.title, terms, budget_fen, stock_units)
+        new = NewCampaign(product.key[1], offer.title, terms, **amounts)
         campaign = draft_campaign(session, actor.merchant_id, new, moved_by=actor.moved_by, at=at)
         audit(
             session,
@@ -262,21 +269,22 @@ def _draft(
         return campaign.public_id
 
 
-def _renew(
-    actor: StaffActor, kept: CampaignView, *, budget_fen: int, stock_units: int, at: datetime
+def _raise(
+    actor: StaffActor,
+    kept: CampaignView,
+    amounts: Mapping[str, int],
+    window: TermsDraft | None,
+    *,
+    at: datetime,
 ) -> None:
-    changes = {
-        "budget_fen": max(budget_fen, kept.campaign.budget_fen),
-        "stock_units": max(stock_units, kept.campaign.stock_units),
-    }
-    is_ending = kept.draft.ends_at < at + RENEWED_BEFORE
+    changes = {name: max(least, getattr(kept.campaign, name)) for name, least in amounts.items()}
     with merchant_transaction(actor.merchant_id) as session:
         changed = change_campaign(
             session,
             actor.merchant_id,
             kept.campaign.public_id,
             changes,
-            terms=TermsDraft(starts_at=at, ends_at=_end(at)) if is_ending else None,
+            terms=window,
         )
         if changed.before != changed.after:
             audit(

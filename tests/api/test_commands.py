@@ -1,13 +1,15 @@
 import json
 import stat
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from domain.clock import real_now
 from domain.config import settings
 from domain.database import transaction
 from domain.gateways import GatewayCredentials
@@ -20,6 +22,7 @@ from domain.models import (
     Product,
     RuleVersion,
     Staff,
+    Variant,
 )
 from domain.payments.accounts import account_of_merchant
 from tests.api.callers import Caller
@@ -236,6 +239,44 @@ class TestSample:
 
         assert again == first
         assert before == self.counts() == [1, 3, 3, 3, 3, 1]
+
+    def test_what_the_merchant_changed_is_left_alone(self, app: Flask, var: Path) -> None:
+        told(run(app, "sample"))
+        with transaction() as session:
+            session.execute(update(Campaign).values(budget_fen=1, stock_units=2))
+
+        told(run(app, "sample"))
+
+        with transaction() as session:
+            kept = session.execute(select(Campaign.budget_fen, Campaign.stock_units)).all()
+        assert {tuple(row) for row in kept} == {(1, 2)}
+
+    def test_campaign_that_runs_out_is_renewed(self, app: Flask, var: Path) -> None:
+        told(run(app, "sample"))
+        with transaction() as session:
+            session.execute(update(Campaign).values(budget_fen=1))
+            for campaign in session.scalars(select(Campaign)):
+                soon = real_now() + timedelta(days=1)
+                campaign.draft_terms = {**campaign.draft_terms, "ends_at": soon.isoformat()}
+
+        told(run(app, "sample"))
+
+        with transaction() as session:
+            kept = session.execute(select(Campaign.budget_fen, Campaign.ends_at)).all()
+        assert {row.budget_fen for row in kept} == {50_000_000}
+        assert min(row.ends_at for row in kept) > real_now() + timedelta(days=80)
+
+    def test_campaigns_promise_what_there_is(self, app: Flask, var: Path) -> None:
+        told(run(app, "sample"))
+
+        with transaction() as session:
+            promised = session.execute(select(Campaign.product_id, Campaign.stock_units)).all()
+            held = session.execute(
+                select(Variant.product_id, func.sum(Variant.stock_units)).group_by(
+                    Variant.product_id
+                )
+            ).all()
+        assert {tuple(row) for row in promised} == {tuple(row) for row in held}
 
     def test_budget_and_stock_can_be_raised_later(self, app: Flask, var: Path) -> None:
         told(run(app, "sample", "--budget-fen", "100000", "--stock", "50"))
