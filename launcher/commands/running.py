@@ -1,6 +1,7 @@
 """`run`: everything a developer needs, until Ctrl-C."""
 
 import argparse
+import json
 from collections.abc import Collection
 from dataclasses import asdict, fields
 
@@ -67,6 +68,10 @@ def _tell(
         for name, value in stack.sample.items()
         if not isinstance(value, (list, dict))
     ]
+    if stack.sample:
+        logins = place.home / "sample-login.json"
+        names = ", ".join(json.loads(logins.read_text()))
+        lines.append(("All logins", f"{logins}   ({names})"))
     if "api" in only:
         lines.append(("API", f"http://{HOST}:{ports.api}"))
     data = str(place.home)
