@@ -1,12 +1,16 @@
 """Engines and transactions: the only place that commits."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
+from typing import Any, LiteralString
 
+import psycopg
+from psycopg.rows import namedtuple_row
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from domain import clock
@@ -93,6 +97,22 @@ def reading() -> Iterator[Session]:
         core_engine().execution_options(isolation_level="AUTOCOMMIT"), autoflush=False
     ) as session:
         yield session
+
+
+def one_row(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> Any:
+    """Run a hot statement, in the driver's own notation, and return its one row by names.
+
+    Within the session's transaction, without the layers in between: they cost as much as the
+    statement. Raises what SQLAlchemy raises.
+    """
+    driver: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
+    try:
+        with driver.cursor(row_factory=namedtuple_row) as cursor:
+            return cursor.execute(statement, values, prepare=True).fetchone()
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            statement, None, error, psycopg.Error, hide_parameters=True
+        ) from error
 
 
 @contextmanager

@@ -1,16 +1,16 @@
 """Joining a group: a seat held, cap and means reserved, the subsidy quoted. One transaction."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, column, text
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
 from domain.checkout import placing
 from domain.checkout.commands import JoinGroup
 from domain.checkout.errors import VariantNotSold
-from domain.database import transaction
+from domain.database import one_row, transaction
 from domain.groups.errors import (
     AlreadyInGroup,
     GroupFull,
@@ -22,23 +22,10 @@ from domain.orders.rules import LAST_JOIN
 from domain.risk.recording import Judged, record_decisions
 from domain.terms import read_terms
 
-_PREPARE = text(
-    """
-    SELECT * FROM prepare_join(:merchant_id, :shopper_id, :caller, :key, :lock_id, :group,
-        :variant, :share_token, :at, :today, :is_locking_days)
-    """
-).columns(
-    # Named here, so that they are not worked out anew from each answer.
-    *map(
-        column,
-        (
-            *("is_taken", "stored_hash", "stored_body", "id", "state", "size", "taken", "held"),
-            *("releasing", "deadline_at", "campaign_id", "campaign_public_id", "terms"),
-            *("variant_id", "list_price_fen", "flag", "daily_cash_cap_fen", "share_id", "is_in"),
-            *("participations", "expired_holds", "cap_day_cash_fen", "holds", "running"),
-        ),
-    )
-)
+_PREPARE: Final = """
+    SELECT * FROM prepare_join(%(merchant_id)s, %(shopper_id)s, %(caller)s, %(key)s, %(lock_id)s,
+        %(group)s, %(variant)s, %(share_token)s, %(at)s, %(today)s, %(is_locking_days)s)
+"""
 
 
 def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
@@ -61,7 +48,7 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
 
 def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     basket = command.basket
-    seen = session.execute(_PREPARE, _sought(command, at)).one()
+    seen = one_row(session, _PREPARE, _sought(command, at))
     done = idempotency.answer_of(basket.key, seen)
     if done is not None:
         return done

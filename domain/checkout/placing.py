@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Any, Self
+from typing import Any, Final, Self
 
+from psycopg.types.json import Jsonb
 from sqlalchemy import Row, text
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
-from sqlalchemy.sql import bindparam
 
 from domain import clock, idempotency
 from domain.arrays import array
 from domain.checkout.commands import Basket
+from domain.database import one_row
 from domain.ledger import balances, posting
 from domain.orders import rules
 from domain.orders.errors import (
@@ -165,18 +165,17 @@ def refusal_of(decision: Decision) -> Exception:
     return JoinBlocked(reason_class="account")
 
 
-_PLACE = text(
-    """
+_PLACE: Final = """
     WITH held AS (
         UPDATE groups SET held = held + 1, version = version + 1
-        WHERE merchant_id = :merchant_id AND id = :group_id AND :is_open
+        WHERE merchant_id = %(merchant_id)s AND id = %(group_id)s AND %(is_open)s
     ), counted AS (
         UPDATE shopper_days SET
-            participations = participations + CASE WHEN on_day = :placed_on THEN 1 ELSE 0 END,
+            participations = participations + CASE WHEN on_day = %(placed_on)s THEN 1 ELSE 0 END,
             cash_reserved_fen = cash_reserved_fen
-                + CASE WHEN on_day = :cap_on THEN :quote ELSE 0 END
-        WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id
-            AND on_day IN (:placed_on, :cap_on)
+                + CASE WHEN on_day = %(cap_on)s THEN %(quote)s ELSE 0 END
+        WHERE merchant_id = %(merchant_id)s AND shopper_id = %(shopper_id)s
+            AND on_day IN (%(placed_on)s, %(cap_on)s)
     ), placed AS (
         INSERT INTO orders (
             merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state,
@@ -184,30 +183,26 @@ _PLACE = text(
             placed_on, cap_on, placed_at, hold_expires_at, address_sealed,
             client_address, device, channel, share_id, risk_outcome, moved_at, moved_by)
         VALUES (
-            :merchant_id, :public_id, :group_id, :campaign_id, :shopper_id, :variant_id, 'placed',
-            'held', :price, :list_price, :wallet, :price - :wallet, :quote, :quote_parts,
-            :placed_on, :cap_on, :at, :hold_expires_at, :address,
-            :client_address, :device, :channel, :share_id, :risk_outcome, :at, :actor)
+            %(merchant_id)s, %(public_id)s, %(group_id)s, %(campaign_id)s, %(shopper_id)s,
+            %(variant_id)s, 'placed', 'held', %(price)s, %(list_price)s, %(wallet)s, %(payable)s,
+            %(quote)s, %(quote_parts)s, %(placed_on)s, %(cap_on)s, %(at)s, %(hold_expires_at)s,
+            %(address)s, %(client_address)s, %(device)s, %(channel)s, %(share_id)s,
+            %(risk_outcome)s, %(at)s, %(actor)s)
         RETURNING id
     ), judged AS (
         INSERT INTO risk_decisions
             (merchant_id, occurred_at, point, shopper_id, order_id, outcome, fired, inputs)
-        SELECT :merchant_id, :at, 'join', :shopper_id, id, :risk_outcome, :fired, :inputs
+        SELECT %(merchant_id)s, %(at)s, 'join', %(shopper_id)s, id, %(risk_outcome)s, %(fired)s,
+            %(inputs)s
         FROM placed
     ), remembered AS (
         INSERT INTO idempotency_keys
             (merchant_id, caller, key, request_hash, status, body, created_at)
-        SELECT :merchant_id, :caller, :key, :request_hash, 201, :body, :at
-        WHERE :price > :wallet
+        SELECT %(merchant_id)s, %(caller)s, %(key)s, %(request_hash)s, 201, %(body)s, %(at)s
+        WHERE %(payable)s > 0
     )
     SELECT id FROM placed
-    """
-).bindparams(
-    bindparam("quote_parts", type_=JSONB),
-    bindparam("fired", type_=JSONB),
-    bindparam("inputs", type_=JSONB),
-    bindparam("body", type_=JSONB),
-)
+"""
 
 
 def place_order(
@@ -245,7 +240,8 @@ def place_order(
         hold_expires_at=rules.hold_until(at, place.deadline_at),
         address=basket.address,
     )
-    order_id = session.execute(
+    placed = one_row(
+        session,
         _PLACE,
         {
             "merchant_id": merchant_id,
@@ -258,8 +254,9 @@ def place_order(
             "price": place.price_fen,
             "list_price": place.list_price_fen,
             "wallet": wallet_fen,
+            "payable": view.payable_fen,
             "quote": quote.amount_fen,
-            "quote_parts": quote.parts,
+            "quote_parts": Jsonb(quote.parts),
             "placed_on": clock.shanghai_day(at),
             "cap_on": place.cap_on,
             "at": at,
@@ -272,20 +269,20 @@ def place_order(
             "channel": basket.client.channel,
             "share_id": place.share_id,
             "risk_outcome": admitted.decision.outcome.value,
-            "fired": admitted.decision.fired,
-            "inputs": admitted.decision.inputs,
+            "fired": Jsonb(admitted.decision.fired),
+            "inputs": Jsonb(admitted.decision.inputs),
             "actor": f"shopper:{shopper_id}",
             "caller": basket.key.caller,
             "key": basket.key.key,
             "request_hash": basket.key.request_hash,
-            "body": view.to_json(),
+            "body": Jsonb(view.to_json()),
         },
-    ).scalar_one()
-    spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
+    )
+    spend_wallet(session, basket.shopper, placed.id, wallet_fen, at=at)
     if view.payable_fen:
         return view.to_json()
     state = take_prepaid_seat(
-        session, (merchant_id, order_id), (merchant_id, place.group_id), at=at
+        session, (merchant_id, placed.id), (merchant_id, place.group_id), at=at
     )
     body = replace(view, state=state, seat_state="taken", paid_at=at).to_json()
     idempotency.store(session, basket.key, body, at=at)

@@ -1,12 +1,13 @@
 """Hot paths go to the database and back as seldom as they can."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from typing import Any, LiteralString
 
 import pytest
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
-from domain.database import core_engine
+from domain.checkout import joining, placing
+from domain.database import core_engine, one_row
 from domain.groups.errors import GroupFull
 from tests.scenarios.stage import MINUTE, Stage, make_stage
 
@@ -18,34 +19,40 @@ def stage(database: object) -> Stage:
     return make_stage(group_size=2)
 
 
-@contextmanager
-def counted() -> Iterator[list[str]]:
-    statements: list[str] = []
+@pytest.fixture
+def statements(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What joining sends to the database, by the driver's way and by SQLAlchemy's."""
+    sent: list[str] = []
+
+    def noted(session: Session, statement: LiteralString, values: Any) -> Any:
+        sent.append(statement)
+        return one_row(session, statement, values)
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
+        sent.append(statement)
 
+    for module in (joining, placing):
+        monkeypatch.setattr(module, "one_row", noted)
     event.listen(core_engine(), "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(core_engine(), "before_cursor_execute", note)
+    return sent
 
 
-def test_joining_is_two_statements(stage: Stage) -> None:
+def test_joining_is_two_statements(stage: Stage, statements: list[str]) -> None:
     group_id, shopper = stage.opened(stage.start), stage.shopper()
+    statements.clear()
 
-    with counted() as statements:
-        stage.join(shopper, group_id, stage.start + MINUTE)
+    stage.join(shopper, group_id, stage.start + MINUTE)
 
     assert len(statements) == 2
 
 
-def test_being_refused_is_one_statement(stage: Stage) -> None:
+def test_being_refused_is_one_statement(stage: Stage, statements: list[str]) -> None:
     group_id, shopper = stage.opened(stage.start), stage.shopper()
     stage.join(stage.shopper(), group_id, stage.start + MINUTE)
 
-    with counted() as statements, pytest.raises(GroupFull):
+    statements.clear()
+
+    with pytest.raises(GroupFull):
         stage.join(shopper, group_id, stage.start + MINUTE)
 
     assert len(statements) == 1
