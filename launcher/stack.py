@@ -46,25 +46,13 @@ class Stack:
 
 
 def start_stack(
-    supervisor: Supervisor,
-    place: Place,
-    ports: Ports,
-    *,
-    command: str,
-    only: Collection[str] = NAMES,
+    supervisor: Supervisor, place: Place, ports: Ports, *, only: Collection[str] = NAMES
 ) -> Stack:
     """Start the processes in order, each when the one before is ready. Raises CannotGoOn.
 
     With outside servers in the environment (DATABASE_URL, REDIS_URL) the embedded ones stay off.
     """
-    outside = {"postgres": external_database(), "valkey": external_redis()}
-    embedded = [name for name in SERVERS if name in only and not outside[name]]
-    listening = {
-        name: port
-        for name, port in asdict(ports).items()
-        if name in only and (name not in SERVERS or name in embedded)
-    }
-    require_free(listening, command)
+    embedded = _embedded_servers(only)
     database, redis_url = _start_servers(supervisor, place, ports, embedded)
     environment = child_environment(place, ports, database, redis_url)
     if "bootstrap" in only and database.bootstrap:
@@ -87,6 +75,17 @@ def start_stack(
     return Stack(environment, sample)
 
 
+def require_free_ports(ports: Ports, *, command: str, only: Collection[str]) -> None:
+    """Raise CannotGoOn if another program has a port that these processes would listen on."""
+    embedded = _embedded_servers(only)
+    listening = {
+        name: port
+        for name, port in asdict(ports).items()
+        if name in only and (name not in SERVERS or name in embedded)
+    }
+    require_free(listening, command)
+
+
 def migrate_command() -> tuple[str, ...]:
     """Return the command that brings the schema up to date."""
     return _python("alembic", "-c", "migrations/alembic.ini", "upgrade", "head")
@@ -95,6 +94,12 @@ def migrate_command() -> tuple[str, ...]:
 def flask_command(*arguments: str) -> tuple[str, ...]:
     """Return a command of the API's, such as `audit`."""
     return _python("flask", "--app", "api", *arguments)
+
+
+def _embedded_servers(only: Collection[str]) -> list[str]:
+    """Return which servers are ours to start: those the environment names no outside one for."""
+    outside = {"postgres": external_database(), "valkey": external_redis()}
+    return [name for name in SERVERS if name in only and not outside[name]]
 
 
 def _start_servers(

@@ -23,7 +23,7 @@ def execute(options: argparse.Namespace) -> int:
         supervisor = Supervisor(logs=place.logs, terminal=terminal)
         with supervisor.heeding_signals(), supervisor:
             try:
-                stack = start_stack(supervisor, place, ports, command="demo")
+                stack = start_stack(supervisor, place, ports)
                 terminal.line()
                 played = _attend(supervisor, stack, *_demo_command(ports), *options.rest)
                 terminal.line("\nAudit of the books:")

@@ -9,7 +9,7 @@ from launcher.errors import CannotGoOn, StopRequested
 from launcher.places import Place, set_aside_foreign_data, standing_place
 from launcher.ports import HOST, Ports, ports_from
 from launcher.roster import Roster, sole_launcher
-from launcher.stack import NAMES, Stack, start_stack
+from launcher.stack import NAMES, Stack, require_free_ports, start_stack
 from launcher.supervisor import Supervisor
 from launcher.terminal import BOLD, DIM, GREEN, Terminal
 
@@ -30,13 +30,14 @@ def execute(options: argparse.Namespace) -> int:
         roster = Roster(place.home / "processes.json")
         if left := roster.end_leftovers():
             terminal.warn(f"ended {left} processes that a killed launcher had left behind")
+        require_free_ports(ports, command="run", only=only)
         place.prepare()
         if moved := set_aside_foreign_data(place):
             terminal.warn(f"data of an earlier clone at this path was moved to {moved}")
         supervisor = Supervisor(logs=place.logs, terminal=terminal, roster=roster)
         with supervisor.heeding_signals(), supervisor:
             try:
-                stack = start_stack(supervisor, place, ports, command="run", only=only)
+                stack = start_stack(supervisor, place, ports, only=only)
             except StopRequested:
                 return 0
             _tell(terminal, place, ports, stack, only)

@@ -1,6 +1,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -178,6 +179,17 @@ def test_commands_of_the_api_know_the_running_stack(launcher):
     assert json.loads(added.stdout)["app_id"] == "wx1"
     assert audited.returncode == 0, audited.stderr
     assert json.loads(audited.stdout)["is_ok"]
+
+
+def test_taken_port_leaves_no_folder_behind(launcher, place):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        done = launcher.command("run", "--only", "valkey", "--valkey-port", str(taken))
+
+    assert done.returncode == 1
+    assert f"{taken} (valkey)" in done.stderr
+    assert [path.name for path in place.home.iterdir() if path.name.startswith("pinbu-")] == []
+    assert not (launcher.home / "log").exists()
 
 
 def test_half_of_an_outside_database_is_refused(launcher):
