@@ -31,6 +31,23 @@ def _refused(error: DomainError) -> click.ClickException:
     return click.ClickException(f"{error.code}: {type(error).__doc__}")
 
 
+class _Unreadable(click.ClickException):
+    """An argument's file is of no use: one line, and the code of a wrong call."""
+
+    exit_code = 2
+
+
+def _read_object(file: Any) -> dict[str, Any]:
+    """Read a JSON object. Raises _Unreadable, which shows nothing of the content."""
+    try:
+        read = json.load(file)
+    except ValueError as error:
+        raise _Unreadable(f"{file.name} holds no JSON: {error}") from error
+    if not isinstance(read, dict):
+        raise _Unreadable(f"{file.name} holds no JSON object")
+    return read
+
+
 @click.command("merchants-add")
 @click.argument("name")
 @click.option("--app-id", required=True, help="The mini-program's app id.")
@@ -86,7 +103,7 @@ def staff_add(merchant_id: str, login: str, name: str, role: str, password: str)
 )
 def gateway_account_add(merchant_id: str, credentials: Any) -> None:
     """Add a merchant's account at a gateway."""
-    fields = json.load(credentials)
+    fields = _read_object(credentials)
     at = read_clock()
     try:
         with transaction() as session:

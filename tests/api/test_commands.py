@@ -158,6 +158,19 @@ class TestAdding:
         assert result.exit_code == 1
         assert "credentials_incomplete" in result.output
 
+    @pytest.mark.parametrize("content", [b'{"gateway": "wechat",', b"[]", b"", b"\xff"])
+    def test_what_is_no_json_object_is_named_in_one_line(
+        self, app: Flask, tmp_path: Path, content: bytes
+    ) -> None:
+        file = tmp_path / "keys.json"
+        file.write_bytes(content)
+
+        result = run(app, "gateway-account-add", "merchant", "--credentials", str(file))
+
+        assert result.exit_code == 2
+        (line,) = result.output.strip().splitlines()
+        assert line.startswith(f"Error: {file} holds no JSON")
+
     def test_unknown_merchant_is_refused(self, app: Flask) -> None:
         result = run(
             app,
