@@ -1,6 +1,7 @@
 """Campaigns and their open groups as shoppers see them: one statement each, with the fullest group.
 
-What is shown comes from the published rule version, never from the draft.
+What is shown comes from the published rule version, never from the draft; the rules text ends with
+the merchant's daily cap as it is now.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain.campaigns.errors import CampaignNotFound
+from domain.campaigns.rules_text import write_daily_cap
 from domain.terms import Terms
 
 LAST_JOIN = timedelta(minutes=1)
@@ -63,10 +65,11 @@ _SHOWN = """
         p.public_id AS product_public_id, p.title AS product_title, p.images, p.category,
         p.description, priced.variants,
         f.id AS group_id, f.public_id AS group_public_id, f.size, f.taken, f.held, f.releasing,
-        f.deadline_at, f.leader_nickname
+        f.deadline_at, f.leader_nickname, m.daily_cash_cap_fen
     FROM campaigns c
     JOIN rule_versions v ON v.merchant_id = c.merchant_id AND v.id = c.rule_version_id
     JOIN products p ON p.merchant_id = c.merchant_id AND p.id = c.product_id
+    LEFT JOIN merchant_settings m ON m.merchant_id = c.merchant_id
     CROSS JOIN LATERAL (
         SELECT jsonb_agg(jsonb_build_object(
             'id', s.public_id, 'title', s.title, 'list_price_fen', s.list_price_fen,
@@ -180,8 +183,8 @@ def _shown(row: Row[Any]) -> ShownCampaign:
             "people_paid": row.people_paid,
         },
         fullest_group=None if row.group_id is None else _brief(row.merchant_id, row),
-        text_zh=row.text_zh,
-        text_en=row.text_en,
+        text_zh=[*row.text_zh, write_daily_cap(row.daily_cash_cap_fen, language="zh")],
+        text_en=[*row.text_en, write_daily_cap(row.daily_cash_cap_fen, language="en")],
     )
 
 

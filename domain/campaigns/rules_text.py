@@ -1,7 +1,8 @@
 """The rules text shoppers read, written from the frozen terms: what is shown is enforced. Pure."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from domain.clock import SHANGHAI
 from domain.money import yuan
@@ -9,10 +10,21 @@ from domain.terms import Terms
 from domain.texts import Language, text
 
 
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """How long before a campaign's end a group is opened, and before its deadline joined."""
+
+    opening: timedelta
+    joining: timedelta
+
+
 def write_rules_text(
-    terms: Terms, *, variant_titles: Mapping[int, str], language: Language
+    terms: Terms, margins: Margins, *, variant_titles: Mapping[int, str], language: Language
 ) -> list[str]:
-    """Write the rules, one sentence group a line: both outcomes, amounts, refunds, limits."""
+    """Write the rules, one sentence group a line: both outcomes, amounts, refunds, limits.
+
+    The merchant's daily cap is no part of the frozen rules: see `write_daily_cap`.
+    """
     prices = text("rules.price_separator", language).join(
         text(
             "rules.price",
@@ -25,6 +37,8 @@ def write_rules_text(
     values = {
         "size": terms.group_size,
         "life": _duration(terms.life_seconds, language),
+        "opening_margin": _duration(int(margins.opening.total_seconds()), language),
+        "last_join": _duration(int(margins.joining.total_seconds()), language),
         "starts": _moment(terms.starts_at),
         "ends": _moment(terms.ends_at),
         "prices": prices,
@@ -36,9 +50,17 @@ def write_rules_text(
     return [text(f"rules.{line}", language, **values) for line in _LINES]
 
 
+def write_daily_cap(cap_fen: int | None, *, language: Language) -> str:
+    """Write the line on the merchant's daily cash cap as it is now; it may change at any time."""
+    if cap_fen is None:
+        return text("rules.no_daily_cap", language)
+    return text("rules.daily_cap", language, cap=yuan(cap_fen))
+
+
 _LINES = (
     "window",
     "forming",
+    "opening",
     "formed",
     "failed_cash",
     "credited",

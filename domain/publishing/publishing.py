@@ -1,7 +1,7 @@
 """Checking a campaign's draft, and publishing it as a new frozen rule version."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,18 +18,18 @@ from domain.campaigns.queries import (
     lock_campaign,
     variants_of,
 )
-from domain.campaigns.rules_text import write_rules_text
+from domain.campaigns.rules_text import Margins, write_daily_cap, write_rules_text
 from domain.database import merchant_transaction
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
 from domain.models import Campaign, MerchantSettings, RuleVersion, Variant
+from domain.orders.rules import LAST_JOIN, OPENING_MARGIN
 from domain.publishing.errors import (
     CampaignWindowPast,
     NothingToPublish,
     WarningsNotAcknowledged,
 )
 from domain.publishing.warnings import (
-    OPENING_MARGIN,
     Plan,
     PricedVariant,
     PublishWarning,
@@ -38,6 +38,8 @@ from domain.publishing.warnings import (
 )
 from domain.states import CampaignState
 from domain.terms import Terms
+
+MARGINS = Margins(opening=OPENING_MARGIN, joining=LAST_JOIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,13 @@ def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Chec
     """Say what publishing would warn of. Raises what publishing would, but for warnings."""
     with merchant_transaction(actor.merchant_id) as session:
         campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
-        return _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
+        check = _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
+        cap_fen = _daily_cash_cap(session, actor.merchant_id)
+    return replace(
+        check,
+        rules_text_zh=[*check.rules_text_zh, write_daily_cap(cap_fen, language="zh")],
+        rules_text_en=[*check.rules_text_en, write_daily_cap(cap_fen, language="en")],
+    )
 
 
 def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
@@ -134,8 +142,8 @@ def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) 
     titles = {id_: variant.title for id_, variant in variants.items()}
     return Check(
         warnings=find_warnings(plan_of(session, campaign, terms, variants.values())),
-        rules_text_zh=write_rules_text(terms, variant_titles=titles, language="zh"),
-        rules_text_en=write_rules_text(terms, variant_titles=titles, language="en"),
+        rules_text_zh=write_rules_text(terms, MARGINS, variant_titles=titles, language="zh"),
+        rules_text_en=write_rules_text(terms, MARGINS, variant_titles=titles, language="en"),
     )
 
 
@@ -160,12 +168,16 @@ def plan_of(
         stock_left=campaign.stock_units - campaign.stock_committed - campaign.stock_consumed,
         stock_units=campaign.stock_units,
         stock_of_variants=sum(by_id[price.variant_id].stock_units for price in terms.prices),
-        daily_cash_cap_fen=session.scalars(
-            select(MerchantSettings.daily_cash_cap_fen).where(
-                MerchantSettings.merchant_id == campaign.merchant_id
-            )
-        ).one_or_none(),
+        daily_cash_cap_fen=_daily_cash_cap(session, campaign.merchant_id),
     )
+
+
+def _daily_cash_cap(session: Session, merchant_id: int) -> int | None:
+    return session.scalars(
+        select(MerchantSettings.daily_cash_cap_fen).where(
+            MerchantSettings.merchant_id == merchant_id
+        )
+    ).one_or_none()
 
 
 def _hold_prices(session: Session, campaign: Campaign) -> None:

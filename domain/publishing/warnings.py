@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from domain.money import yuan
+from domain.orders.rules import OPENING_MARGIN
 from domain.terms import Terms
 from domain.texts import Language, text
 
@@ -20,7 +21,6 @@ SHARING_EFFORT_FEN = 50
 SHARING_GAIN_BPS = 7100
 SAFE_SHARE_BPS = 7000
 DEEPEST_DISCOUNT_BPS = 8000
-OPENING_MARGIN = timedelta(minutes=30)
 
 
 class Severity(StrEnum):
