@@ -16,6 +16,9 @@ class WalletEntrySchema(Schema):
     kind = String(
         metadata={"enum": ["grant.issued", "wallet.spent", "wallet.returned"]},
     )
+    text = String()
+    order_id = PublicId()
+    grant_id = PublicId(allow_none=True)
     amount_fen = Fen(least=None)
     balance_after_fen = Fen()
     at = Instant()

@@ -1,8 +1,9 @@
 """My wallet: its balance and its movements."""
 
+from dataclasses import asdict
 from typing import Any
 
-from api import auth
+from api import auth, request_context
 from api.blueprint import Blueprint
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.wallet import WalletEntrySchema, WalletSchema
@@ -40,4 +41,7 @@ def show_entries(arguments: dict[str, Any]) -> dict[str, Any]:
             below_id=page.after[0] if page.after else None,
             limit=page.limit + 1,
         )
-    return answer_page(found, page, "me.wallet", lambda line: (line.row_id,))
+    answer = answer_page(found, page, "me.wallet", lambda line: (line.row_id,))
+    language = request_context.language()
+    items = [asdict(line) | {"text": line.text(language)} for line in answer["items"]]
+    return answer | {"items": items}

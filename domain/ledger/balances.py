@@ -14,7 +14,7 @@ _LOCKED = text(_BALANCE.text + " FOR UPDATE")
 _ENTRIES = text(
     """
     SELECT * FROM (
-        SELECT e.id, t.kind, e.amount_fen, t.at,
+        SELECT e.id, t.kind, t.ref_id, e.amount_fen, t.at,
             (sum(e.amount_fen) OVER (ORDER BY e.id))::bigint AS balance_after_fen
         FROM ledger_accounts a
         JOIN ledger_entries e ON e.merchant_id = a.merchant_id AND e.account_id = a.id
@@ -29,10 +29,14 @@ _ENTRIES = text(
 
 
 class WalletEntry(NamedTuple):
-    """One movement of a wallet: what it was for, fen (+ in, - out), balance after it."""
+    """One movement of a wallet: what it was for, fen (+ in, - out), balance after it.
+
+    `ref_id` is the grant's or the order's, by kind.
+    """
 
     id: int
     kind: str
+    ref_id: int
     amount_fen: int
     at: datetime
     balance_after_fen: int

@@ -5,29 +5,43 @@ An entry has no public id of its own: the outside sees a keyed digest of its key
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.config import settings
 from domain.ledger import balances
+from domain.models import Grant, Order
 from domain.public_ids import ALPHABET, LENGTH
+from domain.texts import Language, text
 
 Key = tuple[int, int]
+GRANT_ISSUED = "grant.issued"
 _LARGEST_ID = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class WalletLine:
-    """One movement of a wallet: what it was for, fen (+ in, - out), balance after it."""
+    """One movement of a wallet: what it was for, fen (+ in, - out), balance after it.
+
+    `order_id` and `grant_id` are public; only a subsidy has the latter.
+    """
 
     row_id: int
     id: str
     kind: str
+    order_id: str
+    grant_id: str | None
     amount_fen: int
     balance_after_fen: int
     at: datetime
+
+    def text(self, language: Language) -> str:
+        """Say what it was for."""
+        return text(f"wallets.{self.kind}", language)
 
 
 def read_balance(session: Session, shopper: Key) -> int:
@@ -45,17 +59,48 @@ def list_entries(
         before_id=_LARGEST_ID if below_id is None else below_id,
         limit=limit,
     )
+    abouts = _find_abouts(session, shopper[0], entries)
     return [
         WalletLine(
             row_id=entry.id,
             id=_public_id_of(shopper[0], entry.id),
             kind=entry.kind,
+            order_id=abouts[entry.id][0],
+            grant_id=abouts[entry.id][1],
             amount_fen=entry.amount_fen,
             balance_after_fen=entry.balance_after_fen,
             at=entry.at,
         )
         for entry in entries
     ]
+
+
+def _find_abouts(
+    session: Session, merchant_id: int, entries: Sequence[balances.WalletEntry]
+) -> dict[int, tuple[str, str | None]]:
+    """Return the public ids of each entry's order and, of a subsidy, its grant."""
+    grants = {entry.ref_id for entry in entries if entry.kind == GRANT_ISSUED}
+    orders = {entry.ref_id for entry in entries if entry.kind != GRANT_ISSUED}
+    of_grant = {
+        row.id: (row.order_id, row.grant_id)
+        for row in session.execute(
+            select(Grant.id, Order.public_id.label("order_id"), Grant.public_id.label("grant_id"))
+            .join(Order, (Order.merchant_id == Grant.merchant_id) & (Order.id == Grant.order_id))
+            .where(Grant.merchant_id == merchant_id, Grant.id.in_(grants))
+        )
+    }
+    of_order = {
+        row.id: (row.public_id, None)
+        for row in session.execute(
+            select(Order.id, Order.public_id).where(
+                Order.merchant_id == merchant_id, Order.id.in_(orders)
+            )
+        )
+    }
+    return {
+        entry.id: (of_grant if entry.kind == GRANT_ISSUED else of_order)[entry.ref_id]
+        for entry in entries
+    }
 
 
 def _public_id_of(merchant_id: int, entry_id: int) -> str:

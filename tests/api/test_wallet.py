@@ -38,6 +38,24 @@ def test_wallet_tells_what_came_and_went(mall: Mall) -> None:
     assert all(len(e["id"]) == LENGTH and set(e["id"]) <= set(ALPHABET) for e in entries)
 
 
+def test_entries_say_what_they_are_about(mall: Mall) -> None:
+    stage = stage_of(mall, days_ago=9)
+    me = stage.shopper()
+    fail_group(stage, me, stage.start)
+    order = stage.open(me, stage.start + 2 * DAY, use_wallet=True)
+    stage.pay(order, stage.start + 2 * DAY)
+    caller = calling(mall, me)
+    (subsidy,) = caller.get("/v1/me/subsidies").json["items"]
+
+    spent, issued = caller.get("/v1/me/wallet/entries").json["items"]
+    in_chinese = Caller(caller.client, caller.token, language="zh").get("/v1/me/wallet/entries")
+
+    assert (issued["order_id"], issued["grant_id"]) == (subsidy["order_id"], subsidy["id"])
+    assert (spent["order_id"], spent["grant_id"]) == (order["id"], None)
+    assert issued["text"] == "Subsidy for a group that did not form"
+    assert [entry["text"] for entry in in_chinese.json["items"]] == ["付款使用余额", "未成团补贴"]
+
+
 def test_entries_are_paged_and_keep_their_ids(mall: Mall) -> None:
     stage = stage_of(mall)
     me = stage.shopper()
