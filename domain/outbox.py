@@ -35,6 +35,24 @@ class NewFact:
     payload: Mapping[str, Any] = field(default_factory=dict)
 
 
+def told(kind: str, facts: str) -> str:
+    """Write the table expressions that tell facts of a kind, for a statement of one's own.
+
+    `facts` selects merchant_id, subject_id, at.
+    """
+    consumers = ", ".join(f"('{consumer}')" for consumer in CONSUMERS[kind])
+    return f"""
+    told AS (
+        INSERT INTO facts (merchant_id, kind, subject_id, payload, at)
+        SELECT merchant_id, '{kind}', subject_id, '{{}}', at FROM ({facts}) AS f
+        RETURNING merchant_id, id, at
+    ), delivered AS (
+        INSERT INTO work_rows (merchant_id, kind, subject_id, due_at)
+        SELECT told.merchant_id, c.consumer, told.id, told.at
+        FROM told CROSS JOIN (VALUES {consumers}) AS c (consumer)
+    )"""  # noqa: S608 - constants only
+
+
 _EMIT = text(
     """
     WITH told AS (

@@ -162,7 +162,7 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
     placing.spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
     if not view.payable_fen:
         [order] = lock_orders(session, [(merchant_id, order_id)])
-        sell_alone(session, order, paid_at=at, at=at, actor=f"shopper:{shopper_id}")
+        sell_alone(session, order, receipt=None, paid_at=at, at=at, actor=f"shopper:{shopper_id}")
         view = replace(view, state=OrderState.FULFILLING.value, paid_at=at)
     body = view.to_json()
     idempotency.store(session, basket.key, body, at=at)

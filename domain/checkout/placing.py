@@ -281,9 +281,7 @@ def place_order(
     spend_wallet(session, basket.shopper, placed.id, wallet_fen, at=at)
     if view.payable_fen:
         return view.to_json()
-    state = take_prepaid_seat(
-        session, (merchant_id, placed.id), (merchant_id, place.group_id), at=at
-    )
+    state = take_prepaid_seat(session, (merchant_id, placed.id), at=at)
     body = replace(view, state=state, seat_state="taken", paid_at=at).to_json()
     idempotency.store(session, basket.key, body, at=at)
     return body

@@ -56,15 +56,18 @@ _LOCK_WALLETS = text(
     FOR UPDATE OF a
     """
 )
-_POST = text(
+
+
+def written(wanted: str) -> str:
+    """Write the table expressions that post what `wanted` selects, for a statement of one's own.
+
+    `wanted` selects m, kind, ref, amount, src, src_owner, dst, dst_owner, at: postings that touch
+    no wallet. `entries` holds what was written, two for each: `check_entries` looks at their count.
     """
-    WITH wanted AS (
-        SELECT * FROM jsonb_to_recordset(:postings) AS t (
-            m bigint, kind text, ref bigint, amount bigint,
-            src text, src_owner bigint, dst text, dst_owner bigint)
-    ), made AS (
+    return f"""
+    wanted AS ({wanted}), made AS (
         INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)
-        SELECT m, kind, ref, :at FROM wanted
+        SELECT m, kind, ref, at FROM wanted
         RETURNING merchant_id, id, kind, ref_id
     ), sides AS (
         SELECT made.merchant_id, made.id, side.account, side.owner_id, side.amount
@@ -79,7 +82,17 @@ _POST = text(
         FROM sides s JOIN ledger_accounts a
             ON a.merchant_id = s.merchant_id AND a.kind = s.account AND a.owner_id = s.owner_id
         RETURNING merchant_id, account_id, amount_fen
-    ), wallets AS (
+    )"""  # noqa: S608 - constants only
+
+
+_WANTED = """
+    SELECT t.*, CAST(:at AS timestamptz) AS at FROM jsonb_to_recordset(:postings) AS t (
+        m bigint, kind text, ref bigint, amount bigint,
+        src text, src_owner bigint, dst text, dst_owner bigint)
+"""
+_POST = text(
+    f"""
+    WITH {written(_WANTED)}, wallets AS (
         UPDATE ledger_accounts a SET balance_fen = a.balance_fen + moved.amount
         FROM (
             SELECT s.merchant_id, s.owner_id, sum(s.amount) AS amount
@@ -89,7 +102,7 @@ _POST = text(
             AND a.owner_id = moved.owner_id
     )
     SELECT count(*) FROM entries
-    """
+    """  # noqa: S608 - constants only
 ).bindparams(bindparam("postings", type_=JSONB))
 
 
@@ -121,7 +134,7 @@ def post(session: Session, postings: Sequence[Posting], *, at: datetime) -> None
                 "owners": array(owner for _, owner in wallets),
             },
         )
-    written = session.execute(
+    entries = session.execute(
         _POST,
         {
             "at": at,
@@ -140,5 +153,10 @@ def post(session: Session, postings: Sequence[Posting], *, at: datetime) -> None
             ],
         },
     ).scalar_one()
-    if written != 2 * len(postings):
-        raise AccountMissing(f"{len(postings)} postings made {written} entries")
+    check_entries(entries, of=len(postings))
+
+
+def check_entries(entries: int, *, of: int) -> None:
+    """Check that postings wrote two entries each. Raises AccountMissing."""
+    if entries != 2 * of:
+        raise AccountMissing(f"{of} postings made {entries} entries")

@@ -7,24 +7,24 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
-from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import outbox
 from domain.ledger import posting
-from domain.ledger.posting import GATEWAY, ORDER_DEPOSITS, SALES, Posting
+from domain.ledger.posting import ORDER_DEPOSITS, SALES, Posting
 from domain.settlement.failing import settle_late_member
 from domain.settlement.locking import Key, LockedGroup, LockedOrder
 from domain.settlement.moving import move_orders
+from domain.settlement.receiving import Receipt, receive
 from domain.settlement.refunding import WantedRefund, request_refunds
-from domain.settlement.releasing import close_payments, free_if_unpayable
+from domain.settlement.releasing import free_if_unpayable
 from domain.settlement.taking import (
-    lock_for_payment,
-    mark_paid,
+    LockedPayment,
+    lock_payment,
     may_take,
     opening_in_time,
+    pay_order,
     take_seat,
 )
 from domain.states import GroupState, OrderState, PaymentState, SeatState
@@ -61,63 +61,36 @@ class Applied(StrEnum):
     UNKNOWN = "unknown"
 
 
-_FIND = text(
-    """
-    SELECT p.id, p.order_id, p.state, o.group_id
-    FROM payments p JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
-    WHERE p.merchant_id = :merchant_id AND p.gateway_account_id = :account_id AND p.public_id = :no
-    """
-)
-_LOCK = text(
-    """
-    SELECT id, order_id, gateway_account_id, state, amount_fen FROM payments
-    WHERE merchant_id = :merchant_id AND id = :id FOR NO KEY UPDATE
-    """
-)
-_SUCCEED = text(
-    """
-    UPDATE payments SET state = 'succeeded', received_fen = :received,
-        transaction_no = :transaction_no, succeeded_at = :succeeded_at, learned_at = :at,
-        outcome = :outcome, moved_at = :at, moved_by = :actor
-    WHERE merchant_id = :merchant_id AND id = :id
-    """
-)
-
-
 def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) -> Applied:
     """Apply a successful payment: seat it, or request its refund in the same transaction.
 
     Locks the group first. May be repeated. An amount that differs is only acted on once our own
     query confirmed it: `UNCONFIRMED` asks for that. `UNKNOWN` means that the number is not ours.
     """
-    merchant_id = paid.gateway_account[0]
-    found = session.execute(
-        _FIND,
-        {
-            "merchant_id": merchant_id,
-            "account_id": paid.gateway_account[1],
-            "no": paid.payment_no,
-        },
-    ).first()
-    if found is None:
-        return Applied.UNKNOWN
-    if found.state == PaymentState.SUCCEEDED:
-        return Applied.REPEATED
-    group_key = None if found.group_id is None else (merchant_id, found.group_id)
-    group, order = lock_for_payment(
-        session, (merchant_id, found.order_id), group_key, paid_at=paid.succeeded_at
+    payment, group, order = lock_payment(
+        session, paid.gateway_account, paid.payment_no, paid_at=paid.succeeded_at
     )
-    payment = session.execute(_LOCK, {"merchant_id": merchant_id, "id": found.id}).one()
+    if payment is None:
+        return Applied.UNKNOWN
     if payment.state == PaymentState.SUCCEEDED:
         return Applied.REPEATED
     if payment.amount_fen != paid.amount_fen and not paid.is_confirmed:
         logger.warning("payment amount differs", extra={"payment_id": payment.id})
         return Applied.UNCONFIRMED
     outcome, deadline_at = _judge(session, group, order, payment, paid)
-    _receive(session, paid, payment, outcome, at=at)
+    receipt = Receipt(
+        (paid.gateway_account[0], payment.id),
+        paid.gateway_account[1],
+        paid.amount_fen,
+        paid.transaction_no,
+        paid.succeeded_at,
+        paid.source,
+    )
+    actor = f"gateway:{paid.source}"
     if outcome == "seated":
-        _seat(session, group, order, paid, deadline_at, at=at)
+        _seat(session, group, order, receipt, deadline_at, at=at, actor=actor)
         return Applied.SEATED
+    receive(session, receipt, outcome=outcome, at=at)
     extra = {"payment_id": payment.id, "order_id": order.id, "why": outcome}
     if outcome in ALARMING:
         logger.error("unexpected money goes back", extra=extra)
@@ -131,7 +104,7 @@ def _judge(  # noqa: PLR0911 - one reason per return
     session: Session,
     group: LockedGroup | None,
     order: LockedOrder,
-    payment: Row[Any],
+    payment: LockedPayment,
     paid: SuccessfulPayment,
 ) -> tuple[str, datetime | None]:
     """Say what becomes of a payment: `seated` (with the group's deadline), or why it goes back."""
@@ -165,77 +138,44 @@ def _is_late_member(group: LockedGroup, order: LockedOrder, paid_at: datetime) -
     )
 
 
-def _receive(
-    session: Session,
-    paid: SuccessfulPayment,
-    payment: Row[Any],
-    outcome: str,
-    *,
-    at: datetime,
-) -> None:
-    merchant_id, account_id = paid.gateway_account
-    session.execute(
-        _SUCCEED,
-        {
-            "merchant_id": merchant_id,
-            "id": payment.id,
-            "received": paid.amount_fen,
-            "transaction_no": paid.transaction_no,
-            "succeeded_at": paid.succeeded_at,
-            "at": at,
-            "outcome": outcome,
-            "actor": f"gateway:{paid.source}",
-        },
-    )
-    posting.post(
-        session,
-        [
-            Posting(
-                merchant_id,
-                "payment.received",
-                payment.id,
-                GATEWAY,
-                ORDER_DEPOSITS,
-                paid.amount_fen,
-                source_owner_id=account_id,
-            )
-        ],
-        at=at,
-    )
-
-
 def _seat(
     session: Session,
     group: LockedGroup | None,
     order: LockedOrder,
-    paid: SuccessfulPayment,
+    receipt: Receipt,
     deadline_at: datetime | None,
     *,
     at: datetime,
+    actor: str,
 ) -> None:
-    actor = f"gateway:{paid.source}"
     if group is None:
-        sell_alone(session, order, paid_at=paid.succeeded_at, at=at, actor=actor)
+        sell_alone(session, order, receipt=receipt, paid_at=receipt.paid_at, at=at, actor=actor)
     elif group.state == GroupState.FAILED:
-        settle_late_member(session, group, order, paid_at=paid.succeeded_at, at=at)
+        settle_late_member(session, group, order, receipt=receipt, at=at)
     else:
         take_seat(
             session,
             group,
             order,
+            receipt=receipt,
             deadline_at=deadline_at,
-            paid_at=paid.succeeded_at,
+            paid_at=receipt.paid_at,
             at=at,
             actor=actor,
         )
 
 
 def sell_alone(
-    session: Session, order: LockedOrder, *, paid_at: datetime, at: datetime, actor: str
+    session: Session,
+    order: LockedOrder,
+    *,
+    receipt: Receipt | None,
+    paid_at: datetime,
+    at: datetime,
+    actor: str,
 ) -> None:
     """Move a locked placed order of a product bought alone to paid, and on to fulfilling."""
-    mark_paid(session, order, paid_at=paid_at, at=at, actor=actor)
-    close_payments(session, [order.key], at=at, actor=actor)
+    pay_order(session, order, group=None, receipt=receipt, paid_at=paid_at, at=at, actor=actor)
     move_orders(session, [order.key], OrderState.FULFILLING, at=at, actor=actor)
     posting.post(
         session,

@@ -33,9 +33,10 @@ from domain.settlement.moving import (
     move_orders,
     move_orders_and_seats,
 )
+from domain.settlement.receiving import Receipt
 from domain.settlement.refunding import refund_of, request_refunds, wallet_returns
-from domain.settlement.releasing import close_payments, free_orders, start_release
-from domain.settlement.taking import mark_paid
+from domain.settlement.releasing import free_orders, start_release
+from domain.settlement.taking import pay_order
 from domain.states import FINAL_GROUP_STATES, GrantState, GroupState, OrderState, SeatState
 
 _ONE_MORE_PAID = text(
@@ -208,7 +209,7 @@ def _movement(
 
 
 def settle_late_member(
-    session: Session, group: LockedGroup, order: LockedOrder, *, paid_at: datetime, at: datetime
+    session: Session, group: LockedGroup, order: LockedOrder, *, receipt: Receipt, at: datetime
 ) -> None:
     """Make a releasing seat that was paid in time a member of its failed group: refund and subsidy.
 
@@ -216,8 +217,9 @@ def settle_late_member(
     """
     if group.deadline_at is None:
         raise ValueError("a failed group has a deadline")
-    mark_paid(session, order, paid_at=paid_at, at=at, actor=ACTOR)
-    close_payments(session, [order.key], at=at, actor=ACTOR)
+    pay_order(
+        session, order, group=None, receipt=receipt, paid_at=receipt.paid_at, at=at, actor=ACTOR
+    )
     count_seats(session, {group.key: (0, 0, -1)})
     session.execute(_ONE_MORE_PAID, {"merchant_id": group.merchant_id, "id": group.id})
     member = lock_orders(session, [order.key])[0]

@@ -1,91 +1,56 @@
 """Forming: the last seat is paid; stock is consumed, caps are released, orders are fulfilled."""
 
-from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain import outbox
-from domain.arrays import array
+from domain.database import one_row
 from domain.ledger import posting
-from domain.settlement.locking import (
-    DayChange,
-    Key,
-    LockedGroup,
-    LockedOrder,
-    change_days,
-    columns,
-)
-from domain.settlement.movements import Movement, record_movements
-from domain.settlement.moving import move_groups, move_orders
-from domain.states import GroupState, OrderState
+from domain.settlement.locking import LockedGroup
 
-_REMEMBER = text(
+_SOLD = posting.written(
     """
-    UPDATE groups g SET paid_seats = t.n
-    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:paid AS bigint[]))
-        AS t (m, i, n)
-    WHERE g.merchant_id = t.m AND g.id = t.i
+    SELECT merchant_id AS m, 'order.sold' AS kind, id AS ref, price_fen AS amount,
+        'order_deposits' AS src, 0 AS src_owner, 'sales' AS dst, 0 AS dst_owner,
+        CAST(%(at)s AS timestamptz) AS at
+    FROM sold
     """
 )
+_TOLD = outbox.told(
+    "group.formed",
+    "SELECT merchant_id, id AS subject_id, CAST(%(at)s AS timestamptz) AS at FROM formed",
+)
+_FORM: Final = f"""
+    WITH sold AS (
+        UPDATE orders SET state = 'fulfilling', moved_at = %(at)s, moved_by = 'settlement:form'
+        WHERE merchant_id = %(merchant_id)s AND group_id = %(group_id)s AND state = 'paid'
+        RETURNING merchant_id, id, shopper_id, price_fen, cap_on, quote_fen
+    ), {_SOLD}, released AS (
+        UPDATE shopper_days d SET cash_reserved_fen = d.cash_reserved_fen - q.fen
+        FROM (
+            SELECT merchant_id, shopper_id, cap_on, sum(quote_fen) AS fen
+            FROM sold WHERE quote_fen > 0 GROUP BY 1, 2, 3
+        ) q
+        WHERE d.merchant_id = q.merchant_id AND d.shopper_id = q.shopper_id AND d.on_day = q.cap_on
+    ), formed AS (
+        UPDATE groups SET state = 'formed', paid_seats = size, version = version + 1,
+            moved_at = %(at)s, moved_by = 'settlement:form', ended_at = %(at)s
+        WHERE merchant_id = %(merchant_id)s AND id = %(group_id)s
+        RETURNING merchant_id, id, campaign_id, size, largest_subsidy_fen
+    ), moved AS (
+        INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, committed_fen,
+            stock_committed, stock_consumed, groups_formed, people_paid, at)
+        SELECT merchant_id, campaign_id, id, 'formed', -size * largest_subsidy_fen, -size, size, 1,
+            size, %(at)s
+        FROM formed
+    ), {_TOLD}
+    SELECT (SELECT count(*) FROM entries) AS entries
+"""  # noqa: S608 - constants only
 
 
-def remember_paid_seats(session: Session, paid: dict[Key, int]) -> None:
-    """Keep how many seats were paid when groups ended."""
-    if paid:
-        session.execute(_REMEMBER, {**columns(paid), "paid": array(paid.values())})
-
-
-def form_group(
-    session: Session, group: LockedGroup, members: Sequence[LockedOrder], *, at: datetime
-) -> None:
-    """Form a locked group whose seats are all taken by `members` (paid orders, locked).
-
-    Their shoppers' cap days are locked.
-    """
-    actor = "settlement:form"
-    move_orders(session, [m.key for m in members], OrderState.FULFILLING, at=at, actor=actor)
-    posting.post(
-        session,
-        [
-            posting.Posting(
-                m.merchant_id,
-                "order.sold",
-                m.id,
-                posting.ORDER_DEPOSITS,
-                posting.SALES,
-                m.price_fen,
-            )
-            for m in members
-        ],
-        at=at,
-    )
-    change_days(
-        session,
-        [
-            DayChange(m.merchant_id, m.shopper_id, m.cap_on, reserved_fen=-(m.quote_fen or 0))
-            for m in members
-            if m.cap_on is not None
-        ],
-    )
-    record_movements(
-        session,
-        [
-            Movement(
-                group.merchant_id,
-                group.campaign_id,
-                group.id,
-                "formed",
-                committed_fen=-group.size * group.largest_subsidy_fen,
-                stock_committed=-group.size,
-                stock_consumed=group.size,
-                groups_formed=1,
-                people_paid=len(members),
-            )
-        ],
-        at=at,
-    )
-    move_groups(session, [group.key], GroupState.FORMED, at=at, actor=actor)
-    remember_paid_seats(session, {group.key: len(members)})
-    outbox.emit(session, [outbox.NewFact(group.merchant_id, "group.formed", group.id)], at=at)
+def form_group(session: Session, group: LockedGroup, *, at: datetime) -> None:
+    """Form a locked group whose seats are all paid; its members' days are locked."""
+    values = {"merchant_id": group.merchant_id, "group_id": group.id, "at": at}
+    posting.check_entries(one_row(session, _FORM, values).entries, of=group.size)

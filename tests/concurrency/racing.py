@@ -159,3 +159,14 @@ def rewrite_function(database: DatabaseUrls, name: str, old: str, new: str) -> N
         assert found is not None
         assert old in found[0], f"{name} does not say {old}"
         connection.execute(found[0].replace(old, new))
+
+
+def unlock_functions(database: DatabaseUrls, *names: str) -> None:
+    """Leave the locking out of database functions."""
+    address = database.owner.replace("+psycopg", "")
+    with closing(psycopg.connect(address, autocommit=True)) as connection:
+        for name in names:
+            found = connection.execute("SELECT pg_get_functiondef(%s::regproc)", [name]).fetchone()
+            assert found is not None
+            assert _LOCKING.search(found[0]), f"{name} locks nothing"
+            connection.execute(_LOCKING.sub("", found[0]))

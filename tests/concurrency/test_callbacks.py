@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from domain.settlement import applying_payments, locking
+from domain.settlement import applying_payments
 from domain.settlement.applying_payments import Applied
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import MINUTE, Arena, make_arena, raised
-from tests.concurrency.racing import Meeting, as_owner, race, unlock
+from tests.concurrency.racing import Meeting, as_owner, race, unlock_functions
 
 pytestmark = pytest.mark.transactional
 
@@ -74,16 +74,11 @@ def test_fifty_equal_callbacks_of_late_money_request_one_refund(arena: Arena) ->
     arena.assert_sound(deadline + MINUTE)
 
 
-def unguard(monkeypatch: pytest.MonkeyPatch) -> None:
-    unlock(monkeypatch, locking, "_GROUPS", "_ORDERS")
-    unlock(monkeypatch, applying_payments, "_LOCK")
-
-
 def test_equal_callbacks_are_applied_each_without_locks_and_constraints(
     crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group_id, number = an_unpaid_seat(arena)
-    unguard(monkeypatch)
+    unlock_functions(crowd, "lock_seat", "lock_payment")
     as_owner(
         crowd,
         "ALTER TABLE groups DROP CONSTRAINT ck_groups_seats_kept",
@@ -100,10 +95,10 @@ def test_equal_callbacks_are_applied_each_without_locks_and_constraints(
 
 
 def test_constraint_keeps_the_ledger_where_the_locks_are_forgotten(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, number = an_unpaid_seat(arena)
-    unguard(monkeypatch)
+    unlock_functions(crowd, "lock_seat", "lock_payment")
     Meeting(2).after(monkeypatch, applying_payments, "_judge")
 
     ends = hear_at_once(arena, number, 2)

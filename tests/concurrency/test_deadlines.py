@@ -14,7 +14,7 @@ from domain.settlement.failing import settle_groups
 from domain.terms import Limits
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import DAY, MILLISECOND, MINUTE, Arena, Shopper, make_arena, raised
-from tests.concurrency.racing import Pause, as_owner, overtake, race, unlock
+from tests.concurrency.racing import Pause, as_owner, overtake, race, unlock, unlock_functions
 
 pytestmark = pytest.mark.transactional
 
@@ -132,7 +132,7 @@ def test_payment_that_settlement_finds_being_judged_is_neither_without_locks(
 ) -> None:
     as_owner(crowd, "ALTER TABLE groups DROP CONSTRAINT ck_groups_seats_kept")
     unlock(monkeypatch, locking, "_GROUPS", "_DAYS_OF_GROUPS", "_ORDERS", "_MEMBERS")
-    unlock(monkeypatch, applying_payments, "_LOCK")
+    unlock_functions(crowd, "lock_seat", "lock_payment")
 
     outcome = settle_while_paying(arena, monkeypatch)
 

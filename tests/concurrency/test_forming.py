@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from domain.settlement import applying_payments, locking, taking
+from domain.settlement import applying_payments, taking
 from domain.settlement.applying_payments import Applied
-from domain.settlement.locking import Key
+from domain.settlement.locking import LockedGroup, LockedOrder
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import MINUTE, Arena, make_arena
-from tests.concurrency.racing import Meeting, race, unlock
+from tests.concurrency.racing import Meeting, race, unlock_functions
 
 pytestmark = pytest.mark.transactional
 
@@ -61,26 +61,19 @@ def test_two_last_payments_form_the_group_once(
 
 
 def test_full_group_is_never_formed_where_each_payment_counts_what_it_read(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
+    crowd: DatabaseUrls, arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     group_id, numbers = two_last_payments(arena)
-    unlock(monkeypatch, locking, "_GROUPS")
-    read: dict[Key, Any] = {}
-    count = taking.count_seats
+    unlock_functions(crowd, "lock_seat")
+    pay_order = taking.pay_order
 
-    def count_what_was_read(session: Session, changes: dict[Key, Any]) -> dict[Key, Any]:
-        counted = count(session, changes)
-        return {
-            key: (row[0], read[key] + changes[key][0], *row[2:]) for key, row in counted.items()
-        }
+    def count_what_was_read(
+        session: Session, order: LockedOrder, *, group: LockedGroup, **how: Any
+    ) -> int:
+        pay_order(session, order, group=group, **how)
+        return group.taken + 1
 
-    def remember(session: Session, keys: list[Key]) -> Any:
-        groups = locking.lock_groups(session, keys)
-        read.update({key: group.taken for key, group in groups.items()})
-        return groups
-
-    monkeypatch.setattr(taking, "count_seats", count_what_was_read)
-    monkeypatch.setattr(taking, "lock_groups", remember)
+    monkeypatch.setattr(taking, "pay_order", count_what_was_read)
     Meeting(2).after(monkeypatch, applying_payments, "_judge")
 
     ends = pay_at_once(arena, numbers)

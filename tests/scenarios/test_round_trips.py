@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from domain.checkout import joining, placing
 from domain.database import core_engine, one_row
 from domain.groups.errors import GroupFull
+from domain.settlement import forming, taking
 from tests.scenarios.stage import MINUTE, Stage, make_stage
 
 pytestmark = pytest.mark.transactional
@@ -21,7 +22,7 @@ def stage(database: object) -> Stage:
 
 @pytest.fixture
 def statements(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What joining sends to the database, by the driver's way and by SQLAlchemy's."""
+    """What is sent to the database, by the driver's way and by SQLAlchemy's."""
     sent: list[str] = []
 
     def noted(session: Session, statement: LiteralString, values: Any) -> Any:
@@ -31,7 +32,7 @@ def statements(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
         sent.append(statement)
 
-    for module in (joining, placing):
+    for module in (joining, placing, taking, forming):
         monkeypatch.setattr(module, "one_row", noted)
     event.listen(core_engine(), "before_cursor_execute", note)
     return sent
@@ -56,3 +57,16 @@ def test_being_refused_is_one_statement(stage: Stage, statements: list[str]) -> 
         stage.join(shopper, group_id, stage.start + MINUTE)
 
     assert len(statements) == 1
+
+
+def test_payment_is_two_statements_and_forming_one_more(
+    stage: Stage, statements: list[str]
+) -> None:
+    group_id = stage.opened(stage.start)
+    order = stage.join(stage.shopper(), group_id, stage.start + MINUTE)
+    number = stage.add_payment(order, stage.start + MINUTE)
+    statements.clear()
+
+    assert stage.succeed(number, stage.start + 2 * MINUTE) == "seated"
+
+    assert len(statements) == 3
