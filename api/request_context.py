@@ -27,8 +27,10 @@ def request_id() -> str:
 
 def language() -> Language:
     """Return the language of the answer by Accept-Language; zh where neither is asked for."""
-    best: Language | None = request.accept_languages.best_match(LANGUAGES)  # type: ignore[assignment]
-    return best or DEFAULT
+    if "language" not in g:
+        g.language = request.accept_languages.best_match(LANGUAGES) or DEFAULT
+    best: Language = g.language
+    return best
 
 
 def address_behind(

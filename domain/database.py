@@ -1,6 +1,6 @@
 """Engines and transactions: the only place that commits."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
@@ -42,6 +42,11 @@ def core_engine() -> Engine:
 
 
 @cache
+def _reading_engine() -> Engine:
+    return core_engine().execution_options(isolation_level="AUTOCOMMIT")
+
+
+@cache
 def merchant_engine() -> Engine:
     """Return the engine of role merchant: the console's API, under row-level security."""
     return _engine(settings().merchant_database_url)
@@ -49,6 +54,7 @@ def merchant_engine() -> Engine:
 
 def dispose_engines() -> None:
     """Close all pooled connections; the next use connects anew (after a fork, between tests)."""
+    _reading_engine.cache_clear()
     for engine in (core_engine, merchant_engine):
         if engine.cache_info().currsize:
             engine().dispose()
@@ -64,9 +70,6 @@ def _opened(engine: Engine) -> Iterator[Session]:
     try:
         yield session
         session.commit()
-    except BaseException:
-        session.rollback()
-        raise
     finally:
         session.close()
         _is_open.reset(mark)
@@ -93,10 +96,25 @@ def merchant_transaction(merchant_id: int) -> Iterator[Session]:
 @contextmanager
 def reading() -> Iterator[Session]:
     """Open a session for reads as core: each statement sees what is committed by then."""
-    with Session(
-        core_engine().execution_options(isolation_level="AUTOCOMMIT"), autoflush=False
-    ) as session:
+    with Session(_reading_engine(), autoflush=False) as session:
         yield session
+
+
+_row_makers: dict[str, Callable[[Sequence[Any]], Any]] = {}
+
+
+def _named(statement: str) -> Callable[[psycopg.Cursor[Any]], Callable[[Sequence[Any]], Any]]:
+    """Return a row factory that names a statement's columns when it is first answered."""
+
+    def factory(cursor: psycopg.Cursor[Any]) -> Callable[[Sequence[Any]], Any]:
+        maker = _row_makers.get(statement)
+        if maker is None:
+            maker = namedtuple_row(cursor)
+            if cursor.description:
+                _row_makers[statement] = maker
+        return maker
+
+    return factory
 
 
 def one_row(session: Session, statement: LiteralString, values: Mapping[str, Any]) -> Any:
@@ -107,7 +125,7 @@ def one_row(session: Session, statement: LiteralString, values: Mapping[str, Any
     """
     driver: psycopg.Connection[Any] = session.connection().connection.driver_connection  # type: ignore[assignment]
     try:
-        with driver.cursor(row_factory=namedtuple_row) as cursor:
+        with driver.cursor(row_factory=_named(statement)) as cursor:
             return cursor.execute(statement, values, prepare=True).fetchone()
     except psycopg.Error as error:
         raise DBAPIError.instance(

@@ -1,5 +1,6 @@
 """Joining a group: a seat held, cap and means reserved, the subsidy quoted. One transaction."""
 
+import time
 from datetime import datetime
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from domain import clock, idempotency
 from domain.checkout import placing
 from domain.checkout.commands import JoinGroup
 from domain.checkout.errors import VariantNotSold
-from domain.database import one_row, transaction
+from domain.database import one_row, reading, transaction
 from domain.groups.errors import (
     AlreadyInGroup,
     GroupFull,
@@ -28,6 +29,12 @@ _PREPARE: Final = """
 """
 
 
+_FULL_SECONDS: Final = 1.0
+_MOST_FULL: Final = 1_000
+_full: dict[tuple[int, str], float] = {}
+"""Groups that this process has found full, and when: those who come next look first."""
+
+
 def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     """Hold a seat in an open group; returns the order's body. May be repeated with its key.
 
@@ -35,9 +42,17 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     a limit of the shopper, Busy, IdempotencyKeyReused.
     """
     basket = command.basket
+    group = (basket.shopper[0], command.group_id)
     try:
+        if time.monotonic() - _full.get(group, -_FULL_SECONDS) < _FULL_SECONDS:
+            _look(command, at=at)
         with transaction() as session:
             return _join(session, command, at=at)
+    except GroupFull:
+        if len(_full) >= _MOST_FULL:
+            _full.clear()
+        _full[group] = time.monotonic()
+        raise
     except placing.Blocked as blocked:
         with transaction() as session:
             record_decisions(
@@ -46,17 +61,21 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
         raise placing.refusal_of(blocked.decision) from None
 
 
+def _look(command: JoinGroup, *, at: datetime) -> None:
+    """Refuse a join that cannot be, in one statement: its locks are gone when it returns."""
+    with reading() as session:
+        seen = one_row(session, _PREPARE, _sought(command, at))
+    if idempotency.answer_of(command.basket.key, seen) is None:
+        _check_group(seen, at)
+
+
 def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     basket = command.basket
     seen = one_row(session, _PREPARE, _sought(command, at))
     done = idempotency.answer_of(basket.key, seen)
     if done is not None:
         return done
-    if seen.id is None:
-        raise GroupNotFound
-    if seen.is_in:
-        raise AlreadyInGroup
-    _check_open(seen, at)
+    _check_group(seen, at)
     place = _place(seen, command.group_id)
     if seen.participations is None:
         placing.lock_days_with_members(session, basket, place, at=at)
@@ -85,7 +104,11 @@ def _sought(command: JoinGroup, at: datetime) -> dict[str, Any]:
     }
 
 
-def _check_open(group: Row[Any], at: datetime) -> None:
+def _check_group(group: Row[Any], at: datetime) -> None:
+    if group.id is None:
+        raise GroupNotFound
+    if group.is_in:
+        raise AlreadyInGroup
     if group.state != "open" or group.deadline_at <= at:
         raise GroupNotOpen(state=group.state)
     if group.deadline_at - at < LAST_JOIN:

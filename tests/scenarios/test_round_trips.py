@@ -70,3 +70,14 @@ def test_payment_is_two_statements_and_forming_one_more(
     assert stage.succeed(number, stage.start + 2 * MINUTE) == "seated"
 
     assert len(statements) == 3
+
+
+def test_seat_that_comes_free_in_a_group_lately_full_can_be_joined_at_once(stage: Stage) -> None:
+    group_id, late = stage.opened(stage.start), stage.shopper()
+    stage.join(stage.shopper(), group_id, stage.start + MINUTE)
+    with pytest.raises(GroupFull):
+        stage.join(late, group_id, stage.start + MINUTE)
+    freed = stage.start + 10 * MINUTE
+    assert stage.expire(freed) == 1
+
+    assert stage.join(late, group_id, freed)["seat_state"] == "held"
