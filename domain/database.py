@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, LiteralString
 
+import orjson
 import psycopg
 from psycopg.rows import namedtuple_row
 from sqlalchemy import Engine, create_engine, text
@@ -23,6 +24,10 @@ _SERVER_OPTIONS = (
 _is_open: ContextVar[bool] = ContextVar("transaction_is_open", default=False)
 
 
+def _dump(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
 def _engine(url: str) -> Engine:
     size = settings().database_pool_size
     return create_engine(
@@ -31,6 +36,8 @@ def _engine(url: str) -> Engine:
         max_overflow=2,
         pool_timeout=5,
         hide_parameters=True,
+        json_serializer=_dump,
+        json_deserializer=orjson.loads,
         connect_args={"connect_timeout": 3, "options": _SERVER_OPTIONS},
     )
 
