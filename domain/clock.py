@@ -16,6 +16,13 @@ def shifted(offset_seconds: float) -> datetime:
     return real_now() + timedelta(seconds=offset_seconds)
 
 
+def iso(at: datetime | None) -> str | None:
+    """Write an instant as ISO 8601 UTC with milliseconds, as the API does."""
+    if at is None:
+        return None
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def shanghai_day(at: datetime) -> date:
     """Return the Asia/Shanghai day an instant lies in."""
     return at.astimezone(SHANGHAI).date()

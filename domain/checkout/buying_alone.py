@@ -14,7 +14,6 @@ from domain import clock, idempotency
 from domain.checkout import placing
 from domain.checkout.commands import BuyAlone
 from domain.checkout.errors import StockExhausted, VariantNotSold
-from domain.database import transaction
 from domain.ledger import balances
 from domain.orders.errors import ExpiredHoldLimitReached
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
@@ -75,16 +74,9 @@ def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
     Busy, IdempotencyKeyReused.
     """
     basket = command.basket
-    try:
-        with transaction() as session:
-            done = idempotency.take(session, basket.key)
-            return done if done is not None else _buy(session, command, at=at)
-    except placing.Blocked as blocked:
-        with transaction() as session:
-            record_decisions(
-                session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
-            )
-        raise placing.refusal_of(blocked.decision) from None
+    with placing.placement(basket, at=at) as session:
+        done = idempotency.take(session, basket.key)
+        return done if done is not None else _buy(session, command, at=at)
 
 
 def admit(session: Session, shopper: tuple[int, int], *, at: datetime) -> Decision:

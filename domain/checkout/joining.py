@@ -11,7 +11,7 @@ from domain import clock, idempotency
 from domain.checkout import placing
 from domain.checkout.commands import JoinGroup
 from domain.checkout.errors import VariantNotSold
-from domain.database import one_row, reading, transaction
+from domain.database import one_row, reading
 from domain.groups.errors import (
     AlreadyInGroup,
     GroupFull,
@@ -20,7 +20,6 @@ from domain.groups.errors import (
     TooLateToJoin,
 )
 from domain.orders.rules import LAST_JOIN
-from domain.risk.recording import Judged, record_decisions
 from domain.terms import read_terms
 
 _PREPARE: Final = """
@@ -41,24 +40,17 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     Raises GroupNotFound, GroupNotOpen, GroupFull, AlreadyInGroup, TooLateToJoin, VariantNotSold,
     a limit of the shopper, Busy, IdempotencyKeyReused.
     """
-    basket = command.basket
-    group = (basket.shopper[0], command.group_id)
+    group = (command.basket.shopper[0], command.group_id)
     try:
         if time.monotonic() - _full.get(group, -_FULL_SECONDS) < _FULL_SECONDS:
             _look(command, at=at)
-        with transaction() as session:
+        with placing.placement(command.basket, at=at) as session:
             return _join(session, command, at=at)
     except GroupFull:
         if len(_full) >= _MOST_FULL:
             _full.clear()
         _full[group] = time.monotonic()
         raise
-    except placing.Blocked as blocked:
-        with transaction() as session:
-            record_decisions(
-                session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
-            )
-        raise placing.refusal_of(blocked.decision) from None
 
 
 def _look(command: JoinGroup, *, at: datetime) -> None:

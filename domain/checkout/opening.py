@@ -20,11 +20,9 @@ from domain.checkout.errors import (
     TooLateToOpen,
     VariantNotSold,
 )
-from domain.database import transaction
 from domain.errors import Busy
 from domain.orders.rules import OPENING_MARGIN
 from domain.public_ids import new_public_id
-from domain.risk.recording import Judged, record_decisions
 from domain.terms import Terms
 
 _LOOK = text(
@@ -84,16 +82,9 @@ def open_group(command: OpenGroup, *, at: datetime) -> dict[str, Any]:
     VariantNotSold, BudgetExhausted, StockExhausted, a limit of the shopper, Busy.
     """
     basket = command.basket
-    try:
-        with transaction() as session:
-            done = idempotency.take(session, basket.key)
-            return done if done is not None else _open(session, command, at=at)
-    except placing.Blocked as blocked:
-        with transaction() as session:
-            record_decisions(
-                session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
-            )
-        raise placing.refusal_of(blocked.decision) from None
+    with placing.placement(basket, at=at) as session:
+        done = idempotency.take(session, basket.key)
+        return done if done is not None else _open(session, command, at=at)
 
 
 def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, Any]:

@@ -12,13 +12,13 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import idempotency, work
+from domain.clock import iso
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayRejected, GatewayUnknown
 from domain.gateways.protocol import PrepayRequest
 from domain.idempotency import RequestKey
 from domain.money import Fen
 from domain.orders.errors import NothingToPay, OrderNotFound
-from domain.orders.queries import iso
 from domain.payments.accounts import Account, account_of_merchant, callback_url, find_account
 from domain.public_ids import new_public_id
 from domain.settlement.releasing import DRIVE_PAYMENT

@@ -1,5 +1,7 @@
 """What opening and joining share: limits, the promised subsidy, the order row."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Final, Self
@@ -11,7 +13,7 @@ from sqlalchemy.orm import Session
 from domain import clock, idempotency
 from domain.arrays import array
 from domain.checkout.commands import Basket
-from domain.database import one_row
+from domain.database import one_row, transaction
 from domain.ledger import balances, posting
 from domain.orders import rules
 from domain.orders.errors import (
@@ -23,6 +25,7 @@ from domain.orders.errors import (
 )
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
 from domain.public_ids import new_public_id
+from domain.risk.recording import Judged, record_decisions
 from domain.risk.rules import Decision, Outcome, judge_join
 from domain.sealing import seal
 from domain.settlement.locking import lock_days_of
@@ -155,7 +158,24 @@ def _check_counts(counts: Counts, limits: Limits) -> None:
         raise OpenGroupLimitReached(limit=limits.open_groups)
 
 
-def refusal_of(decision: Decision) -> Exception:
+@contextmanager
+def placement(basket: Basket, *, at: datetime) -> Iterator[Session]:
+    """Open the transaction that places an order; a decision that blocks it is recorded afterwards.
+
+    Raises what the shopper is told instead of Blocked.
+    """
+    try:
+        with transaction() as session:
+            yield session
+    except Blocked as blocked:
+        with transaction() as session:
+            record_decisions(
+                session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
+            )
+        raise _refusal_of(blocked.decision) from None
+
+
+def _refusal_of(decision: Decision) -> Exception:
     """Turn a blocking decision into what the shopper is told: a class of reason, not the rule."""
     fired = {rule["rule"]: rule for rule in decision.fired}
     if "participations_per_day" in fired:

@@ -2,23 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from domain.clock import iso
 from domain.orders.errors import OrderNotFound
 from domain.sealing import unseal
 
 ADDRESS_PURPOSE = "order-address"
-
-
-def iso(at: datetime | None) -> str | None:
-    """Write an instant as ISO 8601 UTC with milliseconds, as the API does."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True, slots=True)

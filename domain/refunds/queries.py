@@ -1,12 +1,13 @@
 """Reads of refunds, by the merchant's staff."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from domain.clock import iso
 from domain.refunds.errors import RefundNotFound
 from domain.states import RefundState
 
@@ -40,9 +41,9 @@ class RefundLine:
             "state": self.state,
             "amount_fen": self.amount_fen,
             "error_code": self.error_code,
-            "requested_at": _iso(self.requested_at),
-            "accepted_at": _iso(self.accepted_at),
-            "arrived_at": _iso(self.arrived_at),
+            "requested_at": iso(self.requested_at),
+            "accepted_at": iso(self.accepted_at),
+            "arrived_at": iso(self.arrived_at),
         }
 
 
@@ -106,9 +107,3 @@ def _line(row: RowMapping) -> RefundLine:
     values = dict(row)
     shopper = {"id": values.pop("shopper_id"), "nickname": values.pop("nickname")}
     return RefundLine(shopper=shopper, **values)
-
-
-def _iso(at: datetime | None) -> str | None:
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

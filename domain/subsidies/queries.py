@@ -1,12 +1,13 @@
 """Reads of subsidies: by their shopper, and by the merchant's staff."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from domain.clock import iso
 from domain.states import GrantState
 from domain.subsidies.errors import GrantNotFound
 
@@ -67,9 +68,9 @@ class GrantLine:
             "amount_fen": self.amount_fen,
             "parts": self.parts,
             "risk": self.risk,
-            "deadline_at": _iso(self.deadline_at),
-            "decided_at": _iso(self.decided_at),
-            "issued_at": None if self.issued_at is None else _iso(self.issued_at),
+            "deadline_at": iso(self.deadline_at),
+            "decided_at": iso(self.decided_at),
+            "issued_at": iso(self.issued_at),
         }
 
 
@@ -175,7 +176,3 @@ def _line(row: RowMapping) -> GrantLine:
         "flag": values.pop("flag"),
     }
     return GrantLine(shopper=shopper, **values)
-
-
-def _iso(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
