@@ -15,6 +15,10 @@ class GatewayRetryable(GatewayFailed):
     """It did not happen and may be tried again later, with the same number."""
 
 
+class BillNotReady(GatewayRetryable):
+    """The day's bill is still being made: ask again later."""
+
+
 class GatewayNeedsFunds(GatewayFailed):
     """The merchant's balance is short: top up, then repeat with the same number."""
 

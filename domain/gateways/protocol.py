@@ -1,8 +1,8 @@
 """What the product asks of a payment gateway, in its own words: money in fen, instants in UTC."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -11,16 +11,25 @@ from domain.money import Fen
 
 @dataclass(frozen=True, slots=True)
 class GatewayCredentials:
-    """A merchant's number and keys at a gateway; PEM texts, and a 32-character APIv3 key."""
+    """A merchant's number and keys at a gateway; PEM texts, and a 32-character APIv3 key.
+
+    WeChat Pay needs `merchant_serial`, `apiv3_key` and either the platform's public key with its id
+    or, in certificate mode, `platform_certificate_pem`. Alipay needs the three certificates: the
+    application's own (`merchant_certificate_pem`), the gateway's (`platform_certificate_pem`) and
+    the root's.
+    """
 
     gateway: str
     mch_no: str
     app_id: str
     merchant_private_key_pem: str = field(repr=False)
-    merchant_serial: str
-    platform_public_key_pem: str = field(repr=False)
-    platform_public_key_id: str
-    apiv3_key: str = field(repr=False)
+    merchant_serial: str = ""
+    platform_public_key_pem: str = field(default="", repr=False)
+    platform_public_key_id: str = ""
+    apiv3_key: str = field(default="", repr=False)
+    platform_certificate_pem: str = field(default="", repr=False)
+    merchant_certificate_pem: str = field(default="", repr=False)
+    root_certificate_pem: str = field(default="", repr=False)
 
 
 class PaymentStatus(StrEnum):
@@ -49,6 +58,36 @@ class RefundStatus(StrEnum):
     SUCCESS = "success"
     CLOSED = "closed"
     ABNORMAL = "abnormal"
+
+
+class TransferStatus(StrEnum):
+    """What the gateway says of a transfer to a shopper.
+
+    AWAITING_SHOPPER: they have 24 hours to confirm it. Final: SUCCESS, FAILED, CANCELLED; only
+    after one of the last two may a new number be used.
+    """
+
+    NOT_FOUND = "not_found"
+    PROCESSING = "processing"
+    AWAITING_SHOPPER = "awaiting_shopper"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class BillKind(StrEnum):
+    """Which of a gateway's daily bills: payments and refunds, or transfers to shoppers."""
+
+    TRADE = "trade"
+    TRANSFERS = "transfers"
+
+
+class BillLineKind(StrEnum):
+    """What a line of a bill is about."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+    TRANSFER = "transfer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +132,44 @@ class RefundRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class BankCard:
+    """Where an abnormal refund may go instead; `holder` and `number` travel encrypted."""
+
+    bank_type: str
+    number: str = field(repr=False)
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AbnormalRefund:
+    """An abnormal refund to be sent elsewhere: to the shopper's card, else to the merchant's."""
+
+    refund_id: str
+    out_refund_no: str
+    card: BankCard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRequest:
+    """Money from the merchant's account to a shopper. The same request may be repeated.
+
+    `out_bill_no` is 6 to 32 letters and digits. `amount_fen` is at least 10 and below 200,000, so
+    that no name is asked for. `activity_name` and `reward_note` are what the scene must report, and
+    `remark` what the shopper sees: each is cut to 32 characters. `notify_url` must be https outside
+    development.
+    """
+
+    out_bill_no: str
+    amount_fen: Fen
+    app_id: str
+    payee_id: str
+    activity_name: str
+    reward_note: str
+    remark: str
+    notify_url: str
+
+
+@dataclass(frozen=True, slots=True)
 class GatewayPayment:
     """An order as the gateway has it. The optional fields are set if, and only if, `is_paid`."""
 
@@ -125,6 +202,38 @@ class GatewayRefund:
 
 
 @dataclass(frozen=True, slots=True)
+class GatewayTransfer:
+    """A transfer as the gateway has it.
+
+    `package_info` is set while the shopper must confirm; `fail_reason` (the gateway's code) where
+    it FAILED; `ended_at` where it is final. `amount_fen` is unset if, and only if, NOT_FOUND.
+    """
+
+    out_bill_no: str
+    status: TransferStatus
+    transfer_no: str | None = None
+    amount_fen: Fen | None = None
+    package_info: str | None = field(default=None, repr=False)
+    fail_reason: str | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BillLine:
+    """One line of a bill. `number` is ours, `gateway_no` theirs.
+
+    `at` is the gateway's instant: of success for a payment, of the request for a refund (it is
+    never updated afterwards), of the movement for a transfer.
+    """
+
+    kind: BillLineKind
+    number: str
+    gateway_no: str
+    amount_fen: Fen
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentEvent:
     """A callback: this order was paid. `event_id` is the same on each delivery."""
 
@@ -138,6 +247,26 @@ class RefundEvent:
 
     event_id: str
     refund: GatewayRefund
+
+
+@dataclass(frozen=True, slots=True)
+class TransferEvent:
+    """A callback: this transfer ended. `event_id` is the same on each delivery."""
+
+    event_id: str
+    transfer: GatewayTransfer
+
+
+GatewayEvent = PaymentEvent | RefundEvent | TransferEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """What a gateway must be answered so that it stops calling back."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = None
 
 
 class PaymentProvider(Protocol):
@@ -170,10 +299,34 @@ class PaymentProvider(Protocol):
     def query_refund(self, out_refund_no: str) -> GatewayRefund:
         """Ask how a refund stands."""
 
+    def redirect_abnormal_refund(self, request: AbnormalRefund) -> GatewayRefund:
+        """Send an abnormal refund to a bank card. Raises GatewayRejected where there is no such."""
+
+    def transfer(self, request: TransferRequest) -> GatewayTransfer:
+        """Pay a shopper; may be repeated unchanged, and pays once."""
+
+    def query_transfer(self, out_bill_no: str) -> GatewayTransfer:
+        """Ask how a transfer stands."""
+
+    def cancel_transfer(self, out_bill_no: str) -> GatewayTransfer:
+        """Ask for an unconfirmed transfer to be cancelled; its end comes later."""
+
+    def transfer_parameters(self, package_info: str, app_id: str) -> dict[str, str]:
+        """Return what this mini-program needs to let the shopper confirm a transfer."""
+
+    def download_bill(self, on: date, kind: BillKind) -> Iterator[BillLine]:
+        """Download a Shanghai day's bill, checked against its hash; nothing for a day without one.
+
+        Raises BillNotReady where it is still being made, GatewayUnknown where its hash differs.
+        """
+
     def parse_callback(
         self, headers: Mapping[str, str], raw_body: bytes, now_real: datetime
-    ) -> PaymentEvent | RefundEvent:
+    ) -> GatewayEvent:
         """Verify and open a callback; `now_real` is real time. Raises InvalidCallback.
 
         The amount is the gateway's word: compare it with the order.
         """
+
+    def acknowledgement(self) -> Acknowledgement:
+        """Return what a callback that was applied is answered."""
