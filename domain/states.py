@@ -95,6 +95,20 @@ class GrantState(StrEnum):
     CLAWED_BACK = "clawed_back"
 
 
+class WithdrawalState(StrEnum):
+    """A withdrawal's life: from the wallet to the shopper through the gateway."""
+
+    REQUESTED = "requested"
+    SENDING = "sending"
+    AWAITING_SHOPPER = "awaiting_shopper"
+    UNKNOWN = "unknown"
+    NEEDS_FUNDS = "needs_funds"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+
 class WorkState(StrEnum):
     """A work row's life."""
 
@@ -109,6 +123,12 @@ LIVE_ORDER_STATES = (
     OrderState.FULFILLING,
     OrderState.FULFILLED,
     OrderState.AFTERSALE,
+)
+FINAL_WITHDRAWAL_STATES = (
+    WithdrawalState.SUCCEEDED,
+    WithdrawalState.FAILED,
+    WithdrawalState.EXPIRED,
+    WithdrawalState.CANCELLED,
 )
 FINAL_GROUP_STATES = (
     GroupState.FORMED,
@@ -246,6 +266,20 @@ GRANT = Machine(
         "issued": ("clawed_back",),
     },
 )
+WITHDRAWAL = Machine(
+    "withdrawal",
+    "withdrawals",
+    "state",
+    WithdrawalState,
+    ("requested",),
+    {
+        "requested": ("sending",),
+        "sending": ("awaiting_shopper", "succeeded", "failed", "unknown", "needs_funds"),
+        "needs_funds": ("sending",),
+        "awaiting_shopper": ("succeeded", "expired", "cancelled", "failed"),
+        "unknown": ("sending",),
+    },
+)
 WORK = Machine(
     "work",
     "work_rows",
@@ -259,5 +293,5 @@ WORK = Machine(
     },
 )
 
-RECORDED = (CAMPAIGN, GROUP, SEAT, ORDER, PAYMENT, REFUND, GRANT)
+RECORDED = (CAMPAIGN, GROUP, SEAT, ORDER, PAYMENT, REFUND, GRANT, WITHDRAWAL)
 MACHINES = (*RECORDED, WORK)

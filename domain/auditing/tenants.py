@@ -17,7 +17,7 @@ APPEND_ONLY = (
     "visits",
 )
 SERVING_ROLES = ("pinbu_core", "pinbu_merchant")
-DELETABLE = ("idempotency_keys",)
+DELETABLE = ("bill_lines", "idempotency_keys")
 
 KEYS = Check(
     "tenants.keys-hold-the-merchant",

@@ -24,7 +24,9 @@ ORDER_DEPOSITS = Account("order_deposits")
 REFUNDS_PAYABLE = Account("refunds_payable")
 SALES = Account("sales")
 SUBSIDY_EXPENSE = Account("subsidy_expense")
+TAX_PAYABLE = Account("tax_payable")
 WALLET = Account("wallet")
+WITHDRAWALS_PAYABLE = Account("withdrawals_payable")
 
 SHARED = 0
 

@@ -15,14 +15,22 @@ from domain.models.directory import (
 from domain.models.grant import Grant
 from domain.models.group import Group
 from domain.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
-from domain.models.merchant import AuditEntry, GatewayAccount, MerchantSettings, Staff
+from domain.models.merchant import (
+    AuditEntry,
+    GatewayAccount,
+    GatewayQuota,
+    MerchantSettings,
+    Staff,
+)
 from domain.models.notice import Notice
 from domain.models.order import Order
 from domain.models.payment import Payment, Refund
 from domain.models.product import Product, Variant
+from domain.models.reconciliation import BillLineRow, Reconciliation, ReconciliationTask
 from domain.models.record import IdempotencyKey, RiskDecision, StateMove
 from domain.models.share import Share, Visit
 from domain.models.shopper import Address, Shopper, ShopperDay, ShopperLogin
+from domain.models.withdrawal import Withdrawal
 from domain.models.work import Fact, WorkRow
 
 __all__ = [
@@ -30,12 +38,14 @@ __all__ = [
     "Address",
     "AuditEntry",
     "Base",
+    "BillLineRow",
     "Campaign",
     "CampaignMovement",
     "ClockOffset",
     "Fact",
     "GatewayAccount",
     "GatewayAddress",
+    "GatewayQuota",
     "Grant",
     "Group",
     "IdempotencyKey",
@@ -49,6 +59,8 @@ __all__ = [
     "Order",
     "Payment",
     "Product",
+    "Reconciliation",
+    "ReconciliationTask",
     "Refund",
     "RiskDecision",
     "RuleVersion",
@@ -64,5 +76,6 @@ __all__ = [
     "TenantRow",
     "Variant",
     "Visit",
+    "Withdrawal",
     "WorkRow",
 ]

@@ -20,7 +20,7 @@ class LedgerAccount(TenantRow, Base):
         UniqueConstraint("merchant_id", "kind", "owner_id"),
         CheckConstraint(
             "kind IN ('wallet', 'gateway', 'order_deposits', 'sales', 'refunds_payable',"
-            " 'subsidy_expense')",
+            " 'subsidy_expense', 'withdrawals_payable', 'tax_payable')",
             name="kind_known",
         ),
         CheckConstraint("(balance_fen IS NOT NULL) = (kind = 'wallet')", name="balance_of_wallets"),

@@ -2,27 +2,40 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint
+from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant, refers
 
 
 class MerchantSettings(TenantRow, Base):
-    """A merchant's own limits; one row."""
+    """A merchant's own limits; one row. `withdrawal_max_fen` is of one, `_daily_fen` of a day."""
 
     __tablename__ = "merchant_settings"
     __table_args__ = (
         UniqueConstraint("merchant_id"),
         CheckConstraint("daily_cash_cap_fen >= 0", name="daily_cash_cap_fen_positive"),
+        CheckConstraint(
+            "withdrawal_max_fen BETWEEN 10 AND 199999 AND withdrawal_daily_fen >= 10",
+            name="withdrawal_limits",
+        ),
+        CheckConstraint("withdrawal_tax_bps BETWEEN 0 AND 9999", name="withdrawal_tax"),
         of_merchant(),
     )
 
     daily_cash_cap_fen: Mapped[FenColumn | None]
+    is_withdrawal_on: Mapped[bool] = mapped_column(server_default=text("true"))
+    withdrawal_max_fen: Mapped[FenColumn] = mapped_column(server_default=text("20000"))
+    withdrawal_daily_fen: Mapped[FenColumn] = mapped_column(server_default=text("200000"))
+    withdrawal_tax_bps: Mapped[int] = mapped_column(server_default=text("0"))
+    withdrawal_tax_category: Mapped[str] = mapped_column(server_default="undetermined")
 
 
 class GatewayAccount(TenantRow, Base):
-    """A merchant's number and keys at a gateway; the keys are sealed."""
+    """A merchant's number and keys at a gateway; the keys are sealed.
+
+    After a rotation the former keys still verify what the gateway signs with them, until retired.
+    """
 
     __tablename__ = "gateway_accounts"
     __table_args__ = (
@@ -37,7 +50,35 @@ class GatewayAccount(TenantRow, Base):
     mch_no: Mapped[str]
     app_id: Mapped[str]
     credentials_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    former_credentials_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rotated_at: Mapped[Instant | None]
     created_at: Mapped[Instant]
+
+
+class GatewayQuota(TenantRow, Base):
+    """How fast one account may be asked for one thing, shared by all workers.
+
+    `per_second` unset is the configuration's. `next_at` is the real instant of the next free slot.
+    `short_since` is set (business time) while the account's balance does not suffice, `probe_at`
+    when it is tried again.
+    """
+
+    __tablename__ = "gateway_quotas"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "gateway_account_id", "operation"),
+        CheckConstraint("operation IN ('refund', 'transfer')", name="operation_known"),
+        CheckConstraint("per_second > 0", name="per_second_positive"),
+        CheckConstraint("(short_since IS NULL) = (probe_at IS NULL)", name="probed_while_short"),
+        refers("gateway_account_id", to="gateway_accounts"),
+        {"postgresql_with": {"fillfactor": 50}},
+    )
+
+    gateway_account_id: Mapped[int]
+    operation: Mapped[str]
+    per_second: Mapped[int | None]
+    next_at: Mapped[Instant] = mapped_column(server_default=text("'epoch'"))
+    short_since: Mapped[Instant | None]
+    probe_at: Mapped[Instant | None]
 
 
 class Staff(TenantRow, Base):

@@ -28,6 +28,13 @@ class Payment(Moving, TenantRow, Base):
         refers("gateway_account_id", to="gateway_accounts"),
         Index("ix_payments_order", "merchant_id", "order_id"),
         Index(
+            "ix_payments_succeeded",
+            "merchant_id",
+            "gateway_account_id",
+            "succeeded_at",
+            postgresql_where=text("succeeded_at IS NOT NULL"),
+        ),
+        Index(
             "uq_payments_one_open",
             "merchant_id",
             "order_id",
@@ -79,6 +86,12 @@ class Refund(Moving, TenantRow, Base):
             postgresql_where=text("state <> 'closed'"),
         ),
         Index("ix_refunds_order", "merchant_id", "order_id"),
+        Index(
+            "ix_refunds_accepted",
+            "merchant_id",
+            "accepted_at",
+            postgresql_where=text("accepted_at IS NOT NULL"),
+        ),
         Index(
             "ix_refunds_waiting",
             "merchant_id",
