@@ -34,6 +34,7 @@ CONSTRAINTS: Final[Mapping[str, str]] = {
     "uq_orders_one_hold": "unpaid_hold_exists",
     "uq_idempotency_keys_merchant_id_caller_key": "busy",
     "uq_payments_one_open": "busy",
+    "uq_withdrawals_one_running": "withdrawal_running",
     "uq_shopper_days_merchant_id_shopper_id_on_day": "busy",
     "uq_rule_versions_merchant_id_campaign_id_number": "busy",
     "ck_campaigns_budget_kept": "budget_below_commitments",

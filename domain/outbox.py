@@ -21,6 +21,9 @@ CONSUMERS: Mapping[str, tuple[str, ...]] = {
     "payment.returned": ("notify",),
     "grant.released": ("notify",),
     "grant.denied": ("notify",),
+    "withdrawal.awaiting": ("notify",),
+    "withdrawal.paid": ("notify",),
+    "withdrawal.returned": ("notify",),
 }
 """Which consumers hear of a kind of fact; `jobs/reactions.py` says what each of them does."""
 

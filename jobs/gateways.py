@@ -1,6 +1,6 @@
 """Jobs that ask gateways."""
 
-from domain.checkout import driving_payments, driving_refunds
+from domain.checkout import driving_payments, driving_refunds, driving_withdrawals
 from jobs.looping import until_done
 
 
@@ -12,3 +12,8 @@ def drive_payments() -> int:
 def drive_refunds() -> int:
     """Send refunds, and ask until they arrive."""
     return until_done(lambda at: driving_refunds.drive_refunds(at=at))
+
+
+def drive_withdrawals() -> int:
+    """Send withdrawals, and ask until they are over."""
+    return until_done(lambda at: driving_withdrawals.drive_withdrawals(at=at))

@@ -27,6 +27,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.settling.fold_campaigns", SETTLE, 0.5, "movements"),
     Periodic("jobs.gateways.drive_payments", GATEWAY, 0.2, "work.drive_payment"),
     Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.2, "work.drive_refund"),
+    Periodic("jobs.gateways.drive_withdrawals", GATEWAY, 0.2, "work.drive_withdrawal"),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )
 WORK_KINDS = [

@@ -14,11 +14,20 @@ class WalletEntrySchema(Schema):
 
     id = PublicId()
     kind = String(
-        metadata={"enum": ["grant.issued", "wallet.spent", "wallet.returned"]},
+        metadata={
+            "enum": [
+                "grant.issued",
+                "wallet.spent",
+                "wallet.returned",
+                "withdrawal.requested",
+                "withdrawal.returned",
+            ]
+        },
     )
     text = String()
-    order_id = PublicId()
+    order_id = PublicId(allow_none=True)
     grant_id = PublicId(allow_none=True)
+    withdrawal_id = PublicId(allow_none=True)
     amount_fen = Fen(least=None)
     balance_after_fen = Fen()
     at = Instant()

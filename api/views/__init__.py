@@ -15,6 +15,7 @@ from api.views import (
     subsidies,
     wallet,
     webhooks,
+    withdrawals,
 )
 from api.views.merchant import (
     audit_log,
@@ -29,6 +30,7 @@ from api.views.merchant import (
 )
 from api.views.merchant import campaigns as merchant_campaigns
 from api.views.merchant import groups as merchant_groups
+from api.views.merchant import withdrawals as merchant_withdrawals
 
 BLUEPRINTS: list[Blueprint] = [
     health.blueprint,
@@ -40,6 +42,7 @@ BLUEPRINTS: list[Blueprint] = [
     my_groups.blueprint,
     subsidies.blueprint,
     wallet.blueprint,
+    withdrawals.blueprint,
     groups.blueprint,
     orders.blueprint,
     webhooks.blueprint,
@@ -56,5 +59,6 @@ BLUEPRINTS: list[Blueprint] = [
     figures.blueprint,
     grants.blueprint,
     refunds.blueprint,
+    merchant_withdrawals.blueprint,
 ]
 """All blueprints; a new noun adds its line."""

@@ -11,9 +11,11 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/<any(wechat):gateway>/<account>/<any(payment, refund):kind>", methods=["POST"])
+@blueprint.route(
+    "/<any(wechat):gateway>/<account>/<any(payment, refund, transfer):kind>", methods=["POST"]
+)
 @blueprint.response(204)
-def hear(gateway: str, account: str, kind: str) -> Response:  # noqa: ARG001 - both kinds say what they are
+def hear(gateway: str, account: str, kind: str) -> Response:  # noqa: ARG001 - callbacks say what they are
     """Hear a gateway's callback; a forged, stale or foreign one gets 401 and does nothing."""
     hear_callback(gateway, account, dict(request.headers), request.get_data(), at=read_clock())
     return Response(status=204)

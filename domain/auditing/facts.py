@@ -27,6 +27,11 @@ REFUNDS_WATCHED = Check(
     10,
     "A refund that has neither arrived nor waits for a person has work that sends it or asks.",
 )
+WITHDRAWALS_WATCHED = Check(
+    "work.drives-withdrawals",
+    10,
+    "A withdrawal that is not over has work that sends it or asks after it.",
+)
 
 _CONSUMERS = rows_of((kind, consumer) for kind, names in CONSUMERS.items() for consumer in names)
 
@@ -99,6 +104,14 @@ PROBES = (
             SELECT 1 FROM notices n
             WHERE n.merchant_id = c.merchant_id AND n.order_id = c.order_id AND n.key = c.notice)
         UNION ALL
+        SELECT format('fact %s/%s: no notice %s', d.merchant_id, d.id, d.kind)
+        FROM done d
+        JOIN withdrawals w ON w.merchant_id = d.merchant_id AND w.id = d.subject_id
+        WHERE d.kind LIKE 'withdrawal.%' AND NOT EXISTS (
+            SELECT 1 FROM notices n
+            WHERE n.merchant_id = w.merchant_id AND n.shopper_id = w.shopper_id
+                AND n.order_id IS NULL AND n.key = d.kind || '.' || w.id)
+        UNION ALL
         SELECT format('order %s/%s: %s notices %s', merchant_id, order_id, count(*), key)
         FROM notices GROUP BY merchant_id, order_id, key HAVING count(*) > 1
         """,
@@ -107,6 +120,14 @@ PROBES = (
     probe(
         PAYMENTS_WATCHED,
         _unwatched("payments", "drive_payment", "'created', 'pending', 'unknown', 'closing'"),
+    ),
+    probe(
+        WITHDRAWALS_WATCHED,
+        _unwatched(
+            "withdrawals",
+            "drive_withdrawal",
+            "'requested', 'sending', 'awaiting_shopper', 'unknown', 'needs_funds'",
+        ),
     ),
     probe(
         REFUNDS_WATCHED,

@@ -1,6 +1,7 @@
 """Invariant 13: our books equal the gateways', line by line, both ways.
 
-A line is money that moved, or is on its way: a payment received, a refund the gateway has accepted.
+A line is money that moved, or is on its way: a payment received, a refund or a transfer the gateway
+has accepted.
 """
 
 from collections.abc import Iterable
@@ -17,8 +18,8 @@ from domain.database import reading
 MATCHED = Check(
     "books.match-the-gateway",
     13,
-    "Every payment and refund of ours stands in its gateway's record with the same number, amount"
-    " and state, and every one of the record's in our books.",
+    "Every payment, refund and transfer of ours stands in its gateway's record with the same"
+    " number, amount and state, and every one of the record's in our books.",
 )
 
 Key = tuple[str, str, str]
@@ -26,13 +27,14 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class MoneyLine:
-    """One payment or refund: the merchant's number at the gateway, our number for it, fen, state.
+    """One movement: the merchant's number at the gateway, our number for it, fen, state.
 
     A payment's state is the gateway's transaction number, a refund's processing, arrived or
-    abnormal; None where we have asked for a refund and cannot know yet whether it was heard.
+    abnormal, a transfer's running or arrived; None where we have asked for a refund or a transfer
+    and cannot know yet whether it was heard.
     """
 
-    kind: Literal["payment", "refund"]
+    kind: Literal["payment", "refund", "transfer"]
     mch_no: str
     number: str
     amount_fen: int
@@ -62,6 +64,12 @@ _OURS = text(
     JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
     JOIN gateway_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.gateway_account_id
     WHERE r.state IN ('sending', 'unknown', 'accepted', 'arrived', 'abnormal')
+    UNION ALL
+    SELECT 'transfer', a.mch_no, d.public_id, d.net_fen, CASE d.state
+        WHEN 'awaiting_shopper' THEN 'running' WHEN 'succeeded' THEN 'arrived' END
+    FROM withdrawals d
+    JOIN gateway_accounts a ON a.merchant_id = d.merchant_id AND a.id = d.gateway_account_id
+    WHERE d.state IN ('sending', 'unknown', 'awaiting_shopper', 'succeeded')
     """
 )
 _ACCOUNTS = text("SELECT DISTINCT mch_no FROM gateway_accounts ORDER BY mch_no")

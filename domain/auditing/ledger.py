@@ -38,6 +38,12 @@ GRANTS_POSTED = Check(
     "An issued grant has exactly one transaction of its amount into its shopper's wallet; no other"
     " grant has one.",
 )
+WITHDRAWALS_POSTED = Check(
+    "withdrawals.posted",
+    5,
+    "A withdrawal has one transaction of its gross out of its shopper's wallet; one of its net to"
+    " the gateway account and one of its tax if it succeeded; one of its gross back if it did not.",
+)
 ONE_MERCHANT = Check(
     "ledger.one-merchant",
     6,
@@ -51,7 +57,8 @@ ACCOUNTS_EXPLAINED = Check(
     "ledger.accounts-explained",
     6,
     "Order deposits are what placed and paid orders hold, the gateway account what came and has not"
-    " gone back, refunds payable what has not arrived; sales and subsidy expense likewise.",
+    " gone back or out, refunds and withdrawals payable what has not arrived; sales, tax payable"
+    " and subsidy expense likewise.",
 )
 
 _BY_KIND = f"""
@@ -61,6 +68,7 @@ _BY_KIND = f"""
         WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
             THEN '{REFUNDS_POSTED.name}'
         WHEN kind = 'grant.issued' THEN '{GRANTS_POSTED.name}'
+        WHEN kind LIKE 'withdrawal.%' THEN '{WITHDRAWALS_POSTED.name}'
         ELSE '{CAUSED.name}' END
 """
 
@@ -75,6 +83,7 @@ PROBES: tuple[Probe, ...] = (
             SALES_POSTED,
             REFUNDS_POSTED,
             GRANTS_POSTED,
+            WITHDRAWALS_POSTED,
         ),
         f"""
         WITH books AS (
@@ -82,7 +91,9 @@ PROBES: tuple[Probe, ...] = (
                 max(id) FILTER (WHERE kind = 'order_deposits') AS deposits,
                 max(id) FILTER (WHERE kind = 'refunds_payable') AS payable,
                 max(id) FILTER (WHERE kind = 'sales') AS sales,
-                max(id) FILTER (WHERE kind = 'subsidy_expense') AS expense
+                max(id) FILTER (WHERE kind = 'subsidy_expense') AS expense,
+                max(id) FILTER (WHERE kind = 'withdrawals_payable') AS withdrawals,
+                max(id) FILTER (WHERE kind = 'tax_payable') AS tax
             FROM ledger_accounts WHERE owner_id = 0 GROUP BY 1
         ), gateways AS (
             SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'gateway'
@@ -128,6 +139,21 @@ PROBES: tuple[Probe, ...] = (
             FROM grants s JOIN books b ON b.merchant_id = s.merchant_id
             LEFT JOIN wallets w ON w.merchant_id = s.merchant_id AND w.owner_id = s.shopper_id
             WHERE s.state IN ('issued', 'clawed_back')
+            UNION ALL
+            SELECT d.merchant_id, v.kind, d.id, v.amount, v.source_id, v.destination_id
+            FROM withdrawals d JOIN books b ON b.merchant_id = d.merchant_id
+            LEFT JOIN wallets w ON w.merchant_id = d.merchant_id AND w.owner_id = d.shopper_id
+            LEFT JOIN gateways g
+                ON g.merchant_id = d.merchant_id AND g.owner_id = d.gateway_account_id
+            CROSS JOIN LATERAL (VALUES
+                ('withdrawal.requested', d.gross_fen, w.id, b.withdrawals, true),
+                ('withdrawal.paid', d.net_fen, b.withdrawals, g.id, d.state = 'succeeded'),
+                ('withdrawal.taxed', d.tax_fen, b.withdrawals, b.tax,
+                    d.state = 'succeeded' AND d.tax_fen > 0),
+                ('withdrawal.returned', d.gross_fen, b.withdrawals, w.id,
+                    d.state IN ('failed', 'expired', 'cancelled'))
+            ) AS v (kind, amount, source_id, destination_id, is_owed)
+            WHERE v.is_owed
         ), sides AS (
             SELECT merchant_id, transaction_id, count(*) AS entries, min(amount_fen) AS lowest,
                 max(amount_fen) AS amount, max(account_id) FILTER (WHERE amount_fen < 0)
@@ -198,6 +224,15 @@ PROBES: tuple[Probe, ...] = (
                 UNION ALL
                 SELECT merchant_id, 'subsidy_expense', 0, -amount_fen
                 FROM grants WHERE state IN ('issued', 'clawed_back')
+                UNION ALL
+                SELECT merchant_id, 'withdrawals_payable', 0, gross_fen
+                FROM withdrawals WHERE state NOT IN ('succeeded', 'failed', 'expired', 'cancelled')
+                UNION ALL
+                SELECT merchant_id, 'tax_payable', 0, tax_fen
+                FROM withdrawals WHERE state = 'succeeded'
+                UNION ALL
+                SELECT merchant_id, 'gateway', gateway_account_id, net_fen
+                FROM withdrawals WHERE state = 'succeeded'
             ) AS parts GROUP BY 1, 2, 3
         ), accounts AS (
             SELECT coalesce(a.merchant_id, s.merchant_id) AS merchant_id,

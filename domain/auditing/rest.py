@@ -24,6 +24,11 @@ REFUNDS = Check(
     14,
     "A refund has arrived, waits for a person, or is on its way and asked after at a later date.",
 )
+WITHDRAWALS = Check(
+    "rest.withdrawals",
+    14,
+    "A withdrawal is over, waits for its shopper or a top-up, or is asked after at a later date.",
+)
 GRANTS = Check("rest.grants", 14, "A grant is final, held for a person, or scheduled for a date.")
 
 PROBES: tuple[Probe, ...] = (
@@ -103,6 +108,19 @@ PROBES: tuple[Probe, ...] = (
                 SELECT 1 FROM work_rows w
                 WHERE w.merchant_id = r.merchant_id AND w.kind = 'drive_refund'
                     AND w.subject_id = r.id AND w.state = 'due' AND w.due_at > :at))
+        """,
+        needs_rest=True,
+    ),
+    probe(
+        WITHDRAWALS,
+        """
+        SELECT format('withdrawal %s/%s is %s', d.merchant_id, d.id, d.state) AS key
+        FROM withdrawals d
+        WHERE d.state IN ('requested', 'unknown')
+            OR (d.ended_at IS NULL AND NOT EXISTS (
+                SELECT 1 FROM work_rows w
+                WHERE w.merchant_id = d.merchant_id AND w.kind = 'drive_withdrawal'
+                    AND w.subject_id = d.id AND w.state = 'due' AND w.due_at > :at))
         """,
         needs_rest=True,
     ),

@@ -9,15 +9,21 @@ from domain import clock
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayUnknown
-from domain.gateways.protocol import PaymentEvent, RefundEvent, RefundStatus
+from domain.gateways.protocol import (
+    PaymentEvent,
+    RefundEvent,
+    RefundStatus,
+    TransferEvent,
+)
 from domain.payments.accounts import Account, addressed_account
 from domain.settlement.applying_payments import Applied, apply_payment
 from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
+from domain.settlement.paying_out import apply_transfer, find_withdrawal
 from domain.states import RefundState
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["payment", "refund"]
+Kind = Literal["payment", "refund", "transfer"]
 
 REFUND_STATES = {
     RefundStatus.NOT_FOUND: RefundState.UNKNOWN,
@@ -41,6 +47,8 @@ def hear_callback(
     event = account.provider.parse_callback(headers, body, clock.real_now())
     if isinstance(event, PaymentEvent):
         _hear_payment(account, event, at=at)
+    elif isinstance(event, TransferEvent):
+        _hear_transfer(account, event, at=at)
     else:
         _hear_refund(account, event, at=at)
 
@@ -87,3 +95,14 @@ def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:
             # It was accepted after all: the same number, asked for again, is told what became.
             logger.error("callback of a rejected refund", extra={"refund_id": refund_id})
             repeat_refund(session, key, order_id, at=at, actor=actor)
+
+
+def _hear_transfer(account: Account, event: TransferEvent, *, at: datetime) -> None:
+    with transaction() as session:
+        found = find_withdrawal(session, account.key, event.transfer.out_bill_no)
+        if found is None:
+            logger.warning(
+                "callback of an unknown transfer", extra={"merchant_id": account.merchant_id}
+            )
+            return
+        apply_transfer(session, found, event.transfer, at=at, actor="gateway:callback")

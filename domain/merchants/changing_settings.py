@@ -1,31 +1,52 @@
 """A merchant's own settings."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.models import MerchantSettings
 
+CHANGEABLE = (
+    "daily_cash_cap_fen",
+    "is_withdrawal_on",
+    "withdrawal_max_fen",
+    "withdrawal_daily_fen",
+    "withdrawal_tax_bps",
+    "withdrawal_tax_category",
+)
 
-def find_settings(session: Session, merchant_id: int) -> MerchantSettings:
-    """Return a merchant's settings: one row, made with the merchant."""
-    return session.scalars(
-        select(MerchantSettings).where(MerchantSettings.merchant_id == merchant_id)
-    ).one()
+
+def read_settings(session: Session, merchant_id: int) -> dict[str, Any]:
+    """Return a merchant's settings by name: one row, made with the merchant."""
+    return _values(
+        session.scalars(
+            select(MerchantSettings).where(MerchantSettings.merchant_id == merchant_id)
+        ).one()
+    )
 
 
-def change_daily_cash_cap(
-    session: Session, merchant_id: int, cap_fen: int | None
-) -> tuple[int | None, int | None]:
-    """Set the most cash subsidy a shopper may get a day (None = no cap); returns (before, after).
+def change_settings(
+    session: Session, merchant_id: int, changes: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Change the settings named; returns all of them before and after.
 
-    Locks the settings. Promises made before keep what they reserved.
+    Locks the settings. Promises made before keep what they reserved, running withdrawals their
+    terms.
     """
     found = session.scalars(
         select(MerchantSettings)
         .where(MerchantSettings.merchant_id == merchant_id)
         .with_for_update()
     ).one()
-    before = found.daily_cash_cap_fen
-    found.daily_cash_cap_fen = cap_fen
+    before = _values(found)
+    for name in CHANGEABLE:
+        if name in changes:
+            setattr(found, name, changes[name])
     session.flush()
-    return before, cap_fen
+    return before, _values(found)
+
+
+def _values(found: MerchantSettings) -> dict[str, Any]:
+    return {name: getattr(found, name) for name in CHANGEABLE}

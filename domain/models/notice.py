@@ -9,11 +9,22 @@ from domain.models.base import Base, Instant, TenantRow, refers
 
 
 class Notice(TenantRow, Base):
-    """One message in a shopper's inbox; (key, order) is unique, so that it comes once."""
+    """One message in a shopper's inbox; (key, order) is unique, so that it comes once.
+
+    One that is about no order holds its subject's number in its key.
+    """
 
     __tablename__ = "notices"
     __table_args__ = (
         UniqueConstraint("merchant_id", "order_id", "key"),
+        Index(
+            "uq_notices_without_order",
+            "merchant_id",
+            "shopper_id",
+            "key",
+            unique=True,
+            postgresql_where=text("order_id IS NULL"),
+        ),
         refers("shopper_id", to="shoppers"),
         refers("order_id", to="orders"),
         Index("ix_notices_shopper", "merchant_id", "shopper_id", "id"),
@@ -27,7 +38,7 @@ class Notice(TenantRow, Base):
     )
 
     shopper_id: Mapped[int]
-    order_id: Mapped[int]
+    order_id: Mapped[int | None]
     key: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     created_at: Mapped[Instant]

@@ -28,6 +28,8 @@ _PARAMETERS: Final = (
     "subsidy_fen",
     "subsidy_state",
     "amount_fen",
+    "withdrawal",
+    "advice",
 )
 
 Key = tuple[int, int]
@@ -90,6 +92,8 @@ def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> s
         amount_fen = parameters.get(f"{name}_fen")
         if amount_fen is not None:
             values[name] = yuan(amount_fen)
+    if "advice" in parameters:
+        values["advice"] = text_of(f"withdrawals.advice.{parameters['advice']}", language)
     special = f"notices.{key}.{parameters.get('subsidy_state')}"
     return text_of(special if has_text(special) else f"notices.{key}", language, **values)
 

@@ -52,12 +52,24 @@ _WRITE = text(
         JOIN orders o
             ON o.merchant_id = told.merchant_id AND o.id = (told.payload ->> 'order_id')::bigint
         WHERE told.kind = 'payment.returned'
+    ), of_withdrawals AS (
+        SELECT w.merchant_id, w.shopper_id, CAST(NULL AS bigint) AS order_id,
+            told.kind || '.' || told.subject_id AS key,
+            told.payload || jsonb_build_object('withdrawal', w.public_id,
+                'amount_fen', CASE told.kind WHEN 'withdrawal.returned'
+                    THEN w.gross_fen ELSE w.net_fen END) AS parameters
+        FROM told
+        JOIN withdrawals w ON w.merchant_id = told.merchant_id AND w.id = told.subject_id
+        WHERE told.kind LIKE 'withdrawal.%'
     )
     INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
     SELECT merchant_id, shopper_id, order_id, key, parameters, :at
-    FROM (TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments) n
+    FROM (
+        TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments
+        UNION ALL TABLE of_withdrawals
+    ) n
     ORDER BY merchant_id, order_id
-    ON CONFLICT (merchant_id, order_id, key) DO NOTHING
+    ON CONFLICT DO NOTHING
     """
 )
 

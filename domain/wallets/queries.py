@@ -14,12 +14,16 @@ from sqlalchemy.orm import Session
 
 from domain.config import settings
 from domain.ledger import balances
-from domain.models import Grant, Order
+from domain.models import Grant, Order, Withdrawal
 from domain.public_ids import ALPHABET, LENGTH
 from domain.texts import Language, text
 
 Key = tuple[int, int]
-GRANT_ISSUED = "grant.issued"
+_ABOUT_NOTHING: dict[str, str | None] = {
+    "order_id": None,
+    "grant_id": None,
+    "withdrawal_id": None,
+}
 _LARGEST_ID = 2**63 - 1
 
 
@@ -27,14 +31,16 @@ _LARGEST_ID = 2**63 - 1
 class WalletLine:
     """One movement of a wallet: what it was for, fen (+ in, - out), balance after it.
 
-    `order_id` and `grant_id` are public; only a subsidy has the latter.
+    `order_id`, `grant_id` (of a subsidy) and `withdrawal_id` are public; a withdrawal is about no
+    order.
     """
 
     row_id: int
     id: str
     kind: str
-    order_id: str
+    order_id: str | None
     grant_id: str | None
+    withdrawal_id: str | None
     amount_fen: int
     balance_after_fen: int
     at: datetime
@@ -65,8 +71,7 @@ def list_entries(
             row_id=entry.id,
             id=_public_id_of(shopper[0], entry.id),
             kind=entry.kind,
-            order_id=abouts[entry.id][0],
-            grant_id=abouts[entry.id][1],
+            **abouts[entry.id],
             amount_fen=entry.amount_fen,
             balance_after_fen=entry.balance_after_fen,
             at=entry.at,
@@ -77,30 +82,42 @@ def list_entries(
 
 def _find_abouts(
     session: Session, merchant_id: int, entries: Sequence[balances.WalletEntry]
-) -> dict[int, tuple[str, str | None]]:
-    """Return the public ids of each entry's order and, of a subsidy, its grant."""
-    grants = {entry.ref_id for entry in entries if entry.kind == GRANT_ISSUED}
-    orders = {entry.ref_id for entry in entries if entry.kind != GRANT_ISSUED}
+) -> dict[int, dict[str, str | None]]:
+    """Return the public ids of what each entry is about: its order, grant or withdrawal."""
+    refs: dict[str, set[int]] = {"grant": set(), "withdrawal": set(), "order": set()}
+    for entry in entries:
+        refs[_noun_of(entry.kind)].add(entry.ref_id)
     of_grant = {
-        row.id: (row.order_id, row.grant_id)
+        row.id: {**_ABOUT_NOTHING, "order_id": row.order_id, "grant_id": row.grant_id}
         for row in session.execute(
             select(Grant.id, Order.public_id.label("order_id"), Grant.public_id.label("grant_id"))
             .join(Order, (Order.merchant_id == Grant.merchant_id) & (Order.id == Grant.order_id))
-            .where(Grant.merchant_id == merchant_id, Grant.id.in_(grants))
+            .where(Grant.merchant_id == merchant_id, Grant.id.in_(refs["grant"]))
         )
     }
     of_order = {
-        row.id: (row.public_id, None)
+        row.id: {**_ABOUT_NOTHING, "order_id": row.public_id}
         for row in session.execute(
             select(Order.id, Order.public_id).where(
-                Order.merchant_id == merchant_id, Order.id.in_(orders)
+                Order.merchant_id == merchant_id, Order.id.in_(refs["order"])
             )
         )
     }
-    return {
-        entry.id: (of_grant if entry.kind == GRANT_ISSUED else of_order)[entry.ref_id]
-        for entry in entries
+    of_withdrawal = {
+        row.id: {**_ABOUT_NOTHING, "withdrawal_id": row.public_id}
+        for row in session.execute(
+            select(Withdrawal.id, Withdrawal.public_id).where(
+                Withdrawal.merchant_id == merchant_id, Withdrawal.id.in_(refs["withdrawal"])
+            )
+        )
     }
+    abouts = {"grant": of_grant, "order": of_order, "withdrawal": of_withdrawal}
+    return {entry.id: abouts[_noun_of(entry.kind)][entry.ref_id] for entry in entries}
+
+
+def _noun_of(kind: str) -> str:
+    noun = kind.partition(".")[0]
+    return noun if noun in ("grant", "withdrawal") else "order"
 
 
 def _public_id_of(merchant_id: int, entry_id: int) -> str:

@@ -187,6 +187,14 @@ def _widen() -> None:
     )
     op.add_column("gateway_accounts", sa.Column("former_credentials_sealed", sa.LargeBinary()))
     op.add_column("gateway_accounts", sa.Column("rotated_at", sa.DateTime(timezone=True)))
+    op.alter_column("notices", "order_id", nullable=True)
+    op.create_index(
+        "uq_notices_without_order",
+        "notices",
+        ["merchant_id", "shopper_id", "key"],
+        unique=True,
+        postgresql_where=sa.text("order_id IS NULL"),
+    )
     op.create_index(
         "ix_payments_succeeded",
         "payments",
@@ -237,6 +245,9 @@ def downgrade() -> None:
         sql = (_SQL / name).read_text()
         sql = sql if former is None else sql[: sql.index(former)]
         op.execute(sql.replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+    op.execute("DELETE FROM notices WHERE order_id IS NULL")
+    op.drop_index("uq_notices_without_order", "notices")
+    op.alter_column("notices", "order_id", nullable=False)
     op.drop_index("ix_payments_succeeded", "payments")
     op.drop_index("ix_refunds_accepted", "refunds")
     op.drop_column("gateway_accounts", "former_credentials_sealed")

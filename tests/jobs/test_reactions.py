@@ -4,6 +4,7 @@ import importlib
 
 from domain.checkout.looking import find_due
 from domain.outbox import CONSUMERS
+from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
 from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import DRIVE_PAYMENT
 from domain.settlement.taking import SETTLE_GROUP
@@ -17,7 +18,9 @@ def test_every_consumer_of_facts_has_its_reaction() -> None:
 
 
 def test_every_kind_of_work_is_looked_for() -> None:
-    assert set(WORK_KINDS) == {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, *REACTIONS}
+    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL}
+
+    assert set(WORK_KINDS) == driven | set(REACTIONS)
 
 
 def test_every_look_is_a_function_on_a_queue_that_is_served() -> None:

@@ -45,7 +45,7 @@ def test_look_that_a_worker_took_is_enqueued_again(queue_server: redis.Redis) ->
     enqueue_due(ALL)
 
     assert taken not in queue(GATEWAY).job_ids
-    assert waiting(GATEWAY) == {"jobs.gateways.drive_payments": 1, "jobs.gateways.drive_refunds": 1}
+    assert waiting(GATEWAY) == {e.function: e.copies for e in SCHEDULE if e.queue == GATEWAY}
 
 
 def test_flushed_queue_is_filled_again(queue_server: redis.Redis) -> None:

@@ -7,7 +7,7 @@ from api.blueprint import Blueprint
 from api.schemas.merchant.settings import SettingsChangeSchema, SettingsSchema
 from domain.database import merchant_transaction, read_clock
 from domain.merchants.auditing import audit
-from domain.merchants.changing_settings import change_daily_cash_cap, find_settings
+from domain.merchants.changing_settings import change_settings, read_settings
 from domain.merchants.rules import Role
 
 blueprint = Blueprint(
@@ -25,8 +25,7 @@ def show_settings() -> dict[str, Any]:
     """Show the merchant's own limits."""
     caller = auth.require_staff()
     with merchant_transaction(caller.merchant_id) as session:
-        found = find_settings(session, caller.merchant_id)
-    return {"daily_cash_cap_fen": found.daily_cash_cap_fen}
+        return read_settings(session, caller.merchant_id)
 
 
 @blueprint.route("", methods=["PATCH"], role=Role.OWNER)
@@ -37,9 +36,7 @@ def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
-        before, after = change_daily_cash_cap(
-            session, caller.merchant_id, arguments["daily_cash_cap_fen"]
-        )
+        before, after = change_settings(session, caller.merchant_id, arguments)
         audit(
             session,
             caller.actor,
@@ -48,7 +45,7 @@ def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
             subject_id=None,
             at=at,
             reason=arguments["reason"],
-            before={"daily_cash_cap_fen": before},
-            after={"daily_cash_cap_fen": after},
+            before={name: value for name, value in before.items() if value != after[name]},
+            after={name: value for name, value in after.items() if value != before[name]},
         )
-    return {"daily_cash_cap_fen": after}
+    return after

@@ -8,16 +8,24 @@ from tests.api.callers import Mall
 pytestmark = pytest.mark.transactional
 
 PATH = "/v1/merchant/settings"
+FIRST = {
+    "daily_cash_cap_fen": None,
+    "is_withdrawal_on": True,
+    "withdrawal_max_fen": 20_000,
+    "withdrawal_daily_fen": 200_000,
+    "withdrawal_tax_bps": 0,
+    "withdrawal_tax_category": "undetermined",
+}
 
 
 def test_there_is_no_cap_until_one_is_set(mall: Mall) -> None:
-    assert mall.viewer.get(PATH).json == {"daily_cash_cap_fen": None}
+    assert mall.viewer.get(PATH).json == FIRST
 
 
 def test_owner_sets_the_cap_with_a_reason(mall: Mall) -> None:
     answer = mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
 
-    assert answer.json == {"daily_cash_cap_fen": 5000}
+    assert answer.json == FIRST | {"daily_cash_cap_fen": 5000}
     with transaction() as session:
         kept = session.scalars(
             select(MerchantSettings).where(MerchantSettings.merchant_id == mall.id)
@@ -34,9 +42,24 @@ def test_owner_sets_the_cap_with_a_reason(mall: Mall) -> None:
 def test_cap_is_lifted(mall: Mall) -> None:
     mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
 
-    assert mall.owner.patch(PATH, daily_cash_cap_fen=None, reason="不限").json == {
-        "daily_cash_cap_fen": None
+    assert mall.owner.patch(PATH, daily_cash_cap_fen=None, reason="不限").json == FIRST
+
+
+def test_owner_sets_the_rules_of_withdrawals(mall: Mall) -> None:
+    rules = {
+        "is_withdrawal_on": False,
+        "withdrawal_max_fen": 199_999,
+        "withdrawal_daily_fen": 500_000,
+        "withdrawal_tax_bps": 2000,
+        "withdrawal_tax_category": "偶然所得",
     }
+
+    answer = mall.owner.patch(PATH, **rules, reason="税务顾问意见")
+
+    assert answer.json == FIRST | rules
+    with transaction() as session:
+        entry = session.scalars(select(AuditEntry).where(AuditEntry.merchant_id == mall.id)).one()
+    assert entry.after == rules
 
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
@@ -52,7 +75,12 @@ def test_only_owners_set_the_cap(mall: Mall, role: str) -> None:
     [
         ({"daily_cash_cap_fen": -1, "reason": "x"}, "daily_cash_cap_fen", "out_of_range"),
         ({"daily_cash_cap_fen": 10}, "reason", "required"),
-        ({"reason": "x"}, "daily_cash_cap_fen", "required"),
+        ({"withdrawal_max_fen": 9, "reason": "x"}, "withdrawal_max_fen", "out_of_range"),
+        ({"withdrawal_max_fen": 200_000, "reason": "x"}, "withdrawal_max_fen", "out_of_range"),
+        ({"withdrawal_daily_fen": 9, "reason": "x"}, "withdrawal_daily_fen", "out_of_range"),
+        ({"withdrawal_tax_bps": 10_000, "reason": "x"}, "withdrawal_tax_bps", "out_of_range"),
+        ({"withdrawal_tax_bps": True, "reason": "x"}, "withdrawal_tax_bps", "not_an_integer"),
+        ({"is_withdrawal_on": 1, "reason": "x"}, "is_withdrawal_on", "not_a_boolean"),
     ],
 )
 def test_bad_input_names_field_and_code(
@@ -67,4 +95,4 @@ def test_bad_input_names_field_and_code(
 def test_each_merchant_has_its_own(mall: Mall, other_mall: Mall) -> None:
     mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
 
-    assert other_mall.owner.get(PATH).json == {"daily_cash_cap_fen": None}
+    assert other_mall.owner.get(PATH).json == FIRST

@@ -243,6 +243,14 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         (unposted("refund.arrived"),),
         ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
     ),
+    "withdrawals.posted": (
+        (unposted("withdrawal.requested"),),
+        (unposted("withdrawal.paid"),),
+        (unposted("withdrawal.taxed"),),
+        (unposted("withdrawal.returned"),),
+        (POST_TWICE, posted_twice("withdrawal.paid")),
+        ("UPDATE withdrawals SET state = 'succeeded' WHERE state = 'failed'",),
+    ),
     "grants.one-per-member": (
         ("DELETE FROM grants WHERE state = 'held'",),
         (
@@ -444,8 +452,10 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM notices WHERE key = 'group.failed'",),
         ("DELETE FROM notices WHERE key = 'order.refunded'",),
         ("DELETE FROM notices WHERE key LIKE 'payment.returned.%'",),
+        ("DELETE FROM notices WHERE key LIKE 'withdrawal.paid.%'",),
         (
             "ALTER TABLE notices DROP CONSTRAINT uq_notices_merchant_id_order_id_key",
+            "DROP INDEX uq_notices_without_order",
             "INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)"
             " SELECT merchant_id, shopper_id, order_id, key, parameters, created_at FROM notices",
         ),
@@ -461,6 +471,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "work.drives-refunds": (
         ("UPDATE work_rows SET state = 'done' WHERE kind = 'drive_refund'",),
         ("UPDATE refunds SET state = 'unknown' WHERE state = 'arrived'",),
+    ),
+    "work.drives-withdrawals": (
+        ("UPDATE work_rows SET state = 'done' WHERE kind = 'drive_withdrawal'",),
     ),
     "tenants.keys-hold-the-merchant": (
         ("ALTER TABLE orders DROP CONSTRAINT fk_orders_merchant_id_group_id",),
@@ -530,6 +543,11 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "UPDATE work_rows SET state = 'done' WHERE kind = 'drive_refund'",
         ),
         ("UPDATE refunds SET state = 'accepted' WHERE state = 'arrived'",),
+    ),
+    "rest.withdrawals": (
+        ("UPDATE withdrawals SET state = 'unknown' WHERE state = 'needs_funds'",),
+        ("UPDATE work_rows SET state = 'done' WHERE kind = 'drive_withdrawal'",),
+        ("UPDATE work_rows SET due_at = 'epoch' WHERE kind = 'drive_withdrawal'",),
     ),
     "rest.grants": (
         ("UPDATE grants SET state = 'decided' WHERE state = 'issued'",),

@@ -6,6 +6,7 @@ from datetime import datetime
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import BuyAlone
 from domain.checkout.settling import fold_campaigns
+from domain.gateways.protocol import TransferStatus
 from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
 from tests.domain.auditing.world import DAY, MINUTE, SECOND, World
@@ -153,6 +154,23 @@ def spend_the_wallet(world: World, at: datetime) -> None:
     world.settle(at + DAY)
 
 
+def withdraw_and_wait(world: World, at: datetime) -> None:
+    """Withdrawals that arrive with tax withheld, fail, wait for funds, and await their shopper."""
+    at += 4 * DAY
+    shoppers = [world.stage.shopper() for _ in range(4)]
+    for shopper in shoppers:
+        world.open(at, shopper)
+    world.settle(at + DAY)
+    at += DAY + MINUTE
+    world.withhold_tax(2000)
+    paid, failed, waiting, awaiting = (world.withdraw(shopper, 500, at) for shopper in shoppers)
+    world.hear_of(paid, TransferStatus.SUCCESS, at)
+    world.hear_of(failed, TransferStatus.FAILED, at)
+    world.hear_of(awaiting, TransferStatus.AWAITING_SHOPPER, at)
+    world.lack_funds(waiting, at)
+    world.notify(at)
+
+
 def come_to_rest(world: World, at: datetime) -> None:
     world.come_to_rest(at + 10 * DAY)
     world.come_to_rest(at + 10 * DAY)
@@ -192,6 +210,7 @@ STORIES: tuple[Story, ...] = (
     decide_what_is_held,
     hear_of_refunds,
     spend_the_wallet,
+    withdraw_and_wait,
     come_to_rest,
     wait_for_a_date,
 )

@@ -11,15 +11,21 @@ from domain import work
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import fold_campaigns, settle_due_groups
+from domain.checkout.withdrawing import Withdraw, withdraw
 from domain.database import transaction
+from domain.gateways.protocol import GatewayTransfer, TransferStatus
 from domain.idempotency import RequestKey
 from domain.interventions.deciding_grants import DecideGrant
 from domain.merchants.auditing import StaffActor
+from domain.merchants.changing_settings import change_settings
 from domain.merchants.rules import Role
+from domain.money import Fen
 from domain.notices.writing import write_notices
 from domain.public_ids import new_public_id
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
+from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
+from domain.settlement.paying_out import apply_transfer, set_aside, start_sending
 from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import (
     DRIVE_PAYMENT,
@@ -28,7 +34,7 @@ from domain.settlement.releasing import (
     free_overdue,
     record_closed,
 )
-from domain.states import RefundState
+from domain.states import RefundState, WithdrawalState
 from tests.factories.campaigns import make_campaign
 from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
@@ -178,6 +184,36 @@ class World:
         with transaction() as session:
             record_closed(session, candidate, payment_id, at=at)
 
+    def withhold_tax(self, bps: int) -> None:
+        with transaction() as session:
+            change_settings(session, self.stage.merchant_id, {"withdrawal_tax_bps": bps})
+
+    def withdraw(self, shopper: Shopper, amount_fen: int, at: datetime) -> int:
+        """Have a shopper withdraw, and send it; returns the withdrawal's inner id."""
+        key = RequestKey.of(
+            shopper[0], f"shopper:{shopper[1]}", f"withdraw-{at.timestamp()}", amount_fen
+        )
+        public_id = withdraw(Withdraw(shopper, amount_fen, key), at=at)
+        withdrawal_id = self.id_of("withdrawals", public_id)
+        with transaction() as session:
+            start_sending(session, (self.stage.merchant_id, withdrawal_id), at=at, actor="test")
+        return withdrawal_id
+
+    def hear_of(self, withdrawal_id: int, status: TransferStatus, at: datetime) -> None:
+        """Apply what a gateway says of a withdrawal."""
+        [(number, net_fen)] = self.stage.rows(
+            "SELECT public_id, net_fen FROM withdrawals WHERE id = :v", withdrawal_id
+        )
+        told = GatewayTransfer(number, status, f"t{number}", Fen(net_fen), package_info="pkg")
+        with transaction() as session:
+            key = (self.stage.merchant_id, withdrawal_id)
+            apply_transfer(session, key, told, at=at, actor="test")
+
+    def lack_funds(self, withdrawal_id: int, at: datetime) -> None:
+        key, needs_funds = (self.stage.merchant_id, withdrawal_id), WithdrawalState.NEEDS_FUNDS
+        with transaction() as session:
+            set_aside(session, key, needs_funds, at=at, actor="test", reason="NOT_ENOUGH")
+
     def come_to_rest(self, at: datetime) -> None:
         """Do what is due: holds, groups, gateways that answer, notices, folding."""
         self.stage.expire(at)
@@ -194,9 +230,13 @@ class World:
 
     def look_later(self, at: datetime) -> None:
         """Look at payments and refunds that are due: who is over is done, the others wait."""
-        over = "('succeeded', 'closed', 'arrived')"
+        over = "('succeeded', 'closed', 'arrived', 'failed')"
         with transaction() as session:
-            for kind, table in ((DRIVE_PAYMENT, "payments"), (DRIVE_REFUND, "refunds")):
+            for kind, table in (
+                (DRIVE_PAYMENT, "payments"),
+                (DRIVE_REFUND, "refunds"),
+                (DRIVE_WITHDRAWAL, "withdrawals"),
+            ):
                 for lease in work.claim(session, kind, limit=500, at=at):
                     is_over = session.execute(
                         text(f"SELECT state IN {over} FROM {table} WHERE id = :i"),  # noqa: S608

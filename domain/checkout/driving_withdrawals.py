@@ -1,0 +1,173 @@
+"""Driving withdrawals to their end: sent, repeated with the same number, asked after until final.
+
+A gateway that did not answer may have heard: only a first try's refusal is believed, or one after
+which a query finds nothing. A transfer that awaits its shopper is asked after until it is over.
+"""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, text
+
+from domain import work
+from domain.checkout.driving import drive
+from domain.database import reading, transaction
+from domain.errors import GatewayFailed
+from domain.gateways.errors import (
+    GatewayConflict,
+    GatewayNeedsFunds,
+    GatewayRejected,
+    GatewayRetryable,
+    GatewayUnknown,
+)
+from domain.gateways.protocol import GatewayTransfer, TransferRequest, TransferStatus
+from domain.money import Fen
+from domain.payments.accounts import Account, callback_url, find_account
+from domain.settlement.paying_out import (
+    WORK,
+    AmountDiffers,
+    apply_transfer,
+    set_aside,
+    start_sending,
+)
+from domain.states import FINAL_WITHDRAWAL_STATES, WithdrawalState
+from domain.work import Lease
+
+BATCH = 32
+FIRST_QUERY = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(minutes=10)
+FUNDS_WAIT = timedelta(minutes=1)
+ACTOR = "job:withdrawal"
+
+_LOOK = text(
+    """
+    SELECT id, public_id, state, net_fen, app_id, payee_id, activity_name, reward_note, remark,
+        gateway_account_id, moved_at, cancel_requested_at
+    FROM withdrawals WHERE merchant_id = :merchant_id AND id = :id
+    """
+)
+_OVER = text(
+    """
+    SELECT w.merchant_id, w.id FROM withdrawals w
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+        ON w.merchant_id = t.m AND w.id = t.s
+    WHERE w.ended_at IS NOT NULL
+    """
+)
+
+
+def drive_withdrawals(*, at: datetime, limit: int = BATCH) -> int:
+    """Send or ask about withdrawals that are due; returns how many were looked at."""
+    return drive(WORK, _step, over=_OVER, at=at, limit=limit)
+
+
+def _step(lease: Lease, at: datetime) -> None:
+    with reading() as session:
+        row = session.execute(
+            _LOOK, {"merchant_id": lease.merchant_id, "id": lease.subject_id}
+        ).one()
+        account = find_account(session, (lease.merchant_id, row.gateway_account_id))
+    if row.state in FINAL_WITHDRAWAL_STATES:
+        with transaction() as session:
+            work.finish(session, [lease])
+    elif row.state == WithdrawalState.AWAITING_SHOPPER:
+        _ask(row, account, lease, at)
+    else:
+        _send(row, account, lease, at)
+
+
+def _ask(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
+    """Ask how one that awaits its shopper stands; cancel it first where that is wanted."""
+    if row.cancel_requested_at is not None:
+        # Where it is refused it was confirmed, or ran out, meanwhile: the query tells.
+        with suppress(GatewayRejected, GatewayConflict):
+            account.provider.cancel_transfer(row.public_id)
+    _record(row, lease, account.provider.query_transfer(row.public_id), at)
+
+
+def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
+    with transaction() as session:
+        if not start_sending(session, lease.subject, at=at, actor=ACTOR):
+            work.put_back(session, [lease], due_at=at)
+            return
+    try:
+        answer = _request(row, account, lease)
+    except GatewayRetryable:
+        with transaction() as session:
+            work.put_back(session, [lease], due_at=at + FUNDS_WAIT)
+    except GatewayNeedsFunds as error:
+        _set_aside(lease, WithdrawalState.NEEDS_FUNDS, error, at)
+    except GatewayRejected as error:
+        _set_aside(lease, WithdrawalState.FAILED, error, at)
+    except GatewayFailed as error:
+        _set_aside(lease, WithdrawalState.UNKNOWN, error, at)
+    else:
+        _record(row, lease, answer, at)
+
+
+def _request(row: Row[Any], account: Account, lease: Lease) -> GatewayTransfer:
+    """Ask for a transfer; a refusal is believed only if no earlier try was accepted."""
+    try:
+        return account.provider.transfer(
+            TransferRequest(
+                out_bill_no=row.public_id,
+                amount_fen=Fen(row.net_fen),
+                app_id=row.app_id,
+                payee_id=row.payee_id,
+                activity_name=row.activity_name,
+                reward_note=row.reward_note,
+                remark=row.remark,
+                notify_url=callback_url(account, "transfer"),
+            )
+        )
+    except (GatewayRejected, GatewayConflict, GatewayNeedsFunds):
+        # Only who holds a lease sends, and this is the first there ever was.
+        if lease.fence == 1:
+            raise
+        known = _ask_whatever_it_says(row, account)
+        if known.status is TransferStatus.NOT_FOUND:
+            raise
+        return known
+
+
+def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayTransfer:
+    """Ask how a transfer stands. Raises GatewayUnknown, also where the query is refused."""
+    try:
+        return account.provider.query_transfer(row.public_id)
+    except GatewayFailed as error:
+        raise GatewayUnknown(**error.details) from error
+
+
+def _set_aside(lease: Lease, to: WithdrawalState, error: GatewayFailed, at: datetime) -> None:
+    """Record that a transfer was not accepted, or that nobody knows."""
+    reason = str(error.details.get("gateway_code") or error.code)
+    with transaction() as session:
+        state = set_aside(session, lease.subject, to, at=at, actor=ACTOR, reason=reason)
+        if isinstance(error, GatewayConflict):
+            # The gateway knows the number with other parameters: only a person can help.
+            work.park(session, lease, error=reason)
+        elif state is WithdrawalState.UNKNOWN:
+            work.retry_later(session, lease, at=at, error=reason)
+        elif state is WithdrawalState.NEEDS_FUNDS:
+            work.put_back(session, [lease], due_at=at + FUNDS_WAIT)
+        elif state in FINAL_WITHDRAWAL_STATES:
+            work.finish(session, [lease])
+        else:
+            work.put_back(session, [lease], due_at=at)
+
+
+def _record(row: Row[Any], lease: Lease, told: GatewayTransfer, at: datetime) -> None:
+    """Record what the gateway said, and when to look again; only a final state ends the work."""
+    try:
+        with transaction() as session:
+            state = apply_transfer(session, lease.subject, told, at=at, actor=ACTOR)
+            if state in FINAL_WITHDRAWAL_STATES:
+                work.finish(session, [lease])
+            else:
+                waited = at - row.moved_at
+                pause = min(max(FIRST_QUERY, waited), LONGEST_PAUSE)
+                work.put_back(session, [lease], due_at=at + pause)
+    except AmountDiffers as error:
+        with transaction() as session:
+            work.park(session, lease, error=str(error))

@@ -1,0 +1,1 @@
+"""Withdrawals: from a shopper's wallet to their change at a gateway."""
