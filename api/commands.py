@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from api.reconcile_commands import reconcile
 from api.sample import make_sample
 from domain import work
 from domain.auditing import running as auditing
@@ -174,4 +175,5 @@ COMMANDS: list[click.Command] = [
     sample,
     audit,
     unpark,
+    reconcile,
 ]

@@ -28,6 +28,8 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.gateways.drive_payments", GATEWAY, 0.2, "work.drive_payment"),
     Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.2, "work.drive_refund"),
     Periodic("jobs.gateways.drive_withdrawals", GATEWAY, 0.2, "work.drive_withdrawal"),
+    Periodic("jobs.reconciling.plan_days", SETTLE, 60, "bills"),
+    Periodic("jobs.reconciling.reconcile_days", GATEWAY, 1, "work.reconcile"),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )
 WORK_KINDS = [

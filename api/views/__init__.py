@@ -23,6 +23,7 @@ from api.views.merchant import (
     figures,
     grants,
     products,
+    reconciliations,
     refunds,
     sessions,
     settings,
@@ -60,5 +61,6 @@ BLUEPRINTS: list[Blueprint] = [
     grants.blueprint,
     refunds.blueprint,
     merchant_withdrawals.blueprint,
+    reconciliations.blueprint,
 ]
 """All blueprints; a new noun adds its line."""

@@ -25,14 +25,22 @@ CALLS_AT_ONCE = 8
 Step = Callable[[Lease, datetime], None]
 
 
-def drive(kind: str, step: Step, *, over: TextClause, at: datetime, limit: int) -> int:
+def drive(
+    kind: str,
+    step: Step,
+    *,
+    over: TextClause,
+    at: datetime,
+    limit: int,
+    lease_seconds: int = 60,
+) -> int:
     """Lease up to `limit` rows of a kind and run a step for each; returns how many were leased.
 
     `over` returns those of the subjects (:merchants, :subjects) that a callback has brought to
     their end: nothing is left to ask, so their work is finished with the lease.
     """
     with transaction() as session:
-        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=60)
+        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=lease_seconds)
         finished = _finish_those_over(session, leases, over)
     _run_all([lease for lease in leases if lease.subject not in finished], step, at)
     return len(leases)

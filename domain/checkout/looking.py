@@ -7,6 +7,7 @@ from sqlalchemy import text
 from domain import clock
 from domain.arrays import array
 from domain.database import reading
+from domain.reconciliation.planning import newest_day
 
 _DUE = text(
     """
@@ -27,15 +28,29 @@ _DUE = text(
         WHERE state = 'placed' AND releasing_at IS NOT NULL
             AND releasing_at <= CAST(:at AS timestamptz) - interval '15 minutes')
     UNION ALL
+    SELECT 'bills' WHERE EXISTS (
+        SELECT 1 FROM gateway_accounts a
+        WHERE CAST(a.created_at AT TIME ZONE 'Asia/Shanghai' AS date) <= :newest
+            AND NOT EXISTS (
+                SELECT 1 FROM reconciliations r
+                WHERE r.merchant_id = a.merchant_id AND r.gateway_account_id = a.id
+                    AND r.on_date = :newest))
+    UNION ALL
     SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
     """
 )
 
 
 def find_due(kinds: list[str], *, at: datetime) -> set[str]:
-    """Return what is due: `work.<kind>` of the kinds asked for, `holds`, `movements`."""
+    """Return what is due: `work.<kind>` of the kinds asked for, `holds`, `bills`, `movements`."""
     with reading() as session:
         rows = session.execute(
-            _DUE, {"kinds": array(kinds), "at": at, "real_now": clock.real_now()}
+            _DUE,
+            {
+                "kinds": array(kinds),
+                "at": at,
+                "real_now": clock.real_now(),
+                "newest": newest_day(at),
+            },
         )
         return {row.name for row in rows}

@@ -4,6 +4,7 @@ import importlib
 
 from domain.checkout.looking import find_due
 from domain.outbox import CONSUMERS
+from domain.reconciliation.planning import WORK as RECONCILE
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
 from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import DRIVE_PAYMENT
@@ -18,7 +19,7 @@ def test_every_consumer_of_facts_has_its_reaction() -> None:
 
 
 def test_every_kind_of_work_is_looked_for() -> None:
-    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL}
+    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL, RECONCILE}
 
     assert set(WORK_KINDS) == driven | set(REACTIONS)
 
@@ -33,6 +34,6 @@ def test_every_look_is_a_function_on_a_queue_that_is_served() -> None:
 def test_everything_that_is_looked_for_can_be_found() -> None:
     other = {e.looks_for for e in SCHEDULE if e.looks_for and not e.looks_for.startswith("work.")}
 
-    assert other == {"holds", "movements"}
+    assert other == {"holds", "bills", "movements"}
     assert find_due.__doc__ is not None
     assert all(f"`{name}`" in find_due.__doc__ for name in other)

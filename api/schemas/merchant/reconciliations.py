@@ -1,0 +1,66 @@
+"""Reconciliations and their differences, as staff see them."""
+
+import marshmallow as ma
+
+from api.paging import PageArguments
+from api.schemas.fields import (
+    Count,
+    DayOn,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
+
+_KINDS = ["missing_here", "missing_there", "amount_differs", "late"]
+_SUBJECTS = ["payment", "refund", "transfer"]
+
+
+class ReconciliationSchema(Schema):
+    """A day of a gateway account: lines of its bill, those that match, differences found, open."""
+
+    id = PublicId()
+    account_id = PublicId()
+    gateway = String()
+    mch_no = String()
+    on_date = DayOn()
+    compared_at = Instant(allow_none=True)
+    lines = Count(allow_none=True)
+    matched = Count(allow_none=True)
+    found = Count()
+    open = Count()
+
+
+class TaskFilters(PageArguments):
+    """Which differences: open ones, resolved ones, or all."""
+
+    state = String(load_default=None, validate=ma.validate.OneOf(["open", "resolved"]))
+
+
+class TaskSchema(Schema):
+    """A difference, with what was said of it. A transfer that came back has a negative amount."""
+
+    id = PublicId()
+    reconciliation_id = PublicId()
+    on_date = DayOn()
+    kind = String(metadata={"enum": _KINDS})
+    subject = String(metadata={"enum": _SUBJECTS})
+    text = String()
+    number = String()
+    gateway_no = String(allow_none=True)
+    our_fen = Fen(least=None, allow_none=True)
+    their_fen = Fen(least=None, allow_none=True)
+    our_at = Instant(allow_none=True)
+    their_at = Instant(allow_none=True)
+    found_at = Instant()
+    resolved_at = Instant(allow_none=True)
+    resolved_by = String(allow_none=True)
+    resolution = String(allow_none=True)
+
+
+class ResolutionSchema(Schema):
+    """What a difference was, and what became of it."""
+
+    reason = Text(most=500, required=True)

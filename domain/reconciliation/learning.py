@@ -1,0 +1,119 @@
+"""Learning from a bill what we had not heard: each is asked of the gateway and applied as always.
+
+A bill may be wrong; so it only says what to ask about. What we then learn is a difference all the
+same: `late`.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
+
+from domain.checkout.hearing_gateways import REFUND_STATES
+from domain.checkout.successes import success_of
+from domain.database import reading, transaction
+from domain.gateways.protocol import BillLineKind
+from domain.payments.accounts import Account
+from domain.reconciliation.downloading import DayOfAccount
+from domain.settlement.applying_payments import Applied, apply_payment
+from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
+from domain.settlement.paying_out import apply_transfer, find_withdrawal
+from domain.states import RefundState
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "gateway:bill"
+
+_UNHEARD = text(
+    """
+    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    JOIN payments p ON l.subject = 'payment' AND p.merchant_id = l.merchant_id
+        AND p.public_id = l.number AND p.gateway_account_id = :account_id
+    WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id AND p.state <> 'succeeded'
+    UNION ALL
+    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    JOIN refunds r ON l.subject = 'refund' AND r.merchant_id = l.merchant_id
+        AND r.public_id = l.number
+    JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        AND p.gateway_account_id = :account_id
+    WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
+        AND r.state IN ('requested', 'sending', 'unknown', 'needs_funds', 'rejected')
+    UNION ALL
+    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    JOIN withdrawals w ON l.subject = 'transfer' AND w.merchant_id = l.merchant_id
+        AND w.public_id = l.number AND w.gateway_account_id = :account_id
+    WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
+        AND w.state IN ('requested', 'sending', 'unknown', 'needs_funds')
+    ORDER BY 1, 2
+    """
+)
+
+
+def learn(day: DayOfAccount, *, at: datetime) -> list[tuple[str, str]]:
+    """Ask about each line of a kept bill that our rows have not heard of, and apply the answer.
+
+    Returns (subject, number) of those that were news. Raises GatewayFailed.
+    """
+    with reading() as session:
+        unheard = _find_unheard(session, day)
+    learnt = []
+    for row in unheard:
+        if _LEARN[BillLineKind(row.subject)](day.account, row.number, at):
+            logger.warning(
+                "learnt from a bill",
+                extra={"merchant_id": day.key[0], "subject": row.subject},
+            )
+            learnt.append((row.subject, row.number))
+    return learnt
+
+
+def _find_unheard(session: Session, day: DayOfAccount) -> list[Row[Any]]:
+    return list(
+        session.execute(
+            _UNHEARD,
+            {"merchant_id": day.key[0], "id": day.key[1], "account_id": day.account.id},
+        )
+    )
+
+
+def _learn_payment(account: Account, number: str, at: datetime) -> bool:
+    answer = account.provider.query(number)
+    paid = success_of(account, answer, source="bill", is_confirmed=True)
+    if paid is None:
+        return False
+    with transaction() as session:
+        applied = apply_payment(session, paid, at=at)
+    return applied in (Applied.SEATED, Applied.REFUNDED)
+
+
+def _learn_refund(account: Account, number: str, at: datetime) -> bool:
+    told = REFUND_STATES[account.provider.query_refund(number).status]
+    with transaction() as session:
+        found = find_refund(session, account.key, number)
+        if found is None or told is RefundState.UNKNOWN:
+            return False
+        key = (account.merchant_id, found[0])
+        state = move_refund(session, key, found[1], told, at=at, actor=ACTOR)
+        if state is RefundState.REJECTED:
+            repeat_refund(session, key, found[1], at=at, actor=ACTOR)
+    return True
+
+
+def _learn_transfer(account: Account, number: str, at: datetime) -> bool:
+    told = account.provider.query_transfer(number)
+    with transaction() as session:
+        found = find_withdrawal(session, account.key, number)
+        if found is None or told.amount_fen is None:
+            return False
+        apply_transfer(session, found, told, at=at, actor=ACTOR)
+    return True
+
+
+_LEARN: Mapping[BillLineKind, Callable[[Account, str, datetime], bool]] = {
+    BillLineKind.PAYMENT: _learn_payment,
+    BillLineKind.REFUND: _learn_refund,
+    BillLineKind.TRANSFER: _learn_transfer,
+}
