@@ -21,21 +21,24 @@ _providers: OrderedDict[str, PaymentProvider] = OrderedDict()
 def provider_for(
     credentials: GatewayCredentials,
     *,
+    former: GatewayCredentials | None = None,
     app_ids: Sequence[str] = (),
     config: Settings | None = None,
 ) -> PaymentProvider:
     """Return the provider of a gateway account; kept in the process, as loading keys is slow.
 
-    `app_ids` are the merchant's mini-programs beside the account's own, sorted.
-    Raises ValueError for an unknown gateway or a host that is not allowed.
+    `former` are the keys before a rotation: requests go out with `credentials`, and what the
+    gateway still signs or encrypts with the former ones is understood too. `app_ids` are the
+    merchant's mini-programs beside the account's own, sorted. Raises ValueError for an unknown
+    gateway or a host that is not allowed.
     """
     config = config or settings()
-    key = _fingerprint(credentials, app_ids, config)
+    key = _fingerprint(credentials, former, app_ids, config)
     with _lock:
         if key in _providers:
             _providers.move_to_end(key)
             return _providers[key]
-    provider = _build(credentials, app_ids, config)
+    provider = _build(credentials, former, app_ids, config)
     with _lock:
         _providers[key] = provider
         while len(_providers) > _KEPT:
@@ -44,14 +47,28 @@ def provider_for(
 
 
 def _build(
-    credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings
+    credentials: GatewayCredentials,
+    former: GatewayCredentials | None,
+    app_ids: Sequence[str],
+    config: Settings,
 ) -> PaymentProvider:
     if credentials.gateway != "wechat":
         raise ValueError(f"no gateway {credentials.gateway!r}")
-    return WeChatPayments(credentials, build_sdk(credentials, config), app_ids)
+    return WeChatPayments(credentials, build_sdk(credentials, config, former=former), app_ids)
 
 
-def _fingerprint(credentials: GatewayCredentials, app_ids: Sequence[str], config: Settings) -> str:
+def _fingerprint(
+    credentials: GatewayCredentials,
+    former: GatewayCredentials | None,
+    app_ids: Sequence[str],
+    config: Settings,
+) -> str:
     """Name credentials without keeping the keys themselves as a dictionary's keys."""
-    parts = (*astuple(credentials), config.environment, config.wechatpay_base_url, *app_ids)
+    parts = (
+        *astuple(credentials),
+        *(astuple(former) if former else ("",)),
+        config.environment,
+        config.wechatpay_base_url,
+        *app_ids,
+    )
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -206,7 +206,9 @@ class GatewayTransfer:
     """A transfer as the gateway has it.
 
     `package_info` is set while the shopper must confirm; `fail_reason` (the gateway's code) where
-    it FAILED; `ended_at` where it is final. `amount_fen` is unset if, and only if, NOT_FOUND.
+    it FAILED; `ended_at` where it is final. `amount_fen` is unset where NOT_FOUND. WeChat Pay tells
+    the package to `transfer` only (asked again, it tells it again), the end not to `transfer`, and
+    to `cancel_transfer` neither of these nor the amount.
     """
 
     out_bill_no: str
@@ -223,7 +225,8 @@ class BillLine:
     """One line of a bill. `number` is ours, `gateway_no` theirs.
 
     `at` is the gateway's instant: of success for a payment, of the request for a refund (it is
-    never updated afterwards), of the movement for a transfer.
+    never updated afterwards), of the movement for a transfer. A transfer that came back is a second
+    line with a negative amount, on the day it came back.
     """
 
     kind: BillLineKind

@@ -11,6 +11,7 @@ from typing import Any
 
 from domain.errors import GatewayFailed
 from domain.gateways.errors import (
+    BillNotReady,
     GatewayConflict,
     GatewayNeedsFunds,
     GatewayRejected,
@@ -27,8 +28,13 @@ from domain.money import Fen
 
 _CLASSES: Mapping[str, type[GatewayFailed]] = {
     "FREQUENCYLIMITED": GatewayRetryable,
+    "FREQUENCYLIMIT": GatewayRetryable,
+    "FREQUENCYLIMITEXCEED": GatewayRetryable,
+    "RATELIMITEXCEEDED": GatewayRetryable,
+    "STATEMENTCREATING": BillNotReady,
     "NOTENOUGH": GatewayNeedsFunds,
     "OUTTRADENOUSED": GatewayConflict,
+    "ALREADYEXISTS": GatewayConflict,
     "PARAMERROR": GatewayRejected,
     "INVALIDREQUEST": GatewayRejected,
     "SIGNERROR": GatewayRejected,
@@ -38,12 +44,18 @@ _CLASSES: Mapping[str, type[GatewayFailed]] = {
     "ORDERCLOSED": GatewayRejected,
     "RULELIMIT": GatewayRejected,
     "RESOURCENOTEXISTS": GatewayRejected,
+    "NOTFOUND": GatewayRejected,
     "USERACCOUNTABNORMAL": GatewayRejected,
 }
 # INVALID_REQUEST covers three things that only its message tells apart.
 _CHANGED = "不一致"
 _PAID = "已支付"
-_UNSIGNED_IS_ENOUGH = {(401, "SIGNERROR"), (429, "FREQUENCYLIMITED")}
+_UNSIGNED_IS_ENOUGH = {
+    (401, "SIGNERROR"),
+    (429, "FREQUENCYLIMITED"),
+    (429, "FREQUENCYLIMITEXCEED"),
+    (429, "RATELIMITEXCEEDED"),
+}
 
 _PAYMENT_STATUS = {
     "NOTPAY": PaymentStatus.PENDING,
@@ -121,8 +133,8 @@ def read_payment(body: Mapping[str, Any]) -> GatewayPayment:
         status=status,
         transaction_id=read_text(body, "transaction_id"),
         payer_id=read_text(read_part(body, "payer"), "openid"),
-        amount_fen=_fen(read_part(body, "amount"), "total"),
-        succeeded_at=_instant(body, "success_time"),
+        amount_fen=read_fen(read_part(body, "amount"), "total"),
+        succeeded_at=read_instant(body, "success_time"),
     )
 
 
@@ -139,8 +151,8 @@ def read_refund(body: Mapping[str, Any], *, status_field: str) -> GatewayRefund:
         status=status,
         refund_id=read_text(body, "refund_id"),
         out_trade_no=read_text(body, "out_trade_no"),
-        amount_fen=_fen(read_part(body, "amount"), "refund"),
-        succeeded_at=_instant(body, "success_time") if status is RefundStatus.SUCCESS else None,
+        amount_fen=read_fen(read_part(body, "amount"), "refund"),
+        succeeded_at=read_instant(body, "success_time") if status is RefundStatus.SUCCESS else None,
     )
 
 
@@ -160,14 +172,16 @@ def read_part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _fen(body: Mapping[str, Any], name: str) -> Fen:
+def read_fen(body: Mapping[str, Any], name: str) -> Fen:
+    """Read a field that must be an amount in fen. Raises Malformed."""
     value = body.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise Malformed(f"{name} is no amount")
     return Fen(value)
 
 
-def _instant(body: Mapping[str, Any], name: str) -> datetime:
+def read_instant(body: Mapping[str, Any], name: str) -> datetime:
+    """Read a field that must be an RFC 3339 instant. Raises Malformed."""
     try:
         instant = datetime.fromisoformat(read_text(body, name))
     except ValueError:

@@ -212,7 +212,7 @@ def test_well_signed_half_truth_is_invalid(
 def test_event_of_another_kind_is_invalid(
     shop: Shop, received: Received, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = said(shop, received) | {"event_type": "MCHTRANSFER.BILL.FINISHED"}
+    other = said(shop, received) | {"event_type": "COMPLAINT.CREATE"}
     client = shop.provider._sdk.client  # type: ignore[attr-defined]
     monkeypatch.setattr(client, "callback", lambda headers, body: other)
 

@@ -327,7 +327,7 @@ def test_unsigned_word_of_no_such_order_is_unknown(
 def test_answer_signed_long_ago_is_unknown(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     order = shop.placed()
     later = datetime.now(UTC) + timedelta(minutes=6)
-    monkeypatch.setattr("domain.gateways.wechat.real_now", lambda: later)
+    monkeypatch.setattr("domain.gateways.wechat_asking.real_now", lambda: later)
 
     with pytest.raises(GatewayUnknown):
         shop.provider.query(order.out_trade_no)
