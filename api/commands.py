@@ -22,6 +22,8 @@ from domain.database import read_clock, reading, transaction
 from domain.errors import DomainError
 from domain.merchants import adding
 from domain.merchants.rules import SHORTEST_PASSWORD, Role
+from domain.payments.accounts import addressed_account
+from domain.payments.checking_accounts import check_account
 
 
 def _print(**answer: Any) -> None:
@@ -117,6 +119,57 @@ def gateway_account_add(merchant_id: str, credentials: Any) -> None:
     _print(gateway_account_id=account.public_id, mch_no=account.mch_no)
 
 
+@click.command("gateway-account-rotate")
+@click.argument("account_id")
+@click.option(
+    "--credentials",
+    type=click.File(encoding="utf-8"),
+    required=True,
+    help="A JSON file with the new GatewayCredentials; - for standard input.",
+)
+def gateway_account_rotate(account_id: str, credentials: Any) -> None:
+    """Give a gateway account new keys; callbacks signed with the present ones stay good."""
+    fields = _read_object(credentials)
+    at = read_clock()
+    try:
+        with transaction() as session:
+            account = adding.rotate_gateway_credentials(
+                session, account_id, adding.check_credentials(fields), at=at
+            )
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(gateway_account_id=account.public_id, rotated_at=at.isoformat())
+
+
+@click.command("gateway-account-retire")
+@click.argument("account_id")
+def gateway_account_retire(account_id: str) -> None:
+    """Forget the keys a gateway account had before its rotation."""
+    try:
+        with transaction() as session:
+            account = adding.retire_gateway_credentials(session, account_id)
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(gateway_account_id=account.public_id)
+
+
+@click.command("gateway-account-check")
+@click.argument("gateway", type=click.Choice(["wechat", "alipay"]))
+@click.argument("account_id")
+def gateway_account_check(gateway: str, account_id: str) -> None:
+    """Prove at the gateway that an account works; exits 1 if it does not."""
+    try:
+        with reading() as session:
+            account = addressed_account(session, gateway, account_id)
+    except DomainError as error:
+        raise _refused(error) from error
+    proofs = check_account(account, at=read_clock())
+    for proof in proofs:
+        _print(step=proof.step, proves=proof.proves, problem=proof.problem)
+    if any(proof.problem for proof in proofs):
+        sys.exit(1)
+
+
 @click.command("sample")
 @click.option("--budget-fen", type=click.IntRange(min=0), help="At least so much per campaign.")
 @click.option("--stock", "stock_units", type=click.IntRange(min=0), help="At least so many units.")
@@ -172,6 +225,9 @@ COMMANDS: list[click.Command] = [
     merchants_add,
     staff_add,
     gateway_account_add,
+    gateway_account_rotate,
+    gateway_account_retire,
+    gateway_account_check,
     sample,
     audit,
     unpark,

@@ -12,9 +12,12 @@ from domain.gateways.protocol import GatewayCredentials
 from domain.merchants.errors import (
     AppTaken,
     CredentialsIncomplete,
+    GatewayAccountDiffers,
+    GatewayAccountNotFound,
     GatewayAccountTaken,
     LoginTaken,
     MerchantNotFound,
+    RotationUnfinished,
     WrongLogin,
 )
 from domain.merchants.passwords import hash_password
@@ -157,6 +160,45 @@ def renew_gateway_credentials(
     account.credentials_sealed = seal(asdict(credentials), purpose=CREDENTIALS_PURPOSE)
     session.flush()
     return True
+
+
+def rotate_gateway_credentials(
+    session: Session, account_id: str, credentials: GatewayCredentials, *, at: datetime
+) -> GatewayAccount:
+    """Give a gateway account (public id) new keys; the present ones stay good for callbacks.
+
+    Raises GatewayAccountNotFound, GatewayAccountDiffers, RotationUnfinished.
+    """
+    account = _find_gateway_account(session, account_id)
+    if (account.gateway, account.mch_no) != (credentials.gateway, credentials.mch_no):
+        raise GatewayAccountDiffers(mch_no=account.mch_no)
+    if account.former_credentials_sealed is not None:
+        raise RotationUnfinished
+    account.former_credentials_sealed = account.credentials_sealed
+    account.credentials_sealed = seal(asdict(credentials), purpose=CREDENTIALS_PURPOSE)
+    account.rotated_at = at
+    session.flush()
+    return account
+
+
+def retire_gateway_credentials(session: Session, account_id: str) -> GatewayAccount:
+    """Forget the keys that a gateway account had before its rotation; may be repeated.
+
+    Raises GatewayAccountNotFound.
+    """
+    account = _find_gateway_account(session, account_id)
+    account.former_credentials_sealed = None
+    session.flush()
+    return account
+
+
+def _find_gateway_account(session: Session, account_id: str) -> GatewayAccount:
+    account = session.scalars(
+        select(GatewayAccount).where(GatewayAccount.public_id == account_id).with_for_update()
+    ).one_or_none()
+    if account is None:
+        raise GatewayAccountNotFound
+    return account
 
 
 def check_credentials(fields: Mapping[str, Any]) -> GatewayCredentials:

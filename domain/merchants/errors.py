@@ -37,3 +37,15 @@ class MerchantNotFound(NotFound):
 
 class CredentialsIncomplete(Rejected):
     """The keys of a gateway account lack a field, or name one that there is not."""
+
+
+class GatewayAccountNotFound(NotFound):
+    """No such gateway account."""
+
+
+class GatewayAccountDiffers(Rejected):
+    """The keys are of another gateway or merchant number than the account."""
+
+
+class RotationUnfinished(Conflict):
+    """Two sets of keys are in use already: retire the former ones first."""

@@ -32,7 +32,8 @@ class Account:
 
 
 _SELECT = """
-    SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed, ARRAY(
+    SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed,
+        a.former_credentials_sealed, ARRAY(
         SELECT m.app_id FROM merchant_apps m WHERE m.merchant_id = a.merchant_id ORDER BY 1
     ) AS app_ids
     FROM gateway_accounts a
@@ -49,14 +50,22 @@ _ADDRESSED = text(
 
 
 def _account(row: Row[Any]) -> Account:
-    sealed = unseal(bytes(row.credentials_sealed), purpose=CREDENTIALS_PURPOSE)
+    former = row.former_credentials_sealed
     return Account(
         row.merchant_id,
         row.id,
         row.public_id,
         row.gateway,
-        provider_for(GatewayCredentials(**sealed), app_ids=row.app_ids),
+        provider_for(
+            _credentials(row.credentials_sealed),
+            former=None if former is None else _credentials(former),
+            app_ids=row.app_ids,
+        ),
     )
+
+
+def _credentials(sealed: bytes) -> GatewayCredentials:
+    return GatewayCredentials(**unseal(bytes(sealed), purpose=CREDENTIALS_PURPOSE))
 
 
 def account_of_merchant(session: Session, merchant_id: int) -> Account:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from domain.clock import iso
 from domain.database import transaction
 from domain.gateways.protocol import GatewayTransfer, TransferStatus
 from domain.money import Fen
@@ -151,7 +152,7 @@ def test_one_that_awaits_me_says_until_when_and_how_to_confirm(stage: Stage, me:
 
     awaiting = stage.start + timedelta(days=5)
     assert answer["state"] == "awaiting_shopper"
-    assert answer["confirm_by"] == (awaiting + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert answer["confirm_by"] == iso(awaiting + timedelta(days=1))
     assert answer["client_parameters"]["package"] == "pkg"
     assert answer["client_parameters"].keys() == {"mchId", "appId", "package"}
 
