@@ -18,13 +18,15 @@ class Merchant(Base):
 
 
 class MerchantApp(Base):
-    """A mini-program of a merchant; the secret is sealed."""
+    """A mini-program of a merchant; the secret is sealed, and empty on Alipay, which has none."""
 
     __tablename__ = "merchant_apps"
+    __table_args__ = (CheckConstraint("platform IN ('wechat', 'alipay')", name="platform_known"),)
 
     app_id: Mapped[str] = mapped_column(primary_key=True)
     merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"), index=True)
     secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    platform: Mapped[str] = mapped_column(server_default=text("'wechat'"))
 
 
 class GatewayAddress(Base):

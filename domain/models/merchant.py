@@ -41,7 +41,7 @@ class GatewayAccount(TenantRow, Base):
     __table_args__ = (
         UniqueConstraint("merchant_id", "gateway", "mch_no"),
         UniqueConstraint("merchant_id", "public_id"),
-        CheckConstraint("gateway IN ('wechat')", name="gateway_known"),
+        CheckConstraint("gateway IN ('wechat', 'alipay')", name="gateway_known"),
         of_merchant(),
     )
 
