@@ -4,9 +4,10 @@ from pathlib import Path
 
 from flask import Flask
 
-from sandbox import miniprogram, shopper
+from sandbox import shopper
 from sandbox.control import control
 from sandbox.gateway import open_gateway
+from sandbox.miniprogram.views import miniprogram
 from sandbox.wechat import views
 
 
@@ -15,6 +16,6 @@ def create_app(data: Path) -> Flask:
     app = Flask("sandbox", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     open_gateway(app, data)
-    for blueprint in (views.wechat, miniprogram.miniprogram, shopper.shopper, control):
+    for blueprint in (views.wechat, miniprogram, shopper.shopper, control):
         app.register_blueprint(blueprint)
     return app

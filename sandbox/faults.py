@@ -22,14 +22,29 @@ NAMES = {
     "not_enough": "refund: 403 NOT_ENOUGH whatever the balance",
     "refund_abnormal": "refund: accepted, ends as ABNORMAL",
     "refund_closed": "refund: accepted, ends as CLOSED",
+    "token_expired": "mini-program: the access token ends just before the call",
+    "subscribe_refused": "send_message: the shopper refuses, whatever was agreed",
+    "login_code_used": "code2session: the code has been used by somebody else",
 }
-OPERATIONS = ("*", "prepay", "query", "close", "refund", "query_refund", "code2session")
+TOKEN_OPERATIONS = ("phone_number", "qr_code", "url_link", "send_message", "upload_shipping")
+OPERATIONS: tuple[str, ...] = (
+    "*",
+    "prepay",
+    "query",
+    "close",
+    "refund",
+    "query_refund",
+    "code2session",
+)
+OPERATIONS += ("stable_token", *TOKEN_OPERATIONS)
 _ONLY = {
     "paid_at_close": "close",
     "paid_before_answer": "prepay",
     "not_enough": "refund",
     "refund_abnormal": "refund",
     "refund_closed": "refund",
+    "subscribe_refused": "send_message",
+    "login_code_used": "code2session",
 }
 _DICE = secrets.SystemRandom()
 
@@ -50,6 +65,8 @@ class Fault:
     def fits(self, operation: str, mchid: str | None) -> bool:
         """Say whether the rule is about this call at all."""
         if self.remaining == 0 or self.mchid not in {None, mchid}:
+            return False
+        if self.name == "token_expired" and operation not in TOKEN_OPERATIONS:
             return False
         return operation in {_ONLY.get(self.name, operation)} and self.operation in {"*", operation}
 

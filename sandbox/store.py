@@ -17,6 +17,65 @@ CREATE TABLE IF NOT EXISTS openids (openid TEXT PRIMARY KEY, appid TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS codes (
     code TEXT PRIMARY KEY, appid TEXT NOT NULL, openid TEXT NOT NULL, used_at REAL
 );
+CREATE TABLE IF NOT EXISTS tokens (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    token TEXT NOT NULL UNIQUE,
+    appid TEXT NOT NULL,
+    issued_at REAL NOT NULL,
+    expires_at REAL NOT NULL,
+    is_forced INTEGER NOT NULL,
+    is_revoked INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS tokens_of_app ON tokens (appid, id);
+CREATE TABLE IF NOT EXISTS phone_codes (
+    code TEXT PRIMARY KEY,
+    appid TEXT NOT NULL,
+    phone TEXT NOT NULL,
+    country_code TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    used_at REAL
+);
+CREATE TABLE IF NOT EXISTS url_links (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    url_link TEXT NOT NULL UNIQUE,
+    appid TEXT NOT NULL,
+    path TEXT NOT NULL,
+    query TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS templates (
+    appid TEXT NOT NULL,
+    template_id TEXT NOT NULL,
+    keywords TEXT NOT NULL,
+    PRIMARY KEY (appid, template_id)
+);
+CREATE TABLE IF NOT EXISTS consents (
+    appid TEXT NOT NULL,
+    openid TEXT NOT NULL,
+    template_id TEXT NOT NULL,
+    remaining INTEGER NOT NULL,
+    PRIMARY KEY (appid, openid, template_id)
+);
+CREATE TABLE IF NOT EXISTS messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    appid TEXT NOT NULL,
+    openid TEXT NOT NULL,
+    template_id TEXT NOT NULL,
+    page TEXT NOT NULL,
+    lang TEXT NOT NULL,
+    data TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS shippings (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    order_id INTEGER NOT NULL REFERENCES orders (id),
+    content TEXT NOT NULL,
+    is_complete INTEGER NOT NULL,
+    upload_time TEXT NOT NULL,
+    created_at REAL NOT NULL
+);
+CREATE INDEX IF NOT EXISTS shippings_of_order ON shippings (order_id, id);
 CREATE TABLE IF NOT EXISTS accounts (
     mchid TEXT PRIMARY KEY,
     appid TEXT NOT NULL,

@@ -1,4 +1,4 @@
-"""Merchant accounts, their funds, and login codes."""
+"""Merchant accounts and their funds."""
 
 from http import HTTPStatus
 from typing import Any
@@ -8,7 +8,6 @@ from flask import Blueprint
 from sandbox.accounts import downloads
 from sandbox.control.reading import Refused, body
 from sandbox.gateway import Gateway, current_gateway
-from sandbox.miniprogram import mint_codes
 from sandbox.shapes import flag, integer, number, shape, text
 
 _ACCOUNT = shape(
@@ -23,10 +22,6 @@ _FUNDS = shape(
         "refund_delay_seconds": number(0, 10**9),
     },
 )
-_CODES = shape(
-    {"appid": text(32)}, {"openid": text(128, characters=r"0-9A-Za-z_\-"), "count": integer(1)}
-)
-_MOST_CODES = 10_000
 
 
 def register(control: Blueprint) -> None:
@@ -35,7 +30,6 @@ def register(control: Blueprint) -> None:
     control.add_url_rule("/accounts/<mchid>", view_func=set_funds, methods=["POST"])
     control.add_url_rule("/accounts/<mchid>", view_func=show_account, methods=["GET"])
     control.add_url_rule("/accounts/<mchid>/apps", view_func=bind_app, methods=["POST"])
-    control.add_url_rule("/codes", view_func=mint, methods=["POST"])
 
 
 def open_account() -> dict[str, Any]:
@@ -92,17 +86,3 @@ def _funds(gateway: Gateway, mchid: str) -> dict[str, Any]:
     if row is None:
         raise Refused(f"no account {mchid}", HTTPStatus.NOT_FOUND)
     return {**row, "is_unlimited": bool(row["is_unlimited"])}
-
-
-def mint() -> dict[str, Any]:
-    """Mint login codes: one, or `count` of them in `codes`."""
-    given = body(_CODES)
-    gateway = current_gateway()
-    if gateway.accounts.secret_of(given["appid"]) is None:
-        raise Refused(f"no app {given['appid']}", HTTPStatus.NOT_FOUND)
-    count = min(given.get("count", 1), _MOST_CODES)
-    try:
-        minted = mint_codes(gateway, given["appid"], openid=given.get("openid"), count=count)
-    except ValueError as problem:
-        raise Refused(str(problem)) from None
-    return {**minted[0], "codes": minted}
