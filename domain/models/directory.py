@@ -1,5 +1,7 @@
 """The directory: unique globally, without row-level security, read only to find the tenant."""
 
+from typing import Any
+
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -18,15 +20,27 @@ class Merchant(Base):
 
 
 class MerchantApp(Base):
-    """A mini-program of a merchant; the secret is sealed, and empty on Alipay, which has none."""
+    """A mini-program of a merchant; the secret is sealed, and empty on Alipay, which has none.
+
+    `token_sealed` is WeChat's access token, good until `token_expires_at`; who holds the lease
+    fetches the next one. Both instants are real time. `message_templates` names the template of a
+    subscribe message by the notice's key.
+    """
 
     __tablename__ = "merchant_apps"
-    __table_args__ = (CheckConstraint("platform IN ('wechat', 'alipay')", name="platform_known"),)
+    __table_args__ = (
+        CheckConstraint("platform IN ('wechat', 'alipay')", name="platform_known"),
+        CheckConstraint("(token_sealed IS NULL) = (token_expires_at IS NULL)", name="token_whole"),
+    )
 
     app_id: Mapped[str] = mapped_column(primary_key=True)
     merchant_id: Mapped[int] = mapped_column(ForeignKey("merchants.id"), index=True)
     secret_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     platform: Mapped[str] = mapped_column(server_default=text("'wechat'"))
+    token_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    token_expires_at: Mapped[Instant | None]
+    token_lease_until: Mapped[Instant | None]
+    message_templates: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
 
 
 class GatewayAddress(Base):

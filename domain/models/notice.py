@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped
 
 from domain.models.base import Base, Instant, TenantRow, refers
@@ -12,6 +12,7 @@ class Notice(TenantRow, Base):
     """One message in a shopper's inbox; (key, order) is unique, so that it comes once.
 
     One that is about no order holds its subject's number in its key.
+    `send_result` is how its subscribe message ended, at `sent_at`; unset where there was none.
     """
 
     __tablename__ = "notices"
@@ -25,6 +26,8 @@ class Notice(TenantRow, Base):
             unique=True,
             postgresql_where=text("order_id IS NULL"),
         ),
+        CheckConstraint("send_result IN ('sent', 'refused', 'failed')", name="send_result_known"),
+        CheckConstraint("(sent_at IS NULL) = (send_result IS NULL)", name="sent_whole"),
         refers("shopper_id", to="shoppers"),
         refers("order_id", to="orders"),
         Index("ix_notices_shopper", "merchant_id", "shopper_id", "id"),
@@ -43,3 +46,5 @@ class Notice(TenantRow, Base):
     parameters: Mapped[dict[str, Any]]
     created_at: Mapped[Instant]
     seen_at: Mapped[Instant | None]
+    sent_at: Mapped[Instant | None]
+    send_result: Mapped[str | None]

@@ -9,13 +9,25 @@ from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant,
 
 
 class Shopper(TenantRow, Base):
-    """A person of one merchant's mini-program, known by (app id, openid)."""
+    """A person of one merchant's mini-program, known by (app id, openid).
+
+    The telephone number is sealed; its keyed hash keeps it one shopper's in a mini-program.
+    """
 
     __tablename__ = "shoppers"
     __table_args__ = (
         UniqueConstraint("merchant_id", "app_id", "openid"),
         UniqueConstraint("merchant_id", "public_id"),
         CheckConstraint("flag IN ('review', 'block')", name="flag_known"),
+        CheckConstraint("(phone_sealed IS NULL) = (phone_hash IS NULL)", name="phone_whole"),
+        Index(
+            "uq_shoppers_phone",
+            "merchant_id",
+            "app_id",
+            "phone_hash",
+            unique=True,
+            postgresql_where=text("phone_hash IS NOT NULL"),
+        ),
         refers("came_by_share_id", to="shares", closes_a_cycle=True),
         Index("ix_shoppers_came_by_share", "merchant_id", "came_by_share_id"),
         Index(
@@ -35,6 +47,8 @@ class Shopper(TenantRow, Base):
     flag: Mapped[str | None]
     came_by_share_id: Mapped[int | None]
     created_at: Mapped[Instant]
+    phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    phone_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 
 class ShopperLogin(TenantRow, Base):
