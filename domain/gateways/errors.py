@@ -4,7 +4,7 @@ Details of each: `operation`, and where the gateway gave them `gateway_code`, `g
 `http_status`.
 """
 
-from domain.errors import GatewayFailed, Unauthenticated
+from domain.errors import GatewayFailed, Rejected, Unauthenticated
 
 
 class GatewayUnknown(GatewayFailed):
@@ -41,3 +41,7 @@ class InvalidCallback(Unauthenticated):
 
 class LoginCodeRefused(Unauthenticated):
     """The mini-program's login code is unknown, used or too old: the client logs in again."""
+
+
+class PhoneCodeRefused(Rejected):
+    """The code for the telephone number is unknown, used or too old: the shopper taps again."""
