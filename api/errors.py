@@ -33,6 +33,7 @@ CONSTRAINTS: Final[Mapping[str, str]] = {
     "uq_orders_one_per_group": "already_in_group",
     "uq_orders_one_hold": "unpaid_hold_exists",
     "uq_idempotency_keys_merchant_id_caller_key": "busy",
+    "uq_shoppers_phone": "phone_taken",
     "uq_payments_one_open": "busy",
     "uq_withdrawals_one_running": "withdrawal_running",
     "uq_shopper_days_merchant_id_shopper_id_on_day": "busy",

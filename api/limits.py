@@ -89,6 +89,24 @@ def sign_in_limiter() -> Limiter:
 
 
 @cache
+def phone_limiter() -> Limiter:
+    """Return the limiter of telephone numbers bound, per shopper: WeChat bills each."""
+    return Limiter(burst=_number("PINBU_PHONES_PER_HOUR", 10), window_seconds=3600)
+
+
+@cache
+def share_code_limiter() -> Limiter:
+    """Return the limiter of pictures to scan, per client address; many share one behind a NAT."""
+    return Limiter(burst=_number("PINBU_SHARE_CODES_PER_MINUTE", 300), window_seconds=60)
+
+
+@cache
+def share_link_limiter() -> Limiter:
+    """Return the limiter of links made, per shopper: a mini-program has so many a day."""
+    return Limiter(burst=_number("PINBU_SHARE_LINKS_PER_HOUR", 60), window_seconds=3600)
+
+
+@cache
 def password_limiters() -> tuple[Limiter, Limiter]:
     """Return the limiters of password attempts: per (login, address), and per login alone.
 

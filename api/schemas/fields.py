@@ -9,6 +9,7 @@ import marshmallow as ma
 
 from api.bodies import instant
 from domain.public_ids import ALPHABET, LENGTH
+from domain.shoppers.phones import mask_phone
 
 LARGEST_FEN = 10**12
 ID_SHAPE = f"[{ALPHABET}]{{{LENGTH}}}"
@@ -209,6 +210,15 @@ class MaskedName(String):
         return None if value is None else mask_name(value)
 
 
+class MaskedPhone(String):
+    """A telephone number, masked on the way out."""
+
+    def _serialize(
+        self, value: str | None, attr: str | None, obj: Any, **kwargs: Any
+    ) -> str | None:
+        return None if value is None else mask_phone(value)
+
+
 OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = (
     (Fen, "integer", "int64"),
     (Count, "integer", "int64"),
@@ -217,5 +227,6 @@ OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = 
     (PublicId, "string", None),
     (Text, "string", None),
     (MaskedName, "string", None),
+    (MaskedPhone, "string", None),
 )
 """How the fields stand in the OpenAPI document."""

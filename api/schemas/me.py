@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Instant, MaskedName, PublicId, Schema, String
+from api.schemas.fields import Boolean, Instant, MaskedName, MaskedPhone, PublicId, Schema, String
 from api.schemas.orders import DeliveryAddressSchema
 
 
@@ -12,6 +12,19 @@ class MeSchema(Schema):
     id = PublicId()
     nickname = String()
     language = String()
+    phone = MaskedPhone(allow_none=True)
+
+
+class PhoneCodeSchema(Schema):
+    """What the mini-program's telephone button gave."""
+
+    code = String(required=True, validate=ma.validate.Length(min=1, max=128))
+
+
+class PhoneSchema(Schema):
+    """A bound telephone number."""
+
+    phone = MaskedPhone()
 
 
 class NewAddressSchema(DeliveryAddressSchema):

@@ -14,6 +14,13 @@ class ShareSchema(Schema):
     path = String(metadata={"description": "the mini-program's page, with the token"})
 
 
+class ShareLinkSchema(Schema):
+    """A link that opens a share from outside WeChat."""
+
+    url = String()
+    expires_at = Instant()
+
+
 class SharedGroupBriefSchema(GroupBriefSchema):
     """The shared group as it stands."""
 

@@ -1,9 +1,10 @@
-"""A shopper's own things: who I am, addresses, invitees, notices, results."""
+"""A shopper's own things: who I am, telephone, addresses, invitees, notices, results."""
 
 from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
+from api.limits import phone_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.me import (
     AddressListSchema,
@@ -12,10 +13,14 @@ from api.schemas.me import (
     MeSchema,
     NewAddressSchema,
     NoticeSchema,
+    PhoneCodeSchema,
+    PhoneSchema,
     ResultListSchema,
     SeenSchema,
 )
 from domain.database import read_clock, reading, transaction
+from domain.gateways.miniprogram import MiniProgram
+from domain.merchants.queries import find_wechat_app
 from domain.notices.queries import NoticeView, list_notices, list_unseen_results, mark_seen
 from domain.shoppers.addresses import (
     KeptAddress,
@@ -24,6 +29,7 @@ from domain.shoppers.addresses import (
     list_addresses,
     remove_address,
 )
+from domain.shoppers.phones import bind_phone, find_app_id
 from domain.shoppers.queries import ShopperSelf, find_self, list_invitees
 
 MOST_RESULTS = 20
@@ -40,6 +46,21 @@ def show_me() -> ShopperSelf:
     caller = auth.require_shopper()
     with reading() as session:
         return find_self(session, caller.key)
+
+
+@blueprint.route("/phone", methods=["POST"])
+@blueprint.arguments(PhoneCodeSchema)
+@blueprint.response(200, PhoneSchema)
+def keep_phone(arguments: dict[str, Any]) -> dict[str, str]:
+    """Bind my telephone number, by the code of the mini-program's button."""
+    caller = auth.require_shopper()
+    phone_limiter().spend(caller.key)
+    with reading() as session:
+        app = find_wechat_app(session, find_app_id(session, caller.key))
+    phone = MiniProgram(app.app_id, app.secret).phone_number(arguments["code"])
+    with transaction() as session:
+        bind_phone(session, caller.key, phone)
+    return {"phone": phone}
 
 
 @blueprint.route("/addresses")

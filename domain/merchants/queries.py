@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain.merchants.errors import AppNotFound
+from domain.merchants.errors import AppNotFound, AppNotOnWechat
 from domain.merchants.rules import normalise_login
 from domain.sealing import unseal
 
@@ -51,6 +51,7 @@ class StaffIdentity(NamedTuple):
 
 
 _APP = text("SELECT app_id, merchant_id, secret_sealed FROM merchant_apps WHERE app_id = :app_id")
+_PLATFORM = text("SELECT platform FROM merchant_apps WHERE app_id = :app_id")
 _LOGIN = text(
     """
     SELECT l.merchant_id, l.staff_id, l.password_hash
@@ -79,6 +80,14 @@ def find_app(session: Session, app_id: str) -> App:
         raise AppNotFound(field="app_id")
     secret = unseal(row.secret_sealed, purpose=APP_SECRET_PURPOSE)
     return App(row.app_id, row.merchant_id, str(secret))
+
+
+def find_wechat_app(session: Session, app_id: str) -> App:
+    """Find a mini-program of WeChat's. Raises AppNotFound, AppNotOnWechat."""
+    app = find_app(session, app_id)
+    if session.execute(_PLATFORM, {"app_id": app_id}).scalar_one() != "wechat":
+        raise AppNotOnWechat
+    return app
 
 
 def find_login(session: Session, login: str) -> StoredLogin | None:

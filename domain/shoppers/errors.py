@@ -17,3 +17,7 @@ class TooManyAddresses(Conflict):
 
 class RefreshTokenInvalid(Unauthenticated):
     """The refresh token has run out, was revoked, or never was: sign in again."""
+
+
+class PhoneTaken(Conflict):
+    """The telephone number is another shopper's of the same mini-program."""

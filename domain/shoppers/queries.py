@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.shoppers.errors import ShopperNotFound
+from domain.shoppers.phones import read_phone
 
 Key = tuple[int, int]
 
@@ -17,6 +18,7 @@ class ShopperSelf(NamedTuple):
     id: str
     nickname: str
     language: str
+    phone: str | None
 
 
 class Invitee(NamedTuple):
@@ -41,7 +43,10 @@ class ShopperLine(NamedTuple):
 
 
 _SELF = text(
-    "SELECT public_id, nickname, language FROM shoppers WHERE merchant_id = :m AND id = :id"
+    """
+    SELECT public_id, nickname, language, phone_sealed FROM shoppers
+    WHERE merchant_id = :m AND id = :id
+    """
 )
 _INVITEES = text(
     """
@@ -88,7 +93,7 @@ def find_self(session: Session, shopper: Key) -> ShopperSelf:
     row = session.execute(_SELF, {"m": shopper[0], "id": shopper[1]}).one_or_none()
     if row is None:
         raise ShopperNotFound
-    return ShopperSelf(*row)
+    return ShopperSelf(row.public_id, row.nickname, row.language, read_phone(row.phone_sealed))
 
 
 def list_invitees(

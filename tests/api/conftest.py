@@ -6,6 +6,7 @@ from flask.testing import FlaskClient
 
 from api import create_app, limits
 from api.views import campaigns as campaign_views
+from api.views import shares as share_views
 from launcher.addresses import DatabaseUrls
 from tests.api.callers import Caller, Mall, open_mall
 
@@ -24,7 +25,12 @@ def client(app: Flask) -> FlaskClient:
 def _forget_what_processes_remember() -> None:
     limits.password_limiters.cache_clear()
     limits.sign_in_limiter.cache_clear()
+    limits.phone_limiter.cache_clear()
+    limits.share_code_limiter.cache_clear()
+    limits.share_link_limiter.cache_clear()
     campaign_views.kept.clear()
+    share_views.codes.clear()
+    share_views.links.clear()
 
 
 @pytest.fixture
