@@ -98,9 +98,12 @@ class Blueprint(flask_smorest.Blueprint):
         return super().arguments(resolve_schema_instance(schema), **options)  # type: ignore[no-any-return]
 
     def response(
-        self, status_code: int, schema: type[ma.Schema] | ma.Schema | None = None, **options: Any
+        self,
+        status_code: int,
+        schema: type[ma.Schema] | ma.Schema | dict[str, Any] | None = None,
+        **options: Any,
     ) -> Callable[[View], View]:
-        """Dump what the view returns by a schema."""
+        """Dump what the view returns by a schema; a dictionary describes what it answers itself."""
         return super().response(status_code, schema, **options)  # type: ignore[no-any-return]
 
     def alt_response(self, status_code: int, **options: Any) -> Callable[[View], View]:

@@ -22,6 +22,8 @@ from domain.database import read_clock, reading, transaction
 from domain.errors import DomainError
 from domain.merchants import adding
 from domain.merchants.rules import SHORTEST_PASSWORD, Role
+from domain.notices.errors import TemplatesInvalid
+from domain.notices.templates import check_templates, keep_templates, show_templates
 from domain.payments.accounts import addressed_account
 from domain.payments.checking_accounts import check_account
 
@@ -170,6 +172,28 @@ def gateway_account_check(gateway: str, account_id: str) -> None:
         sys.exit(1)
 
 
+@click.command("app-templates")
+@click.argument("app_id")
+@click.option(
+    "--templates",
+    type=click.File(encoding="utf-8"),
+    help="A JSON file with a template for each notice's key; - for standard input.",
+)
+def app_templates(app_id: str, templates: Any) -> None:
+    """Show a mini-program's message templates, or set them from a file."""
+    try:
+        with transaction() as session:
+            if templates is not None:
+                checked = check_templates(_read_object(templates))
+                keep_templates(session, app_id, checked)
+            _print(app_id=app_id, templates=show_templates(session, app_id))
+    except TemplatesInvalid as error:
+        place, expected = error.details["place"], error.details["expected"]
+        raise click.ClickException(f"{error.code}: {place}: {expected}") from error
+    except DomainError as error:
+        raise _refused(error) from error
+
+
 @click.command("sample")
 @click.option("--budget-fen", type=click.IntRange(min=0), help="At least so much per campaign.")
 @click.option("--stock", "stock_units", type=click.IntRange(min=0), help="At least so many units.")
@@ -228,6 +252,7 @@ COMMANDS: list[click.Command] = [
     gateway_account_rotate,
     gateway_account_retire,
     gateway_account_check,
+    app_templates,
     sample,
     audit,
     unpark,

@@ -1,6 +1,11 @@
 """Jobs that ask gateways."""
 
-from domain.checkout import driving_payments, driving_refunds, driving_withdrawals
+from domain.checkout import (
+    driving_messages,
+    driving_payments,
+    driving_refunds,
+    driving_withdrawals,
+)
 from jobs.looping import until_done
 
 
@@ -17,3 +22,8 @@ def drive_refunds() -> int:
 def drive_withdrawals() -> int:
     """Send withdrawals, and ask until they are over."""
     return until_done(lambda at: driving_withdrawals.drive_withdrawals(at=at))
+
+
+def send_messages() -> int:
+    """Send the subscribe messages of notices."""
+    return until_done(lambda at: driving_messages.drive_messages(at=at))

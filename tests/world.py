@@ -18,6 +18,7 @@ from sqlalchemy import text
 from werkzeug.serving import make_server
 
 from domain import clock
+from domain.checkout.driving_messages import drive_messages
 from domain.checkout.driving_payments import drive_payments
 from domain.checkout.driving_refunds import drive_refunds
 from domain.checkout.reacting import consume_facts
@@ -137,6 +138,21 @@ class World:
             ):
                 session.execute(text(statement), {"at": at, "id": group_id})
 
+    def set_platform(self, platform: str) -> None:
+        """Let the mini-program be on another platform."""
+        with transaction() as session:
+            session.execute(
+                text("UPDATE merchant_apps SET platform = :platform WHERE app_id = :app_id"),
+                {"platform": platform, "app_id": self.app_id},
+            )
+
+    def other_mall(self) -> Phone:
+        """Log a shopper in at another merchant of the same installation."""
+        account = self.sandbox.open_account()
+        with transaction() as session:
+            make_merchant(session, app_id=account["appid"], app_secret=account["app_secret"])
+        return self.phone(app_id=account["appid"])
+
     def run_jobs(self) -> None:
         """Do all due work, as the workers would."""
         for _ in range(20):
@@ -144,6 +160,7 @@ class World:
             done = settle_due_groups(at=at) + release_due_holds(at=at) + fold_campaigns(at=at)
             done += drive_payments(at=at) + drive_refunds(at=at)
             done += consume_facts("notify", REACTIONS["notify"], at=at)
+            done += drive_messages(at=at)
             if not done:
                 return
 

@@ -21,3 +21,7 @@ class StockExhausted(Conflict):
 
 class VariantNotSold(Rejected):
     """The variant is not part of this."""
+
+
+class NothingToShip(Conflict):
+    """The order is not being fulfilled, or no payment at WeChat stands behind it."""

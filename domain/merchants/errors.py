@@ -39,7 +39,6 @@ class CredentialsIncomplete(Rejected):
     """The keys of a gateway account lack a field, or name one that there is not."""
 
 
-<<<<<<< HEAD
 class GatewayAccountNotFound(NotFound):
     """No such gateway account."""
 
@@ -50,7 +49,7 @@ class GatewayAccountDiffers(Rejected):
 
 class RotationUnfinished(Conflict):
     """Two sets of keys are in use already: retire the former ones first."""
-=======
+
+
 class AppNotOnWechat(Rejected):
     """The mini-program is not WeChat's, which this needs."""
->>>>>>> 81519fe (Bind telephone numbers, and lead into shares from outside)

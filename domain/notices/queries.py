@@ -85,6 +85,11 @@ def public_id_of(notice: Key) -> str:
     return "".join(ALPHABET[(bits >> (5 * i)) & 31] for i in range(LENGTH))
 
 
+def plain_key(key: str) -> str:
+    """Return a notice's key without the number that makes it unique."""
+    return key.rstrip("0123456789").rstrip(".")
+
+
 def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> str:
     """Write a notice's text: the one for the state of its subsidy, where there is one."""
     values = dict(parameters)
@@ -102,7 +107,7 @@ def _view(row: Row[Any]) -> NoticeView:
     return NoticeView(
         row_id=row.id,
         id=public_id_of((row.merchant_id, row.id)),
-        key=row.key.rstrip("0123456789").rstrip("."),
+        key=plain_key(row.key),
         parameters={k: row.parameters[k] for k in _PARAMETERS if k in row.parameters},
         created_at=row.created_at,
         seen_at=row.seen_at,

@@ -1,4 +1,4 @@
-"""Writing notices from facts: set-based, each notice once by its key."""
+"""Writing notices from facts: set-based, each notice once by its key, its message put as work."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -61,15 +61,24 @@ _WRITE = text(
         FROM told
         JOIN withdrawals w ON w.merchant_id = told.merchant_id AND w.id = told.subject_id
         WHERE told.kind LIKE 'withdrawal.%'
+    ), written AS (
+        INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
+        SELECT merchant_id, shopper_id, order_id, key, parameters, :at
+        FROM (
+            TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments
+            UNION ALL TABLE of_withdrawals
+        ) n
+        ORDER BY merchant_id, order_id
+        ON CONFLICT DO NOTHING
+        RETURNING merchant_id, id, shopper_id, key
     )
-    INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
-    SELECT merchant_id, shopper_id, order_id, key, parameters, :at
-    FROM (
-        TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments
-        UNION ALL TABLE of_withdrawals
-    ) n
-    ORDER BY merchant_id, order_id
-    ON CONFLICT DO NOTHING
+    INSERT INTO work_rows (merchant_id, kind, subject_id, due_at)
+    SELECT n.merchant_id, 'send_message', n.id, :at
+    FROM written n
+    JOIN shoppers s ON s.merchant_id = n.merchant_id AND s.id = n.shopper_id
+    JOIN merchant_apps a ON a.merchant_id = n.merchant_id AND a.app_id = s.app_id
+    WHERE a.message_templates <> '{}'
+        AND jsonb_exists(a.message_templates, regexp_replace(n.key, '[.][0-9]+$', ''))
     """
 )
 

@@ -1,7 +1,7 @@
 """Withdraw from wallets, share quotas, rotate keys, reconcile with bills.
 
 Revision ID: 2f6c1a9e84d7
-Revises: 93e6b8d2fa07
+Revises: c48d20f7a915
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2f6c1a9e84d7"
-down_revision = "93e6b8d2fa07"
+down_revision = "c48d20f7a915"
 branch_labels = None
 depends_on = None
 

@@ -350,3 +350,46 @@ def test_credentials_have_the_fields_of_the_product() -> None:
     required = {name for name, field in fields.items() if field.default is MISSING}
 
     assert required <= set(KEYS) <= set(fields)
+
+
+class TestTemplates:
+    TEMPLATES = {  # noqa: RUF012 - read only
+        "group.formed": {
+            "template_id": "t1",
+            "page": "pages/order/index?id={order}",
+            "fields": {"thing1": "title"},
+        }
+    }
+
+    def set_them(self, app: Flask, app_id: str, templates: Any) -> Any:
+        return run(app, "app-templates", app_id, "--templates", "-", input=json.dumps(templates))
+
+    def test_templates_are_set_and_shown(self, app: Flask) -> None:
+        with transaction() as session:
+            kept = make_merchant(session)
+        assert told(run(app, "app-templates", kept.app_id))["templates"] == {}
+
+        told(self.set_them(app, kept.app_id, self.TEMPLATES))
+
+        answer = told(run(app, "app-templates", kept.app_id))
+        assert answer == {"app_id": kept.app_id, "templates": self.TEMPLATES}
+
+    def test_templates_at_fault_are_named_and_change_nothing(self, app: Flask) -> None:
+        with transaction() as session:
+            kept = make_merchant(session)
+        told(self.set_them(app, kept.app_id, self.TEMPLATES))
+
+        result = self.set_them(app, kept.app_id, {"group.formed": {"template_id": ""}})
+
+        assert result.exit_code == 1
+        assert "templates_invalid: group.formed.template_id" in result.output
+        shown = told(run(app, "app-templates", kept.app_id))
+        assert shown["templates"] == self.TEMPLATES
+
+    def test_unknown_mini_program_has_none(self, app: Flask) -> None:
+        for result in (
+            run(app, "app-templates", "wx-unknown"),
+            self.set_them(app, "wx-unknown", self.TEMPLATES),
+        ):
+            assert result.exit_code == 1
+            assert "no_messages_there" in result.output

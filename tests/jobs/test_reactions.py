@@ -3,6 +3,7 @@
 import importlib
 
 from domain.checkout.looking import find_due
+from domain.notices.sending import SEND_MESSAGE
 from domain.outbox import CONSUMERS
 from domain.reconciliation.planning import WORK as RECONCILE
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
@@ -19,7 +20,7 @@ def test_every_consumer_of_facts_has_its_reaction() -> None:
 
 
 def test_every_kind_of_work_is_looked_for() -> None:
-    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL, RECONCILE}
+    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL, RECONCILE, SEND_MESSAGE}
 
     assert set(WORK_KINDS) == driven | set(REACTIONS)
 
