@@ -90,6 +90,7 @@ class TestSigningIn:
             "id": answer.json["shopper"]["id"],
             "nickname": "小红",
             "language": "en",
+            "phone": None,
         }
 
     def test_next_sign_in_finds_the_shopper(

@@ -7,7 +7,7 @@ import pytest
 from domain.checkout import placing
 from domain.database import transaction
 from domain.merchants.auditing import StaffActor, audit
-from domain.merchants.changing_settings import change_daily_cash_cap
+from domain.merchants.changing_settings import change_settings
 from domain.merchants.rules import Role
 from domain.terms import Limits
 from launcher.addresses import DatabaseUrls
@@ -37,7 +37,7 @@ def shopper(arena: Arena) -> Shopper:
     arena.earn(shopper, 50_000)
     with transaction() as session:
         staff = make_staff(session, arena.merchant_id)
-        before, after = change_daily_cash_cap(session, arena.merchant_id, CAP)
+        before, after = change_settings(session, arena.merchant_id, {"daily_cash_cap_fen": CAP})
         audit(
             session,
             StaffActor(arena.merchant_id, staff.id, Role.OWNER),
@@ -45,8 +45,8 @@ def shopper(arena: Arena) -> Shopper:
             subject_kind="merchant_settings",
             subject_id=None,
             at=arena.start - DAY,
-            before={"daily_cash_cap_fen": before},
-            after={"daily_cash_cap_fen": after},
+            before={"daily_cash_cap_fen": before["daily_cash_cap_fen"]},
+            after={"daily_cash_cap_fen": after["daily_cash_cap_fen"]},
         )
     return shopper
 
