@@ -5,6 +5,8 @@ from pathlib import Path
 from flask import Flask
 
 from sandbox import shopper
+from sandbox.alipay.shopper import alipay_shopper
+from sandbox.alipay.views import alipay
 from sandbox.control import control
 from sandbox.gateway import open_gateway
 from sandbox.miniprogram.views import miniprogram
@@ -16,6 +18,13 @@ def create_app(data: Path) -> Flask:
     app = Flask("sandbox", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     open_gateway(app, data)
-    for blueprint in (views.wechat, miniprogram, shopper.shopper, control):
+    for blueprint in (
+        views.wechat,
+        miniprogram,
+        shopper.shopper,
+        alipay,
+        alipay_shopper,
+        control,
+    ):
         app.register_blueprint(blueprint)
     return app

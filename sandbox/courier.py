@@ -7,11 +7,12 @@ restart sends those again.
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from http.client import HTTPException
 from sqlite3 import Row
+from typing import Any
 
-from sandbox.accounts import Account, Accounts
 from sandbox.posting import Poster
 from sandbox.store import Store
 
@@ -24,8 +25,24 @@ _AHEAD = 64
 _LONGEST_PAUSE_SECONDS = 1.0
 _DUE = "state = 'pending' AND is_held = 0 AND due_at <= ?"
 
-Encode = Callable[[Account, Row], tuple[dict[str, str], bytes]]
+Encode = Callable[[Any, Row], tuple[dict[str, str], bytes]]
+IsAccepted = Callable[[int | None, bytes], bool]
 logger = logging.getLogger(__name__)
+
+
+def is_accepted(status: int | None, _body: bytes) -> bool:
+    """Say whether an answer ends WeChat's tries."""
+    return status in ACCEPTED
+
+
+@dataclass(frozen=True)
+class Line:
+    """How one gateway's callbacks go out: whose they are, their form, what ends them, the tries."""
+
+    find: Callable[[str], Any]
+    encode: Encode
+    is_accepted: IsAccepted
+    ladder: Sequence[int]
 
 
 class Courier:
@@ -36,14 +53,12 @@ class Courier:
         *,
         store: Store,
         now: Callable[[], float],
-        accounts: Accounts,
-        encode: Encode,
+        lines: Sequence[Line],
         before_round: Callable[[], None],
     ) -> None:
         self._store = store
         self._now = now
-        self._accounts = accounts
-        self._encode = encode
+        self._lines = lines
         self._before_round = before_round
         self._wake = threading.Event()
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -116,23 +131,26 @@ class Courier:
     def _deliver(self, poster: Poster, callback_id: int) -> None:
         with self._store.snapshot() as db:
             row = db.execute("SELECT * FROM callbacks WHERE id = ?", (callback_id,)).fetchone()
-        account = self._accounts.find(row["mchid"])
-        if account is None or row["state"] != "pending" or row["is_held"]:
+        if row["state"] != "pending" or row["is_held"]:
             return
-        headers, body = self._encode(account, row)
-        status, error = attempt(poster, row["url"], headers, body)
-        self._note(row, status, error)
+        for line in self._lines:
+            account = line.find(row["mchid"])
+            if account is not None:
+                headers, body = line.encode(account, row)
+                status, error = attempt(poster, row["url"], headers, body, line.is_accepted)
+                self._note(row, line.ladder, status, error)
+                return
 
-    def _note(self, row: Row, status: int | None, error: str | None) -> None:
+    def _note(self, row: Row, ladder: Sequence[int], status: int | None, error: str | None) -> None:
         now = self._now()
         attempts = row["attempts"] + 1
         state, due_at, delivered_at = "pending", now, None
-        if status in ACCEPTED:
+        if error is None:
             state, delivered_at = "delivered", now
-        elif attempts > len(LADDER):
+        elif attempts > len(ladder):
             state = "exhausted"
         else:
-            due_at = now + LADDER[attempts - 1]
+            due_at = now + ladder[attempts - 1]
         with self._store.transaction() as db:
             db.execute(
                 "UPDATE callbacks SET state = ?, attempts = ?, due_at = ?, delivered_at = ?,"
@@ -142,11 +160,15 @@ class Courier:
 
 
 def attempt(
-    poster: Poster, url: str, headers: dict[str, str], body: bytes
+    poster: Poster,
+    url: str,
+    headers: dict[str, str],
+    body: bytes,
+    accepts: IsAccepted = is_accepted,
 ) -> tuple[int | None, str | None]:
-    """Post once; returns the status, or None and what went wrong."""
+    """Post once; returns the status (None without an answer), and what went wrong, if it did."""
     try:
         status, content = poster.post(url, headers, body)
     except (OSError, HTTPException) as problem:
         return None, f"{type(problem).__name__}: {problem}"
-    return status, None if status in ACCEPTED else content[:200].decode(errors="replace")
+    return status, None if accepts(status, content) else content[:200].decode(errors="replace")

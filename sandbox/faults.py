@@ -19,7 +19,7 @@ NAMES = {
     "other_spelling": "spell error codes as other official pages do",
     "paid_at_close": "close: the shopper pays just before it",
     "paid_before_answer": "prepay: paid, and its callback delivered, before the answer",
-    "not_enough": "refund: 403 NOT_ENOUGH whatever the balance",
+    "not_enough": "refund and transfer: NOT_ENOUGH whatever the balance",
     "refund_abnormal": "refund: accepted, ends as ABNORMAL",
     "refund_closed": "refund: accepted, ends as CLOSED",
     "token_expired": "mini-program: the access token ends just before the call",
@@ -34,17 +34,22 @@ OPERATIONS: tuple[str, ...] = (
     "close",
     "refund",
     "query_refund",
+    "transfer",
+    "query_transfer",
+    "bill",
     "code2session",
+    "stable_token",
+    *TOKEN_OPERATIONS,
 )
-OPERATIONS += ("stable_token", *TOKEN_OPERATIONS)
 _ONLY = {
-    "paid_at_close": "close",
-    "paid_before_answer": "prepay",
-    "not_enough": "refund",
-    "refund_abnormal": "refund",
-    "refund_closed": "refund",
-    "subscribe_refused": "send_message",
-    "login_code_used": "code2session",
+    "paid_at_close": ("close",),
+    "paid_before_answer": ("prepay",),
+    "not_enough": ("refund", "transfer"),
+    "refund_abnormal": ("refund",),
+    "refund_closed": ("refund",),
+    "token_expired": TOKEN_OPERATIONS,
+    "subscribe_refused": ("send_message",),
+    "login_code_used": ("code2session",),
 }
 _DICE = secrets.SystemRandom()
 
@@ -66,9 +71,10 @@ class Fault:
         """Say whether the rule is about this call at all."""
         if self.remaining == 0 or self.mchid not in {None, mchid}:
             return False
-        if self.name == "token_expired" and operation not in TOKEN_OPERATIONS:
-            return False
-        return operation in {_ONLY.get(self.name, operation)} and self.operation in {"*", operation}
+        return operation in _ONLY.get(self.name, (operation,)) and self.operation in {
+            "*",
+            operation,
+        }
 
 
 class Faults:

@@ -7,8 +7,10 @@ from typing import cast
 from flask import Flask, current_app
 
 from sandbox.accounts import Accounts
+from sandbox.alipay import notices, trades
+from sandbox.alipay.accounts import AlipayAccounts
 from sandbox.clock import Clock
-from sandbox.courier import Courier
+from sandbox.courier import LADDER, Courier, Line, is_accepted
 from sandbox.faults import Faults
 from sandbox.store import Store
 from sandbox.wechat import refunds
@@ -26,6 +28,7 @@ class Gateway:
     accounts: Accounts
     faults: Faults
     courier: Courier
+    alipay_accounts: AlipayAccounts
 
 
 def open_gateway(app: Flask, data: Path) -> Gateway:
@@ -33,17 +36,25 @@ def open_gateway(app: Flask, data: Path) -> Gateway:
     store = Store(data / "sandbox.sqlite")
     clock = Clock(store)
     accounts = Accounts(store)
+    alipay_accounts = AlipayAccounts(store)
     courier = Courier(
         store=store,
         now=clock.now,
-        accounts=accounts,
-        encode=encode,
-        before_round=lambda: refunds.settle_due(store, clock.now()),
+        lines=(
+            Line(accounts.find, encode, is_accepted, LADDER),
+            Line(alipay_accounts.find, notices.encode, notices.is_accepted, notices.LADDER),
+        ),
+        before_round=lambda: _settle_due(store, clock.now()),
     )
-    gateway = Gateway(store, clock, accounts, Faults(store), courier)
+    gateway = Gateway(store, clock, accounts, Faults(store), courier, alipay_accounts)
     app.extensions[_NAME] = gateway
     courier.start()
     return gateway
+
+
+def _settle_due(store: Store, now: float) -> None:
+    refunds.settle_due(store, now)
+    trades.settle_due(store, now)
 
 
 def current_gateway() -> Gateway:

@@ -6,12 +6,21 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from sandbox.control import accounts, callbacks, clock, faults, miniprogram, orders, refunds
+from sandbox.control import (
+    accounts,
+    alipay,
+    callbacks,
+    clock,
+    faults,
+    miniprogram,
+    orders,
+    refunds,
+)
 from sandbox.control.reading import Refused
 from sandbox.shapes import Misshapen
 
 control = Blueprint("control", __name__, url_prefix="/control")
-for part in (accounts, callbacks, clock, faults, miniprogram, orders, refunds):
+for part in (accounts, alipay, callbacks, clock, faults, miniprogram, orders, refunds):
     part.register(control)
 
 
