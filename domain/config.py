@@ -9,6 +9,7 @@ Environment = Literal["development", "production"]
 
 WECHATPAY_OFFICIAL = "https://api.mch.weixin.qq.com"
 WEIXIN_OFFICIAL = "https://api.weixin.qq.com"
+ALIPAY_OFFICIAL = "https://openapi.alipay.com/gateway.do"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Settings:
     sealing_key: str
     wechatpay_base_url: str
     weixin_base_url: str
+    alipay_base_url: str
     public_base_url: str
     sandbox_control_url: str | None
     is_clock_adjustable: bool
@@ -44,6 +46,7 @@ def settings() -> Settings:
         sealing_key=env.get("PINBU_SEALING_KEY", ""),
         wechatpay_base_url=env.get("WECHATPAY_BASE_URL", WECHATPAY_OFFICIAL),
         weixin_base_url=env.get("WEIXIN_BASE_URL", WEIXIN_OFFICIAL),
+        alipay_base_url=env.get("ALIPAY_BASE_URL", ALIPAY_OFFICIAL),
         public_base_url=env.get("PUBLIC_BASE_URL", "http://127.0.0.1:8000"),
         sandbox_control_url=env.get("SANDBOX_CONTROL_URL") if is_development else None,
         is_clock_adjustable=is_development and env.get("PINBU_CLOCK") != "real",

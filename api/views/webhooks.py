@@ -1,4 +1,4 @@
-"""Gateways' callbacks: verify, apply, commit, 204. No caller, no rate limit."""
+"""Gateways' callbacks: verify, apply, commit, acknowledge. No caller, no rate limit."""
 
 from flask import Response, request
 
@@ -12,10 +12,16 @@ blueprint = Blueprint(
 
 
 @blueprint.route(
-    "/<any(wechat):gateway>/<account>/<any(payment, refund, transfer):kind>", methods=["POST"]
+    "/<any(wechat, alipay):gateway>/<account>/<any(payment, refund, transfer):kind>",
+    methods=["POST"],
 )
 @blueprint.response(204)
 def hear(gateway: str, account: str, kind: str) -> Response:  # noqa: ARG001 - callbacks say what they are
-    """Hear a gateway's callback; a forged, stale or foreign one gets 401 and does nothing."""
-    hear_callback(gateway, account, dict(request.headers), request.get_data(), at=read_clock())
-    return Response(status=204)
+    """Hear a gateway's callback; a forged, stale or foreign one gets 401 and does nothing.
+
+    Each gateway is answered what ends its tries: WeChat Pay a 204, Alipay the word success.
+    """
+    answer = hear_callback(
+        gateway, account, dict(request.headers), request.get_data(), at=read_clock()
+    )
+    return Response(answer.body, status=answer.status, content_type=answer.content_type)

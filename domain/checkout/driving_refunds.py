@@ -76,7 +76,7 @@ def _step(lease: Lease, at: datetime) -> None:
     if row.state in _TO_SEND:
         _send(row, account, lease, at)
     elif row.state in _TO_ASK:
-        answer = account.provider.query_refund(row.public_id)
+        answer = account.provider.query_refund(row.public_id, row.payment_no)
         _record(row, lease, REFUND_STATES[answer.status], at)
     else:
         with transaction() as session:
@@ -141,7 +141,7 @@ def _request(row: Row[Any], account: Account, lease: Lease) -> GatewayRefund:
 def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayRefund:
     """Ask how a refund stands. Raises GatewayUnknown, also where the query is refused."""
     try:
-        return account.provider.query_refund(row.public_id)
+        return account.provider.query_refund(row.public_id, row.payment_no)
     except GatewayFailed as error:
         raise GatewayUnknown(**error.details) from error
 

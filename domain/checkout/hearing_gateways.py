@@ -10,6 +10,8 @@ from domain.checkout.successes import success_of
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayUnknown
 from domain.gateways.protocol import (
+    Acknowledgement,
+    GatewayEvent,
     PaymentEvent,
     RefundEvent,
     RefundStatus,
@@ -36,8 +38,8 @@ REFUND_STATES = {
 
 def hear_callback(
     gateway: str, account_no: str, headers: Mapping[str, str], body: bytes, *, at: datetime
-) -> None:
-    """Verify a callback and apply it, once.
+) -> Acknowledgement:
+    """Verify a callback and apply it, once; returns what the gateway must be answered.
 
     Raises UnknownGatewayAccount, InvalidCallback (forged, stale, foreign): nothing is done then;
     GatewayFailed where a wrong amount cannot be confirmed.
@@ -45,12 +47,17 @@ def hear_callback(
     with reading() as session:
         account = addressed_account(session, gateway, account_no)
     event = account.provider.parse_callback(headers, body, clock.real_now())
+    _hear(account, event, at=at)
+    return account.provider.acknowledgement()
+
+
+def _hear(account: Account, event: GatewayEvent, *, at: datetime) -> None:
     if isinstance(event, PaymentEvent):
         _hear_payment(account, event, at=at)
-    elif isinstance(event, TransferEvent):
-        _hear_transfer(account, event, at=at)
-    else:
+    elif isinstance(event, RefundEvent):
         _hear_refund(account, event, at=at)
+    else:
+        _hear_transfer(account, event, at=at)
 
 
 def _hear_payment(account: Account, event: PaymentEvent, *, at: datetime) -> None:

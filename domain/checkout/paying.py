@@ -28,8 +28,9 @@ FIRST_POLL = timedelta(seconds=30)
 
 _ORDER = text(
     """
-    SELECT o.id, o.state, o.releasing_at, o.hold_expires_at, o.payable_fen, p.title
+    SELECT o.id, o.state, o.releasing_at, o.hold_expires_at, o.payable_fen, p.title, s.app_id
     FROM orders o
+    JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id
     JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
     JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
     WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id AND o.public_id = :order
@@ -140,7 +141,7 @@ def _create(session: Session, command: PreparePayment, order: Row[Any], *, at: d
             "merchant_id": merchant_id,
             "public_id": payment_no,
             "order_id": order.id,
-            "account_id": account_of_merchant(session, merchant_id).id,
+            "account_id": account_of_merchant(session, merchant_id, app_id=order.app_id).id,
             "amount": order.payable_fen,
             "description": order.title,
             "expires_at": order.hold_expires_at,

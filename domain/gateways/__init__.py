@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import astuple
 
 from domain.config import Settings, settings
+from domain.gateways import alipay_sdk, wechat_sdk
+from domain.gateways.alipay import AlipayPayments
 from domain.gateways.protocol import GatewayCredentials, PaymentProvider
 from domain.gateways.wechat import WeChatPayments
-from domain.gateways.wechat_sdk import build_sdk
 
 __all__ = ["GatewayCredentials", "PaymentProvider", "provider_for"]
 
@@ -52,9 +53,12 @@ def _build(
     app_ids: Sequence[str],
     config: Settings,
 ) -> PaymentProvider:
-    if credentials.gateway != "wechat":
-        raise ValueError(f"no gateway {credentials.gateway!r}")
-    return WeChatPayments(credentials, build_sdk(credentials, config, former=former), app_ids)
+    if credentials.gateway == "wechat":
+        sdk = wechat_sdk.build_sdk(credentials, config, former=former)
+        return WeChatPayments(credentials, sdk, app_ids)
+    if credentials.gateway == "alipay":
+        return AlipayPayments(credentials, alipay_sdk.build_sdk(credentials, config))
+    raise ValueError(f"no gateway {credentials.gateway!r}")
 
 
 def _fingerprint(
@@ -69,6 +73,7 @@ def _fingerprint(
         *(astuple(former) if former else ("",)),
         config.environment,
         config.wechatpay_base_url,
+        config.alipay_base_url,
         *app_ids,
     )
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()

@@ -190,7 +190,8 @@ class GatewayPayment:
 class GatewayRefund:
     """A refund as the gateway has it; `succeeded_at` is set if, and only if, it is SUCCESS.
 
-    The other optional fields are unset if, and only if, it is NOT_FOUND.
+    The other optional fields are unset if, and only if, it is NOT_FOUND; but a callback of Alipay
+    leaves `amount_fen` unset, too: it tells the sum of the order's refunds only.
     """
 
     out_refund_no: str
@@ -238,7 +239,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True)
 class PaymentEvent:
-    """A callback: this order was paid. `event_id` is the same on each delivery."""
+    """A callback: this order was paid, or closed. `event_id` is the same on each delivery."""
 
     event_id: str
     payment: GatewayPayment
@@ -299,8 +300,8 @@ class PaymentProvider(Protocol):
     def refund(self, request: RefundRequest) -> GatewayRefund:
         """Ask for a refund; may be repeated unchanged, and refunds once."""
 
-    def query_refund(self, out_refund_no: str) -> GatewayRefund:
-        """Ask how a refund stands."""
+    def query_refund(self, out_refund_no: str, out_trade_no: str) -> GatewayRefund:
+        """Ask how a refund of an order stands; Alipay knows refunds by both numbers only."""
 
     def redirect_abnormal_refund(self, request: AbnormalRefund) -> GatewayRefund:
         """Send an abnormal refund to a bank card. Raises GatewayRejected where there is no such."""

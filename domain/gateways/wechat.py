@@ -130,8 +130,8 @@ class WeChatPayments:
         )
         return read(answer, lambda body: _own_refund(body, request.out_refund_no))
 
-    def query_refund(self, out_refund_no: str) -> GatewayRefund:
-        """Ask how a refund stands."""
+    def query_refund(self, out_refund_no: str, out_trade_no: str = "") -> GatewayRefund:  # noqa: ARG002
+        """Ask how a refund stands; its own number is enough."""
         answer = self._asking.ask(
             "query_refund", lambda: self._sdk.client.query_refund(fit_number(out_refund_no))
         )

@@ -42,7 +42,7 @@ def _prove(account: Account, at: datetime) -> Iterator[Proof]:
         (
             "query_refund",
             "permission to refund",
-            lambda: provider.query_refund(number).status is RefundStatus.NOT_FOUND,
+            lambda: provider.query_refund(number, number).status is RefundStatus.NOT_FOUND,
         ),
         (
             "query_transfer",

@@ -29,12 +29,12 @@ ACTOR = "gateway:bill"
 
 _UNHEARD = text(
     """
-    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, p.public_id AS trade_no FROM bill_lines l
     JOIN payments p ON l.subject = 'payment' AND p.merchant_id = l.merchant_id
         AND p.public_id = l.number AND p.gateway_account_id = :account_id
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id AND p.state <> 'succeeded'
     UNION ALL
-    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, p.public_id FROM bill_lines l
     JOIN refunds r ON l.subject = 'refund' AND r.merchant_id = l.merchant_id
         AND r.public_id = l.number
     JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
@@ -42,7 +42,7 @@ _UNHEARD = text(
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
         AND r.state IN ('requested', 'sending', 'unknown', 'needs_funds', 'rejected')
     UNION ALL
-    SELECT DISTINCT l.subject, l.number FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, l.number FROM bill_lines l
     JOIN withdrawals w ON l.subject = 'transfer' AND w.merchant_id = l.merchant_id
         AND w.public_id = l.number AND w.gateway_account_id = :account_id
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
@@ -61,7 +61,7 @@ def learn(day: DayOfAccount, *, at: datetime) -> list[tuple[str, str]]:
         unheard = _find_unheard(session, day)
     learnt = []
     for row in unheard:
-        if _LEARN[BillLineKind(row.subject)](day.account, row.number, at):
+        if _LEARN[BillLineKind(row.subject)](day.account, row, at):
             logger.warning(
                 "learnt from a bill",
                 extra={"merchant_id": day.key[0], "subject": row.subject},
@@ -79,8 +79,8 @@ def _find_unheard(session: Session, day: DayOfAccount) -> list[Row[Any]]:
     )
 
 
-def _learn_payment(account: Account, number: str, at: datetime) -> bool:
-    answer = account.provider.query(number)
+def _learn_payment(account: Account, row: Row[Any], at: datetime) -> bool:
+    answer = account.provider.query(row.number)
     paid = success_of(account, answer, source="bill", is_confirmed=True)
     if paid is None:
         return False
@@ -89,10 +89,10 @@ def _learn_payment(account: Account, number: str, at: datetime) -> bool:
     return applied in (Applied.SEATED, Applied.REFUNDED)
 
 
-def _learn_refund(account: Account, number: str, at: datetime) -> bool:
-    told = REFUND_STATES[account.provider.query_refund(number).status]
+def _learn_refund(account: Account, row: Row[Any], at: datetime) -> bool:
+    told = REFUND_STATES[account.provider.query_refund(row.number, row.trade_no).status]
     with transaction() as session:
-        found = find_refund(session, account.key, number)
+        found = find_refund(session, account.key, row.number)
         if found is None or told is RefundState.UNKNOWN:
             return False
         key = (account.merchant_id, found[0])
@@ -102,17 +102,17 @@ def _learn_refund(account: Account, number: str, at: datetime) -> bool:
     return True
 
 
-def _learn_transfer(account: Account, number: str, at: datetime) -> bool:
-    told = account.provider.query_transfer(number)
+def _learn_transfer(account: Account, row: Row[Any], at: datetime) -> bool:
+    told = account.provider.query_transfer(row.number)
     with transaction() as session:
-        found = find_withdrawal(session, account.key, number)
+        found = find_withdrawal(session, account.key, row.number)
         if found is None or told.amount_fen is None:
             return False
         apply_transfer(session, found, told, at=at, actor=ACTOR)
     return True
 
 
-_LEARN: Mapping[BillLineKind, Callable[[Account, str, datetime], bool]] = {
+_LEARN: Mapping[BillLineKind, Callable[[Account, Row[Any], datetime], bool]] = {
     BillLineKind.PAYMENT: _learn_payment,
     BillLineKind.REFUND: _learn_refund,
     BillLineKind.TRANSFER: _learn_transfer,

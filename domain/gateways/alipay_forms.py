@@ -1,0 +1,37 @@
+"""Alipay's yuan and Beijing times, which live at this border only: fen and UTC everywhere else."""
+
+import re
+from datetime import UTC, datetime
+
+from domain.clock import SHANGHAI
+from domain.money import Fen
+
+_FORMAT = "%Y-%m-%d %H:%M:%S"
+_YUAN = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]{1,2}))?", re.ASCII)
+
+
+def write_yuan(amount_fen: Fen) -> str:
+    """Write an amount as yuan with two decimals. Raises ValueError below zero."""
+    if amount_fen < 0:
+        raise ValueError(f"{amount_fen} fen is no amount")
+    return f"{amount_fen // 100}.{amount_fen % 100:02d}"
+
+
+def read_yuan(text: str) -> Fen:
+    """Read yuan, exactly. Raises ValueError for anything else than at most two decimals."""
+    match = _YUAN.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not yuan")
+    fen = int(match[2]) * 100 + int((match[3] or "").ljust(2, "0"))
+    return Fen(-fen if match[1] else fen)
+
+
+def write_instant(at: datetime) -> str:
+    """Write an instant in Beijing time, whole seconds, rounded down."""
+    return at.astimezone(SHANGHAI).strftime(_FORMAT)
+
+
+def read_instant(text: str) -> datetime:
+    """Read an instant of Beijing time, with or without milliseconds. Raises ValueError."""
+    local = datetime.strptime(text.partition(".")[0], _FORMAT).replace(tzinfo=SHANGHAI)
+    return local.astimezone(UTC)
