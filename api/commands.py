@@ -7,6 +7,7 @@ from files or prompts, never from arguments.
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from domain.notices.errors import TemplatesInvalid
 from domain.notices.templates import check_templates, keep_templates, show_templates
 from domain.payments.accounts import addressed_account
 from domain.payments.checking_accounts import check_account
+
+PLATFORMS = ("wechat", "alipay")
 
 
 def _print(**answer: Any) -> None:
@@ -53,22 +56,63 @@ def _read_object(file: Any) -> dict[str, Any]:
     return read
 
 
+def _app_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add what a mini-program is described by."""
+    for option in (
+        click.option(
+            "--app-secret",
+            envvar="PINBU_APP_SECRET",
+            help="Its secret, asked for if not given; Alipay's have none.",
+        ),
+        click.option(
+            "--platform",
+            type=click.Choice(PLATFORMS),
+            default="wechat",
+            help="Whose mini-program it is.",
+        ),
+        click.option("--app-id", required=True, help="The mini-program's app id."),
+    ):
+        command = option(command)
+    return command
+
+
+def _secret(platform: str, given: str | None) -> str:
+    if platform == "alipay":
+        if given:
+            raise click.UsageError("a mini-program on Alipay has no secret")
+        return ""
+    return given or str(click.prompt("App secret", hide_input=True))
+
+
 @click.command("merchants-add")
 @click.argument("name")
-@click.option("--app-id", required=True, help="The mini-program's app id.")
-@click.option(
-    "--app-secret", prompt=True, hide_input=True, envvar="PINBU_APP_SECRET", help="Its secret."
-)
-def merchants_add(name: str, app_id: str, app_secret: str) -> None:
+@_app_options
+def merchants_add(name: str, app_id: str, platform: str, app_secret: str | None) -> None:
     """Add a merchant with its mini-program."""
+    secret = _secret(platform, app_secret)
     at = read_clock()
     try:
         with transaction() as session:
             merchant = adding.add_merchant(session, name=name, at=at)
-            adding.add_app(session, merchant.id, app_id=app_id, secret=app_secret)
+            adding.add_app(session, merchant.id, app_id=app_id, secret=secret, platform=platform)
     except DomainError as error:
         raise _refused(error) from error
     _print(merchant_id=merchant.public_id, app_id=app_id)
+
+
+@click.command("app-add")
+@click.argument("merchant_id")
+@_app_options
+def app_add(merchant_id: str, app_id: str, platform: str, app_secret: str | None) -> None:
+    """Add a mini-program to a merchant, or renew its secret."""
+    secret = _secret(platform, app_secret)
+    try:
+        with transaction() as session:
+            merchant = adding.find_merchant(session, merchant_id)
+            adding.add_app(session, merchant.id, app_id=app_id, secret=secret, platform=platform)
+    except DomainError as error:
+        raise _refused(error) from error
+    _print(merchant_id=merchant.public_id, app_id=app_id, platform=platform)
 
 
 @click.command("staff-add")
@@ -247,6 +291,7 @@ def _describe(row: work.Parked) -> dict[str, str | None]:
 
 COMMANDS: list[click.Command] = [
     merchants_add,
+    app_add,
     staff_add,
     gateway_account_add,
     gateway_account_rotate,

@@ -83,6 +83,7 @@ def child_environment(
         "PINBU_ENV": "development",
         "WECHATPAY_BASE_URL": sandbox,
         "WEIXIN_BASE_URL": sandbox,
+        "ALIPAY_BASE_URL": f"{sandbox}/gateway.do",
         "SANDBOX_CONTROL_URL": f"{sandbox}/control",
         "PUBLIC_BASE_URL": api,
         "PINBU_API_URL": api,

@@ -12,7 +12,7 @@ class SignInSchema(Schema):
     code = String(
         required=True,
         validate=ma.validate.Length(min=1, max=256),
-        metadata={"description": "from wx.login; works once"},
+        metadata={"description": "from wx.login, or on Alipay my.getAuthCode; works once"},
     )
     nickname = Text(most=32, load_default=None, allow_none=True)
     share_token = ShareToken(load_default=None, allow_none=True)

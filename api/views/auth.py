@@ -8,8 +8,10 @@ from api.limits import sign_in_limiter
 from api.schemas.auth import RefreshedSchema, RefreshSchema, SignedInSchema, SignInSchema
 from domain import clock
 from domain.database import read_clock, reading, transaction
+from domain.gateways.alipay_login import exchange_code
 from domain.gateways.miniprogram import code2session
-from domain.merchants.queries import find_app
+from domain.merchants.queries import App, find_app
+from domain.payments.accounts import account_of_merchant
 from domain.shoppers.registering import Registration, register_shopper
 from domain.shoppers.signing_in import (
     LoginOrigin,
@@ -32,7 +34,7 @@ def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:
     sign_in_limiter().spend(origin.client_address)
     with reading() as session:
         app = find_app(session, arguments["app_id"])
-    openid = code2session(app.app_id, app.secret, arguments["code"])
+    openid = _ask_platform(app, arguments["code"])
     at, now = read_clock(), clock.real_now()
     with transaction() as session:
         shopper = register_shopper(
@@ -55,6 +57,15 @@ def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:
         "refresh_token": refresh_token,
         "shopper": shopper,
     }
+
+
+def _ask_platform(app: App, code: str) -> str:
+    """Ask the mini-program's platform who is logging in; on Alipay, the account that pays asks."""
+    if app.platform != "alipay":
+        return code2session(app.app_id, app.secret, code)
+    with reading() as session:
+        account = account_of_merchant(session, app.merchant_id, app_id=app.app_id)
+    return exchange_code(account.provider, code)
 
 
 @blueprint.route("/tokens", methods=["POST"])

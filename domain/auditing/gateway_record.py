@@ -72,7 +72,7 @@ _OURS = text(
     WHERE d.state IN ('sending', 'unknown', 'awaiting_shopper', 'succeeded')
     """
 )
-_ACCOUNTS = text("SELECT DISTINCT mch_no FROM gateway_accounts ORDER BY mch_no")
+_ACCOUNTS = text("SELECT DISTINCT gateway, mch_no FROM gateway_accounts ORDER BY mch_no")
 _REFUND_STATES = {"PROCESSING": "processing", "SUCCESS": "arrived", "ABNORMAL": "abnormal"}
 
 
@@ -104,27 +104,38 @@ def _agree(our: MoneyLine | None, their: MoneyLine | None) -> bool:
 def read_sandbox_record(control_url: str) -> list[MoneyLine]:
     """Read what the sandbox's control API lists for our accounts. Raises httpx.HTTPError."""
     with reading() as session:
-        accounts = session.execute(_ACCOUNTS).scalars().all()
-    lines: list[MoneyLine] = []
+        accounts = session.execute(_ACCOUNTS).all()
     with httpx.Client(base_url=control_url, timeout=30) as client:
-        for mch_no in accounts:
-            lines.extend(
-                _payment(order)
-                for order in _listed(client, "/orders", mch_no)
-                if order["paid_fen"] is not None and order["transaction_id"] is not None
-            )
-            lines.extend(
-                _refund(refund)
-                for refund in _listed(client, "/refunds", mch_no)
-                if refund["status"] in _REFUND_STATES
-            )
-    return lines
+        return [
+            line
+            for gateway, mch_no in accounts
+            for line in (_alipay if gateway == "alipay" else _wechat)(client, mch_no)
+        ]
 
 
-def _listed(client: httpx.Client, path: str, mch_no: str) -> Iterable[dict[str, Any]]:
+def _wechat(client: httpx.Client, mch_no: str) -> Iterable[MoneyLine]:
+    for order in _listed(client, "/orders", mchid=mch_no):
+        if order["paid_fen"] is not None and order["transaction_id"] is not None:
+            yield _payment(order)
+    for refund in _listed(client, "/refunds", mchid=mch_no):
+        if refund["status"] in _REFUND_STATES:
+            yield _refund(refund)
+
+
+def _alipay(client: httpx.Client, seller_id: str) -> Iterable[MoneyLine]:
+    for trade in _listed(client, "/alipay/orders", seller_id=seller_id):
+        if trade["paid_fen"] is not None:
+            number, fen = trade["out_trade_no"], trade["paid_fen"]
+            yield MoneyLine("payment", seller_id, number, fen, trade["trade_no"])
+    for refund in _listed(client, "/alipay/refunds", seller_id=seller_id):
+        number, fen = refund["out_request_no"], refund["refund_fen"]
+        yield MoneyLine("refund", seller_id, number, fen, "arrived")
+
+
+def _listed(client: httpx.Client, path: str, **account: str) -> Iterable[dict[str, Any]]:
     after: str | None = "0"
     while after is not None:
-        answer = client.get(path, params={"mchid": mch_no, "after": after, "limit": 1000})
+        answer = client.get(path, params={**account, "after": after, "limit": "1000"})
         page = answer.raise_for_status().json()
         yield from page["items"]
         after = page["next"]

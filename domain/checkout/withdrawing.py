@@ -125,7 +125,7 @@ def _request(
             "merchant_id": merchant_id,
             "public_id": public_id,
             "shopper_id": shopper_id,
-            "account_id": account_of_merchant(session, merchant_id).id,
+            "account_id": account_of_merchant(session, merchant_id, app_id=payee.app_id).id,
             "gross": payout.gross_fen,
             "tax": payout.tax_fen,
             "net": payout.net_fen,

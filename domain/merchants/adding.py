@@ -74,13 +74,22 @@ def add_merchant(session: Session, *, name: str, at: datetime) -> Merchant:
     return merchant
 
 
-def add_app(session: Session, merchant_id: int, *, app_id: str, secret: str) -> None:
-    """Add a mini-program, or renew its secret. Raises AppTaken."""
+def add_app(
+    session: Session, merchant_id: int, *, app_id: str, secret: str, platform: str = "wechat"
+) -> None:
+    """Add a mini-program, or renew its secret, which is empty on Alipay.
+
+    Raises AppTaken, also where it is known on another platform.
+    """
     app = session.get(MerchantApp, app_id, with_for_update=True)
     sealed = seal(secret, purpose=APP_SECRET_PURPOSE)
     if app is None:
-        session.add(MerchantApp(app_id=app_id, merchant_id=merchant_id, secret_sealed=sealed))
-    elif app.merchant_id != merchant_id:
+        session.add(
+            MerchantApp(
+                app_id=app_id, merchant_id=merchant_id, secret_sealed=sealed, platform=platform
+            )
+        )
+    elif (app.merchant_id, app.platform) != (merchant_id, platform):
         raise AppTaken(field="app_id")
     else:
         app.secret_sealed = sealed
@@ -202,11 +211,16 @@ def _find_gateway_account(session: Session, account_id: str) -> GatewayAccount:
 
 
 def check_credentials(fields: Mapping[str, Any]) -> GatewayCredentials:
-    """Read credentials from JSON. Raises CredentialsIncomplete."""
+    """Read credentials from JSON; Alipay's need its certificates. Raises CredentialsIncomplete."""
     try:
-        return GatewayCredentials(**{name: str(value) for name, value in fields.items()})
+        given = GatewayCredentials(**{name: str(value) for name, value in fields.items()})
     except TypeError as error:
         raise CredentialsIncomplete from error
+    if given.gateway == "alipay" and not all(
+        (given.merchant_certificate_pem, given.platform_certificate_pem, given.root_certificate_pem)
+    ):
+        raise CredentialsIncomplete
+    return given
 
 
 def _same_account(merchant_id: int, credentials: GatewayCredentials) -> Select[GatewayAccount]:

@@ -22,11 +22,12 @@ def hash_token(token: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """A mini-program of a merchant, with its secret."""
+    """A mini-program of a merchant, with its secret; on Alipay there is none."""
 
     app_id: str
     merchant_id: int
     secret: str
+    platform: str
 
 
 class StoredLogin(NamedTuple):
@@ -50,8 +51,9 @@ class StaffIdentity(NamedTuple):
     expires_at: datetime
 
 
-_APP = text("SELECT app_id, merchant_id, secret_sealed FROM merchant_apps WHERE app_id = :app_id")
-_PLATFORM = text("SELECT platform FROM merchant_apps WHERE app_id = :app_id")
+_APP = text(
+    "SELECT app_id, merchant_id, secret_sealed, platform FROM merchant_apps WHERE app_id = :app_id"
+)
 _LOGIN = text(
     """
     SELECT l.merchant_id, l.staff_id, l.password_hash
@@ -79,13 +81,13 @@ def find_app(session: Session, app_id: str) -> App:
     if row is None:
         raise AppNotFound(field="app_id")
     secret = unseal(row.secret_sealed, purpose=APP_SECRET_PURPOSE)
-    return App(row.app_id, row.merchant_id, str(secret))
+    return App(row.app_id, row.merchant_id, str(secret), row.platform)
 
 
 def find_wechat_app(session: Session, app_id: str) -> App:
     """Find a mini-program of WeChat's. Raises AppNotFound, AppNotOnWechat."""
     app = find_app(session, app_id)
-    if session.execute(_PLATFORM, {"app_id": app_id}).scalar_one() != "wechat":
+    if app.platform != "wechat":
         raise AppNotOnWechat
     return app
 

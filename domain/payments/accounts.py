@@ -34,11 +34,22 @@ class Account:
 _SELECT = """
     SELECT a.merchant_id, a.id, a.public_id, a.gateway, a.credentials_sealed,
         a.former_credentials_sealed, ARRAY(
-        SELECT m.app_id FROM merchant_apps m WHERE m.merchant_id = a.merchant_id ORDER BY 1
+        SELECT m.app_id FROM merchant_apps m
+        WHERE m.merchant_id = a.merchant_id AND m.platform = a.gateway ORDER BY 1
     ) AS app_ids
     FROM gateway_accounts a
 """
-_OF_MERCHANT = text(_SELECT + " WHERE a.merchant_id = :merchant_id ORDER BY a.id DESC LIMIT 1")
+# A WeChat account takes payments from every app bound to it, an Alipay account those of its own.
+_OF_MERCHANT = text(
+    f"""
+    {_SELECT}
+    WHERE a.merchant_id = :merchant_id AND a.gateway = coalesce((
+        SELECT m.platform FROM merchant_apps m
+        WHERE m.app_id = :app_id AND m.merchant_id = :merchant_id
+    ), 'wechat') AND (a.gateway = 'wechat' OR a.app_id = :app_id)
+    ORDER BY a.id DESC LIMIT 1
+    """  # noqa: S608 - constants
+)
 _ONE = text(_SELECT + " WHERE a.merchant_id = :merchant_id AND a.id = :id")
 _ADDRESSED = text(
     _SELECT
@@ -68,9 +79,12 @@ def _credentials(sealed: bytes) -> GatewayCredentials:
     return GatewayCredentials(**unseal(bytes(sealed), purpose=CREDENTIALS_PURPOSE))
 
 
-def account_of_merchant(session: Session, merchant_id: int) -> Account:
-    """Return the account a merchant's new payments go to. Raises NoGatewayAccount."""
-    row = session.execute(_OF_MERCHANT, {"merchant_id": merchant_id}).first()
+def account_of_merchant(session: Session, merchant_id: int, *, app_id: str) -> Account:
+    """Return the account to which new payments from a merchant's mini-program go.
+
+    It fits the app's platform. Raises NoGatewayAccount.
+    """
+    row = session.execute(_OF_MERCHANT, {"merchant_id": merchant_id, "app_id": app_id}).first()
     if row is None:
         raise NoGatewayAccount
     return _account(row)
