@@ -52,9 +52,9 @@ class Refusal:
         def refund(provider: WeChatPayments, request: RefundRequest) -> GatewayRefund:
             raise self.error
 
-        def query(provider: WeChatPayments, number: str) -> GatewayRefund:
+        def query(provider: WeChatPayments, number: str, trade_no: str) -> GatewayRefund:
             self.asked.append(number)
-            return query_refund(provider, number)
+            return query_refund(provider, number, trade_no)
 
         monkeypatch.setattr(WeChatPayments, "refund", refund)
         monkeypatch.setattr(WeChatPayments, "query_refund", query)
@@ -133,7 +133,7 @@ def test_refused_refund_that_cannot_be_asked_after_stays_unknown(
     drive_refunds(at=at)
     Refusal(monkeypatch)
 
-    def query(self: WeChatPayments, number: str) -> Any:
+    def query(self: WeChatPayments, number: str, trade_no: str) -> Any:
         raise GatewayRejected(gateway_code="SIGN_ERROR")
 
     monkeypatch.setattr(WeChatPayments, "query_refund", query)
@@ -153,7 +153,7 @@ def test_number_the_gateway_knows_with_another_amount_is_rejected(
     monkeypatch.setattr(
         WeChatPayments,
         "query_refund",
-        lambda self, number: GatewayRefund(number, RefundStatus.SUCCESS, amount_fen=Fen(1)),
+        lambda self, number, trade_no: GatewayRefund(number, RefundStatus.SUCCESS, amount_fen=Fen(1)),
     )
 
     drive_refunds(at=at + LATER)
@@ -223,7 +223,7 @@ def test_callback_of_a_rejected_refund_is_looked_into(
         blind.setattr(
             WeChatPayments,
             "query_refund",
-            lambda self, number: GatewayRefund(number, RefundStatus.NOT_FOUND),
+            lambda self, number, trade_no: GatewayRefund(number, RefundStatus.NOT_FOUND),
         )
         drive_refunds(at=at + LATER)
     assert world.rows(REFUND) == [("rejected", "SIGN_ERROR")]
