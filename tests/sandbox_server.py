@@ -146,7 +146,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """A real HTTP server that keeps what it is sent and answers `status`."""
+    """A real HTTP server that keeps what it is sent and answers `status`: 200 says success."""
 
     url: str
     status: int = 204
@@ -179,7 +179,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.receiver.received.append(Received(self.path, dict(self.headers.items()), body))
-        answer = b"" if self.receiver.status == 204 else b'{"code":"FAIL","message":"no"}'
+        answers = {200: b"success", 204: b""}
+        answer = answers.get(self.receiver.status, b'{"code":"FAIL","message":"no"}')
         self.send_response(self.receiver.status)
         if answer:
             self.send_header("Content-Length", str(len(answer)))

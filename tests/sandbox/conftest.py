@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from wechatpayv3 import WeChatPay, WeChatPayType
 
+from tests.sandbox.alipay import AlipayMerchant, open_alipay
 from tests.sandbox_server import (
     Receiver,
     SandboxServer,
@@ -142,3 +143,32 @@ def fresh_merchant(sandbox: SandboxServer, receiver: Receiver) -> Merchant:
 def own_merchant(own_sandbox: SandboxServer, receiver: Receiver) -> Merchant:
     """A merchant of a sandbox of its own."""
     return merchant_of(own_sandbox, own_sandbox.open_account(), receiver.new_url())
+
+
+@pytest.fixture(scope="session")
+def shared_alipay_keys(shared_sandbox: SandboxServer) -> dict[str, Any]:
+    """One Alipay account for all tests that look at single trades only."""
+    return open_alipay(shared_sandbox, "").keys
+
+
+@pytest.fixture
+def alipay(
+    sandbox: SandboxServer, shared_alipay_keys: dict[str, Any], receiver: Receiver
+) -> AlipayMerchant:
+    """A seller of the shared sandbox, with a notification URL of its own that says success."""
+    receiver.status = 200
+    return AlipayMerchant(sandbox, shared_alipay_keys, receiver.new_url())
+
+
+@pytest.fixture
+def fresh_alipay(sandbox: SandboxServer, receiver: Receiver) -> AlipayMerchant:
+    """A new seller of the shared sandbox, for what looks at the balance."""
+    receiver.status = 200
+    return open_alipay(sandbox, receiver.new_url())
+
+
+@pytest.fixture
+def own_alipay(own_sandbox: SandboxServer, receiver: Receiver) -> AlipayMerchant:
+    """A seller of a sandbox of its own, for clocks."""
+    receiver.status = 200
+    return open_alipay(own_sandbox, receiver.new_url())
