@@ -96,6 +96,7 @@ def config_of(server: SandboxServer) -> Settings:
         environment="development",
         wechatpay_base_url=server.url,
         weixin_base_url=server.url,
+        alipay_base_url=f"{server.url}/gateway.do",
     )
 
 
