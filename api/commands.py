@@ -81,7 +81,7 @@ def _secret(platform: str, given: str | None) -> str:
         if given:
             raise click.UsageError("a mini-program on Alipay has no secret")
         return ""
-    return given or str(click.prompt("App secret", hide_input=True))
+    return given or str(click.prompt("App secret", hide_input=True, err=True))
 
 
 @click.command("merchants-add")

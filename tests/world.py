@@ -233,6 +233,7 @@ def world(
         "PUBLIC_BASE_URL": url,
         "WECHATPAY_BASE_URL": sandbox.url,
         "WEIXIN_BASE_URL": sandbox.url,
+        "ALIPAY_BASE_URL": f"{sandbox.url}/gateway.do",
         "SANDBOX_CONTROL_URL": f"{sandbox.url}/control",
         "PINBU_DATABASE_POOL": "20",
     }.items():

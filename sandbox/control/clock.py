@@ -51,7 +51,8 @@ def show_drained() -> dict[str, Any]:
         row = db.execute(
             "SELECT"
             " (SELECT count(*) FROM callbacks WHERE state = 'pending' AND is_held = 0"
-            "  AND due_at <= :now) AS callbacks,"
+            "  AND due_at <= :now) + (SELECT count(*) FROM alipay_trades"
+            "  WHERE status = 'WAIT_BUYER_PAY' AND expires_at <= :now) AS callbacks,"
             " (SELECT count(*) FROM refunds WHERE status = 'PROCESSING' AND due_at <= :now)"
             "  AS refunds,"
             " (SELECT min(due_at) FROM (SELECT due_at FROM callbacks WHERE state = 'pending'"

@@ -43,6 +43,18 @@ KEYS = {
     "platform_public_key_pem": "-----BEGIN PUBLIC KEY-----",
     "platform_public_key_id": "PUB_KEY_ID_0119000000012025010100000000000000",
     "apiv3_key": "0" * 32,
+    "platform_certificate_pem": "",
+    "merchant_certificate_pem": "",
+    "root_certificate_pem": "",
+}
+ALIPAY_KEYS = {
+    "gateway": "alipay",
+    "mch_no": "2088000000000001",
+    "app_id": "2021000000000001",
+    "merchant_private_key_pem": "-----BEGIN PRIVATE KEY-----",
+    "merchant_certificate_pem": "-----BEGIN CERTIFICATE-----",
+    "platform_certificate_pem": "-----BEGIN CERTIFICATE-----",
+    "root_certificate_pem": "-----BEGIN CERTIFICATE-----",
 }
 
 
@@ -130,6 +142,47 @@ class TestAdding:
 
         assert (again.exit_code, "login_taken" in again.output) == (1, True)
         assert (short.exit_code, "at least 10" in short.output) == (1, True)
+
+    def test_alipay_app_is_added_without_a_secret(self, app: Flask) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+        arguments = ("app-add", merchant.public_id, "--app-id", "2021000000000001")
+
+        told(run(app, *arguments, "--platform", "alipay"))
+        secret = run(app, *arguments, "--platform", "alipay", "--app-secret", "none")
+        moved = run(app, *arguments, "--app-secret", "s3cret")
+
+        with transaction() as session:
+            found = find_app(session, "2021000000000001")
+        assert (found.merchant_id, found.platform, found.secret) == (merchant.id, "alipay", "")
+        assert (secret.exit_code, "no secret" in secret.output) == (2, True)
+        assert (moved.exit_code, "app_taken" in moved.output) == (1, True)
+
+    def test_second_app_is_added_with_its_secret(self, app: Flask) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+
+        told(run(app, "app-add", merchant.public_id, "--app-id", "wx2", input="s3cret\n"))
+
+        with transaction() as session:
+            found = find_app(session, "wx2")
+        assert (found.platform, found.secret) == ("wechat", "s3cret")
+
+    def test_alipay_account_is_added_with_its_certificates(
+        self, app: Flask, tmp_path: Path
+    ) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+        file = tmp_path / "keys.json"
+        arguments = ("gateway-account-add", merchant.public_id, "--credentials", str(file))
+
+        file.write_text(json.dumps(ALIPAY_KEYS))
+        answer = told(run(app, *arguments))
+        file.write_text(json.dumps(ALIPAY_KEYS | {"root_certificate_pem": ""}))
+        incomplete = run(app, *arguments)
+
+        assert answer["mch_no"] == "2088000000000001"
+        assert (incomplete.exit_code, "credentials_incomplete" in incomplete.output) == (1, True)
 
     def test_gateway_account_is_added_from_a_file(self, app: Flask, tmp_path: Path) -> None:
         with transaction() as session:
@@ -235,7 +288,7 @@ class TestSample:
         with transaction() as session:
             owner = find_login(session, answer["login"])
             assert owner is not None
-            account = account_of_merchant(session, owner.merchant_id)
+            account = account_of_merchant(session, owner.merchant_id, app_id=APP_ID)
         assert account.gateway == "wechat"
 
     def test_password_is_kept_in_a_private_file(self, app: Flask, var: Path) -> None:
