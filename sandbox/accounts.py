@@ -12,10 +12,26 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sandbox import keys
 from sandbox.store import Store
 
+MERCHANT, PUBLIC_KEY, CERTIFICATE, APIV3 = "merchant", "public_key", "certificate", "apiv3"
+_DICE = secrets.SystemRandom()
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A key handed out later than an account's first ones, or before its newest ones."""
+
+    kind: str
+    key_id: str
+    secret: str
+    certificate: str | None = None
+
 
 @dataclass(frozen=True)
 class Account:
-    """One merchant number with its keys; balances are not here, they change."""
+    """One merchant number with its newest keys, and those that are still valid.
+
+    Balances are not here, they change.
+    """
 
     mchid: str
     appid: str
@@ -24,16 +40,45 @@ class Account:
     public_key_id: str
     platform_private_pem: str
     apiv3_key: str
+    former: tuple[Issued, ...] = ()
+    certificate: Issued | None = None
+    signs_with: str = PUBLIC_KEY
+    new_key_percent: float | None = None
 
     @cached_property
-    def merchant_public_key(self) -> rsa.RSAPublicKey:
-        """What requests and client parameters are checked with."""
-        return keys.load_private(self.merchant_private_pem).public_key()
+    def merchant_keys(self) -> dict[str, rsa.RSAPublicKey]:
+        """What requests and client parameters are checked with, by serial: newest first."""
+        pems = {self.merchant_serial: self.merchant_private_pem} | {
+            one.key_id: one.secret for one in self.former if one.kind == MERCHANT
+        }
+        return {serial: keys.load_private(pem).public_key() for serial, pem in pems.items()}
 
     @cached_property
     def platform_key(self) -> rsa.RSAPrivateKey:
-        """What answers and callbacks are signed with."""
+        """The private half of the newest platform public key."""
         return keys.load_private(self.platform_private_pem)
+
+    @cached_property
+    def platform_keys(self) -> dict[str, rsa.RSAPrivateKey]:
+        """What answers and callbacks may be signed with, by id or serial: preferred first."""
+        public = {self.public_key_id: self.platform_key} | {
+            one.key_id: keys.load_private(one.secret)
+            for one in self.former
+            if one.kind == PUBLIC_KEY
+        }
+        if self.certificate is None:
+            return public
+        certified = {self.certificate.key_id: keys.load_private(self.certificate.secret)}
+        return certified | public if self.signs_with == CERTIFICATE else public | certified
+
+    @property
+    def apiv3_keys(self) -> list[str]:
+        """What callbacks may be encrypted with: newest first."""
+        return [self.apiv3_key, *(one.secret for one in self.former if one.kind == APIV3)]
+
+    def is_former_turn(self) -> bool:
+        """Throw the dice of a ramp: true if the key before the newest is to be used this time."""
+        return self.new_key_percent is not None and _DICE.random() * 100 >= self.new_key_percent
 
 
 class Accounts:
@@ -49,15 +94,16 @@ class Accounts:
         if mchid in self._known:
             return self._known[mchid]
         with self._store.snapshot() as db:
-            row = db.execute(
-                "SELECT mchid, appid, merchant_serial, merchant_private_pem, public_key_id,"
-                " platform_private_pem, apiv3_key FROM accounts WHERE mchid = ?",
-                (mchid,),
-            ).fetchone()
-        if row is None:
+            account = _read(db, mchid)
+        if account is None:
             return None
         with self._lock:
-            return self._known.setdefault(mchid, Account(**row))
+            return self._known.setdefault(mchid, account)
+
+    def forget(self, mchid: str) -> None:
+        """Read an account anew next time: its keys or settings changed."""
+        with self._lock:
+            self._known.pop(mchid, None)
 
     def open(self, appid: str, mchid: str | None) -> Account:
         """Open an account for an app, or return the one there is; repeatable.
@@ -96,9 +142,9 @@ class Accounts:
         values = {
             "mchid": mchid,
             "appid": appid,
-            "merchant_serial": secrets.token_hex(20).upper(),
+            "merchant_serial": keys.random_serial(),
             "merchant_private_pem": keys.private_pem(keys.new_private_key()),
-            "public_key_id": f"PUB_KEY_ID_01{mchid}{secrets.randbelow(10**24):024d}",
+            "public_key_id": keys.random_public_key_id(mchid),
             "platform_private_pem": keys.private_pem(keys.new_private_key()),
             "apiv3_key": keys.random_text(32),
         }
@@ -115,6 +161,28 @@ class Accounts:
         if account is None:
             raise LookupError(mchid)
         return account
+
+
+def _read(db: Connection, mchid: str) -> Account | None:
+    row = db.execute(
+        "SELECT mchid, appid, merchant_serial, merchant_private_pem, public_key_id,"
+        " platform_private_pem, apiv3_key, ifnull(signs_with, 'public_key') AS signs_with,"
+        " new_key_percent FROM accounts LEFT JOIN wechat_settings USING (mchid) WHERE mchid = ?",
+        (mchid,),
+    ).fetchone()
+    if row is None:
+        return None
+    issued = [
+        Issued(**one)
+        for one in db.execute(
+            "SELECT kind, key_id, secret, certificate FROM wechat_keys WHERE mchid = ?"
+            " ORDER BY id DESC",
+            (mchid,),
+        )
+    ]
+    certificates = [one for one in issued if one.kind == CERTIFICATE]
+    former = tuple(one for one in issued if one.kind != CERTIFICATE)
+    return Account(**row, former=former, certificate=next(iter(certificates), None))
 
 
 def _add_app(db: Connection, appid: str) -> None:
@@ -144,5 +212,7 @@ def downloads(account: Account, app_secret: str | None) -> dict[str, Any]:
         "merchant_serial": account.merchant_serial,
         "platform_public_key": keys.public_pem(account.platform_key),
         "platform_public_key_id": account.public_key_id,
+        "platform_certificate": account.certificate and account.certificate.certificate,
+        "platform_certificate_serial": account.certificate and account.certificate.key_id,
         "apiv3_key": account.apiv3_key,
     }

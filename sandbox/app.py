@@ -10,7 +10,7 @@ from sandbox.alipay.views import alipay
 from sandbox.control import control
 from sandbox.gateway import open_gateway
 from sandbox.miniprogram.views import miniprogram
-from sandbox.wechat import views
+from sandbox.wechat import bill_views, key_views, transfer_views, views
 
 
 def create_app(data: Path) -> Flask:
@@ -27,4 +27,7 @@ def create_app(data: Path) -> Flask:
         control,
     ):
         app.register_blueprint(blueprint)
+    app.register_blueprint(transfer_views.wechat_transfers)
+    app.register_blueprint(bill_views.wechat_bills)
+    app.register_blueprint(key_views.wechat_keys)
     return app

@@ -6,7 +6,7 @@ time, as the product does.
 
 import threading
 import time
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 from sandbox.store import Store
 
@@ -56,3 +56,18 @@ def parse_rfc3339(text: str) -> float:
 def real_utc(at: float) -> str:
     """Write an instant in UTC with microseconds, for the control API."""
     return datetime.fromtimestamp(at, UTC).isoformat()
+
+
+def beijing(at: float) -> datetime:
+    """Return an instant as Beijing's clocks show it."""
+    return datetime.fromtimestamp(at, _BEIJING)
+
+
+def midnight(at: float) -> float:
+    """Return when the Beijing day of an instant began."""
+    return beijing(at).replace(hour=0, minute=0, second=0, microsecond=0).timestamp()
+
+
+def start_of(day: date) -> float:
+    """Return when a Beijing day begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=_BEIJING).timestamp()

@@ -15,6 +15,7 @@ from typing import Any
 
 from sandbox.posting import Poster
 from sandbox.store import Store
+from sandbox.strikes import Strikes
 
 # Seconds until the next try, counted from the failed one: 15s 15s 30s 3m 10m 20m 30m 30m 30m 60m
 # 3h 3h 3h 6h 6h (WeChat Pay, payment callback: 24h4m in all).
@@ -27,6 +28,7 @@ _DUE = "state = 'pending' AND is_held = 0 AND due_at <= ?"
 
 Encode = Callable[[Any, Row], tuple[dict[str, str], bytes]]
 IsAccepted = Callable[[int | None, bytes], bool]
+Forge = Callable[[str, Any, Row], tuple[dict[str, str], bytes] | None]
 logger = logging.getLogger(__name__)
 
 
@@ -35,14 +37,22 @@ def is_accepted(status: int | None, _body: bytes) -> bool:
     return status in ACCEPTED
 
 
+def no_forgery(_name: str, _account: Any, _row: Row) -> None:
+    """Build none of the callbacks that must not be believed."""
+
+
 @dataclass(frozen=True)
 class Line:
-    """How one gateway's callbacks go out: whose they are, their form, what ends them, the tries."""
+    """How one gateway's callbacks go out: whose they are, their form, what ends them, the tries.
+
+    `forge` builds one that must not be believed, by name; None if the gateway has no such.
+    """
 
     find: Callable[[str], Any]
     encode: Encode
     is_accepted: IsAccepted
     ladder: Sequence[int]
+    forge: Forge = no_forgery
 
 
 class Courier:
@@ -54,11 +64,13 @@ class Courier:
         store: Store,
         now: Callable[[], float],
         lines: Sequence[Line],
+        strikes: Strikes,
         before_round: Callable[[], None],
     ) -> None:
         self._store = store
         self._now = now
         self._lines = lines
+        self._strikes = strikes
         self._before_round = before_round
         self._wake = threading.Event()
         self._queue: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -136,10 +148,30 @@ class Courier:
         for line in self._lines:
             account = line.find(row["mchid"])
             if account is not None:
-                headers, body = line.encode(account, row)
-                status, error = attempt(poster, row["url"], headers, body, line.is_accepted)
-                self._note(row, line.ladder, status, error)
+                self._send(poster, line, account, row)
                 return
+
+    def _send(self, poster: Poster, line: Line, account: Any, row: Row) -> None:
+        faults = self._strikes.draw(row)
+        if faults and self._strikes.keeps(row, faults):
+            return
+
+        def genuine(by: Poster) -> tuple[int | None, str | None]:
+            headers, body = line.encode(account, row)
+            return attempt(by, row["url"], headers, body, line.is_accepted)
+
+        def forged(name: str) -> None:
+            message = line.forge(name, account, row)
+            if message is not None:
+                attempt(poster, row["url"], *message, line.is_accepted)
+
+        if faults:
+            status, error = self._strikes.send(faults, genuine, forged)
+        else:
+            status, error = genuine(poster)
+        self._note(row, line.ladder, status, error)
+        if error is None:
+            self._strikes.release(row)
 
     def _note(self, row: Row, ladder: Sequence[int], status: int | None, error: str | None) -> None:
         now = self._now()

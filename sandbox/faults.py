@@ -5,6 +5,7 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sandbox.fault_kinds import KINDS, MORE_OPERATIONS, SILENT_OPERATIONS
 from sandbox.store import Store
 
 NAMES = {
@@ -51,6 +52,9 @@ _ONLY = {
     "subscribe_refused": ("send_message",),
     "login_code_used": ("code2session",),
 }
+NAMES |= {name: meaning for name, (_, meaning) in KINDS.items()}
+_ONLY |= {name: operations for name, (operations, _) in KINDS.items()}
+OPERATIONS += (*MORE_OPERATIONS, *SILENT_OPERATIONS)
 _DICE = secrets.SystemRandom()
 
 
@@ -66,10 +70,14 @@ class Fault:
     remaining: int | None
     latency_ms: int
     fired: int
+    reason: str | None = None
+    days: float | None = None
 
     def fits(self, operation: str, mchid: str | None) -> bool:
         """Say whether the rule is about this call at all."""
         if self.remaining == 0 or self.mchid not in {None, mchid}:
+            return False
+        if operation in SILENT_OPERATIONS and self.name not in KINDS:
             return False
         return operation in _ONLY.get(self.name, (operation,)) and self.operation in {
             "*",
@@ -101,14 +109,16 @@ class Faults:
             "probability": 1.0,
             "remaining": rule.get("count"),
             "latency_ms": 0,
+            "reason": None,
+            "days": None,
             **{name: value for name, value in rule.items() if name != "count"},
         }
         with self._lock:
             with self._store.transaction() as db:
                 db.execute(
                     "INSERT INTO faults (name, operation, mchid, probability, remaining,"
-                    " latency_ms) VALUES (:name, :operation, :mchid, :probability, :remaining,"
-                    " :latency_ms)",
+                    " latency_ms, reason, days) VALUES (:name, :operation, :mchid, :probability,"
+                    " :remaining, :latency_ms, :reason, :days)",
                     values,
                 )
             self._rules = self._load()

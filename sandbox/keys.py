@@ -1,13 +1,16 @@
-"""Keys and the three primitives of the protocol: RSA-SHA256, its check, AES-256-GCM."""
+"""Keys, certificates and the primitives: RSA-SHA256, its check, AES-256-GCM, RSA-OAEP."""
 
 import base64
 import secrets
 import string
+from datetime import UTC, datetime, timedelta
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.x509.oid import NameOID
 
 _ALPHANUMERIC = string.ascii_letters + string.digits
 
@@ -15,6 +18,16 @@ _ALPHANUMERIC = string.ascii_letters + string.digits
 def random_text(length: int) -> str:
     """Return random letters and digits."""
     return "".join(secrets.choice(_ALPHANUMERIC) for _ in range(length))
+
+
+def random_serial() -> str:
+    """Return the serial of a merchant's certificate."""
+    return secrets.token_hex(20).upper()
+
+
+def random_public_key_id(mchid: str) -> str:
+    """Return the id of a platform public key."""
+    return f"PUB_KEY_ID_01{mchid}{secrets.randbelow(10**24):024d}"
 
 
 def new_private_key() -> rsa.RSAPrivateKey:
@@ -71,3 +84,31 @@ def encrypt(apiv3_key: str, plaintext: str, *, nonce: str, associated_data: str)
         nonce.encode(), plaintext.encode(), associated_data.encode()
     )
     return base64.b64encode(sealed).decode()
+
+
+def decrypt_oaep(key: rsa.RSAPrivateKey, ciphertext: str) -> str:
+    """Open what a merchant encrypted with RSA-OAEP (SHA-1), base64. Raises ValueError."""
+    scheme = padding.OAEP(
+        mgf=padding.MGF1(hashes.SHA1()),  # noqa: S303 - the protocol's
+        algorithm=hashes.SHA1(),  # noqa: S303 - the protocol's
+        label=None,
+    )
+    return key.decrypt(base64.b64decode(ciphertext, validate=True), scheme).decode()
+
+
+def self_signed(key: rsa.RSAPrivateKey, name: str) -> tuple[str, str]:
+    """Issue a platform certificate for five years from now; returns its serial and PEM."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=5 * 365))
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    return f"{certificate.serial_number:040X}", pem

@@ -95,6 +95,16 @@ def choice(*values: str) -> Check:
     return check
 
 
+def optional(part: Check) -> Check:
+    """Accept null, or what `part` accepts."""
+
+    def check(value: Any, path: str) -> None:
+        if value is not None:
+            part(value, path)
+
+    return check
+
+
 def flag(value: Any, path: str) -> None:
     """Accept true or false."""
     if not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""The shopper's side: what WeChat does when a mini-program calls `wx.requestPayment`."""
+"""The shopper's phone: `wx.requestPayment`, and confirming `wx.requestMerchantTransfer`."""
 
 import re
 from typing import Any
@@ -9,6 +9,7 @@ from sandbox import keys
 from sandbox.gateway import Gateway, current_gateway
 from sandbox.shapes import Misshapen, choice, shape, text
 from sandbox.wechat import orders
+from sandbox.wechat import transfer_steps as transfers
 
 shopper = Blueprint("shopper", __name__)
 
@@ -24,6 +25,7 @@ _PAYMENT = shape(
         "openid": text(128),
     }
 )
+_TRANSFER = shape({"mchId": text(32), "appId": text(32), "package": text(512), "openid": text(128)})
 Answer = tuple[Response, int]
 
 
@@ -39,6 +41,35 @@ def pay() -> Answer:
     except orders.Unpayable as problem:
         return _answer(f"requestPayment:fail {problem}", 409)
     return _answer("requestPayment:ok", 200)
+
+
+@shopper.post("/shopper/transfer")
+def confirm_transfer() -> Answer:
+    """Confirm a transfer with exactly what `wx.requestMerchantTransfer` is given."""
+    given: Any = request.get_json(force=True, silent=True)
+    try:
+        _TRANSFER(given, "")
+        _confirm(current_gateway(), given)
+    except Misshapen as problem:
+        return _answer(f"requestMerchantTransfer:fail {problem}", 400)
+    except transfers.Unconfirmable as problem:
+        return _answer(f"requestMerchantTransfer:fail {problem}", 409)
+    return _answer("requestMerchantTransfer:ok", 200)
+
+
+def _confirm(gateway: Gateway, given: dict[str, Any]) -> None:
+    with gateway.store.snapshot() as db:
+        row = transfers.find_by_package(db, given["package"])
+    if row is None or (row["mchid"], row["appid"]) != (given["mchId"], given["appId"]):
+        raise transfers.Unconfirmable("package、mchId、appId 不匹配")
+    if row["openid"] != given["openid"]:
+        raise transfers.Unconfirmable("收款用户与当前用户不一致")
+    struck = gateway.faults.draw("confirm_transfer", row["mchid"]).get("transfer_fails_at_confirm")
+    reason = None if struck is None else struck.reason or transfers.FAIL_REASONS[0]
+    with gateway.store.transaction() as db:
+        current = transfers.known(db, row["mchid"], row["out_bill_no"])
+        transfers.confirm(db, current, gateway.clock.now(), fail_reason=reason)
+    gateway.courier.wake()
 
 
 def _answer(message: str, status: int) -> Answer:
@@ -68,7 +99,10 @@ def _check_signature(gateway: Gateway, mchid: str, appid: str, given: dict[str, 
     is_good = (
         account is not None
         and given["appId"] == appid
-        and keys.is_signed_by(account.merchant_public_key, "\n".join(lines), given["paySign"])
+        and any(
+            keys.is_signed_by(key, "\n".join(lines), given["paySign"])
+            for key in account.merchant_keys.values()
+        )
     )
     if not is_good:
         raise orders.Unpayable("支付验证签名失败")

@@ -6,7 +6,7 @@ durable against `kill -9` of the sandbox, and costs no disk flush.
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -185,6 +185,15 @@ class Store:
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "wal_autocheckpoint=4000"):
             self._connection.execute(f"PRAGMA {pragma}")
         self._connection.executescript(_SCHEMA + ALIPAY_SCHEMA)
+
+    def extend(self, schema: str, columns: Iterable[tuple[str, str, str]]) -> None:
+        """Add tables, and the columns (table, name, definition) that an older record lacks."""
+        with self._lock:
+            self._connection.executescript(schema)
+            for table, name, definition in columns:
+                known = self._connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+                if name not in {row["name"] for row in known}:
+                    self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {definition}")
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:

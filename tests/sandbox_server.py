@@ -132,7 +132,7 @@ class SandboxServer:
 
     def _is_drained(self) -> bool:
         left = self.get("/drained")
-        return left["pending_callbacks"] == 0 and left["pending_refunds"] == 0
+        return not any(left[name] for name in left if name.startswith("pending_"))
 
 
 @dataclass

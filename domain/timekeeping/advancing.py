@@ -92,9 +92,9 @@ def look_at_clock() -> ClockView:
     with reading() as session:
         view = _look(session, at)
     pending = _client(control).get("/drained").raise_for_status().json()
-    for name in ("pending_callbacks", "pending_refunds"):
-        if pending[name]:
-            view.waiting[f"gateway.{name}"] = pending[name]
+    for name, count in pending.items():
+        if name.startswith("pending_") and count:
+            view.waiting[f"gateway.{name}"] = count
     return view
 
 

@@ -11,16 +11,34 @@ from sandbox.control import (
     alipay,
     callbacks,
     clock,
+    coupons,
     faults,
+    flows,
+    keys,
     miniprogram,
     orders,
     refunds,
+    transfers,
 )
 from sandbox.control.reading import Refused
 from sandbox.shapes import Misshapen
 
 control = Blueprint("control", __name__, url_prefix="/control")
-for part in (accounts, alipay, callbacks, clock, faults, miniprogram, orders, refunds):
+PARTS = (
+    accounts,
+    alipay,
+    callbacks,
+    clock,
+    coupons,
+    faults,
+    flows,
+    keys,
+    miniprogram,
+    orders,
+    refunds,
+    transfers,
+)
+for part in PARTS:
     part.register(control)
 
 

@@ -1,27 +1,42 @@
 """Merchant accounts and their funds."""
 
+import secrets
 from http import HTTPStatus
+from sqlite3 import Connection
 from typing import Any
 
 from flask import Blueprint
 
-from sandbox.accounts import downloads
+from sandbox.accounts import CERTIFICATE, PUBLIC_KEY, downloads
 from sandbox.control.reading import Refused, body
 from sandbox.gateway import Gateway, current_gateway
-from sandbox.shapes import flag, integer, number, shape, text
+from sandbox.shapes import choice, flag, integer, number, optional, shape, text
+from sandbox.wechat import flows
+from sandbox.wechat.issuing import issue
 
 _ACCOUNT = shape(
     {"appid": text(32, characters="0-9A-Za-z_")}, {"mchid": text(32, characters="0-9")}
 )
 _APP = shape({"appid": text(32, characters="0-9A-Za-z_")})
-_FUNDS = shape(
-    {},
-    {
-        "balance_fen": integer(-(10**15)),
-        "is_unlimited": flag,
-        "refund_delay_seconds": number(0, 10**9),
-    },
-)
+_FUNDS = {
+    "balance_fen": integer(-(10**15)),
+    "is_unlimited": flag,
+    "refund_delay_seconds": number(0, 10**9),
+}
+_SETTINGS = {
+    "operation_fen": integer(-(10**15)),
+    "transfers_from": choice(flows.BASIC, flows.OPERATION),
+    "transfer_min_fen": integer(1),
+    "transfer_max_fen": integer(1),
+    "transfer_daily_fen": optional(integer(1)),
+    "transfer_delay_seconds": number(0, 10**9),
+    "transfer_closes_as": choice("FAIL", "CANCELLED"),
+    "refunds_per_second": optional(integer(1)),
+    "transfers_per_second": optional(integer(1)),
+    "signs_with": choice(PUBLIC_KEY, CERTIFICATE),
+    "new_key_percent": optional(number(0, 100)),
+}
+_CHANGES = shape({}, _FUNDS | _SETTINGS)
 
 
 def register(control: Blueprint) -> None:
@@ -60,29 +75,64 @@ def show_account(mchid: str) -> dict[str, Any]:
 
 
 def set_funds(mchid: str) -> dict[str, Any]:
-    """Set the balance, or lift its limit, or set how long refunds take."""
-    given = body(_FUNDS)
+    """Change an account's balances and settings; a balance is a flow in the book, too."""
+    given = body(_CHANGES)
     gateway = current_gateway()
+    account = gateway.accounts.find(mchid)
+    if account is None:
+        raise Refused(f"no account {mchid}", HTTPStatus.NOT_FOUND)
+    if given.get("signs_with") == CERTIFICATE and account.certificate is None:
+        issue(gateway.store, account, CERTIFICATE)
     with gateway.store.transaction() as db:
-        db.execute(
-            "UPDATE accounts SET balance_fen = ifnull(:balance_fen, balance_fen),"
-            " is_unlimited = ifnull(:is_unlimited, is_unlimited),"
-            " refund_delay_seconds = ifnull(:refund_delay_seconds, refund_delay_seconds)"
-            " WHERE mchid = :mchid",
-            {"balance_fen": None, "is_unlimited": None, "refund_delay_seconds": None}
-            | given
-            | {"mchid": mchid},
-        )
+        _top_up(db, mchid, given, gateway.clock.now())
+        _change(db, "accounts", mchid, given, ("is_unlimited", "refund_delay_seconds"))
+        _change(db, "wechat_settings", mchid, given, tuple(set(_SETTINGS) - {"operation_fen"}))
+    gateway.accounts.forget(mchid)
     return _funds(gateway, mchid)
 
 
+def _top_up(db: Connection, mchid: str, given: dict[str, Any], now: float) -> None:
+    """Book what is missing to (or beyond) the balances that were asked for."""
+    held = {
+        flows.BASIC: db.execute(
+            "SELECT balance_fen FROM accounts WHERE mchid = ?", (mchid,)
+        ).fetchone()[0],
+        flows.OPERATION: flows.settings_of(db, mchid)["operation_fen"],
+    }
+    for account, name in ((flows.BASIC, "balance_fen"), (flows.OPERATION, "operation_fen")):
+        change = given.get(name, held[account]) - held[account]
+        if change:
+            flows.receive(
+                db,
+                mchid,
+                change,
+                kind=flows.TOP_UP,
+                number="",
+                gateway_no=f"10{secrets.randbelow(10**18):018d}",
+                at=now,
+                account=account,
+            )
+
+
+def _change(
+    db: Connection, table: str, mchid: str, given: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    for name in names:
+        if name in given:
+            db.execute(
+                f"UPDATE {table} SET {name} = ? WHERE mchid = ?",  # noqa: S608
+                (given[name], mchid),
+            )
+
+
 def _funds(gateway: Gateway, mchid: str) -> dict[str, Any]:
-    with gateway.store.snapshot() as db:
+    with gateway.store.transaction() as db:
         row = db.execute(
             "SELECT mchid, appid, balance_fen, is_unlimited, refund_delay_seconds FROM accounts"
             " WHERE mchid = ?",
             (mchid,),
         ).fetchone()
-    if row is None:
-        raise Refused(f"no account {mchid}", HTTPStatus.NOT_FOUND)
-    return {**row, "is_unlimited": bool(row["is_unlimited"])}
+        if row is None:
+            raise Refused(f"no account {mchid}", HTTPStatus.NOT_FOUND)
+        settings = flows.settings_of(db, mchid)
+    return {**row, "is_unlimited": bool(row["is_unlimited"]), **settings}

@@ -25,6 +25,7 @@ _SEND = shape(
         "mchid": text(32),
         "out_trade_no": text(32),
         "out_refund_no": text(64),
+        "out_bill_no": text(32),
         "variant": choice(*VARIANTS),
         "times": integer(1),
         "parallel": flag,
@@ -34,7 +35,8 @@ _MATCH = (
     "mchid = ifnull(:mchid, mchid) AND out_trade_no = ifnull(:out_trade_no, out_trade_no)"
     " AND event_type = ifnull(:event_type, event_type)"
 )
-_FILTERS = ("mchid", "out_trade_no", "out_refund_no", "event_type", "state")
+_FILTERS = ("mchid", "out_trade_no", "out_refund_no", "out_bill_no", "event_type", "state")
+_NUMBERS = ("out_trade_no", "out_refund_no", "out_bill_no")
 _MOST_TIMES = 1000
 
 
@@ -103,6 +105,7 @@ def describe(row: Row) -> dict[str, Any]:
         "event_type": row["event_type"],
         "out_trade_no": row["out_trade_no"],
         "out_refund_no": row["out_refund_no"],
+        "out_bill_no": row["out_bill_no"],
         "url": row["url"],
         "state": row["state"],
         "is_withheld": bool(row["is_held"]),
@@ -135,9 +138,12 @@ def send() -> dict[str, Any]:
 
 def _notice(db: Connection, given: Mapping[str, Any], now: float) -> Row | dict[str, Any]:
     """Find the callback to send; one for an unpaid order is made up, for forgeries only."""
-    if ("out_refund_no" in given) == ("out_trade_no" in given):
-        raise Refused("name either out_trade_no or out_refund_no", HTTPStatus.BAD_REQUEST)
-    column = "out_refund_no" if "out_refund_no" in given else "out_trade_no"
+    named = [name for name in _NUMBERS if name in given]
+    if len(named) != 1:
+        raise Refused(
+            "name one of out_trade_no, out_refund_no, out_bill_no", HTTPStatus.BAD_REQUEST
+        )
+    (column,) = named
     row = db.execute(
         f"SELECT * FROM callbacks WHERE {column} = ? AND mchid = ifnull(?, mchid)"  # noqa: S608
         " AND (original_type = 'refund') = ? ORDER BY id DESC LIMIT 1",
@@ -145,7 +151,7 @@ def _notice(db: Connection, given: Mapping[str, Any], now: float) -> Row | dict[
     ).fetchone()
     if isinstance(row, Row):
         return row
-    if column == "out_refund_no" or given["variant"] in {"genuine", "wrong_amount"}:
+    if column != "out_trade_no" or given["variant"] in {"genuine", "wrong_amount"}:
         raise Refused("there is no such callback", HTTPStatus.NOT_FOUND)
     return payment_notice(_as_if_paid(find_order(db, given), now), now)
 

@@ -55,13 +55,16 @@ def show_drained() -> dict[str, Any]:
             "  WHERE status = 'WAIT_BUYER_PAY' AND expires_at <= :now) AS callbacks,"
             " (SELECT count(*) FROM refunds WHERE status = 'PROCESSING' AND due_at <= :now)"
             "  AS refunds,"
+            " (SELECT count(*) FROM transfers WHERE due_at <= :now) AS transfers,"
             " (SELECT min(due_at) FROM (SELECT due_at FROM callbacks WHERE state = 'pending'"
             "  AND is_held = 0 AND due_at > :now UNION ALL SELECT due_at FROM refunds"
-            "  WHERE status = 'PROCESSING' AND due_at > :now)) AS next_due_at",
+            "  WHERE status = 'PROCESSING' AND due_at > :now UNION ALL SELECT due_at FROM transfers"
+            "  WHERE due_at > :now)) AS next_due_at",
             {"now": now},
         ).fetchone()
     return {
         "pending_callbacks": row["callbacks"],
         "pending_refunds": row["refunds"],
+        "pending_transfers": row["transfers"],
         "next_due_at": None if row["next_due_at"] is None else rfc3339(row["next_due_at"]),
     }

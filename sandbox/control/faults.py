@@ -10,6 +10,7 @@ from sandbox.control.reading import Refused, body
 from sandbox.faults import NAMES, OPERATIONS
 from sandbox.gateway import current_gateway
 from sandbox.shapes import choice, integer, number, shape, text
+from sandbox.wechat.transfer_steps import FAIL_REASONS
 
 _FAULT = shape(
     {"name": choice(*NAMES)},
@@ -19,6 +20,8 @@ _FAULT = shape(
         "probability": number(0, 1),
         "count": integer(1),
         "latency_ms": integer(0),
+        "reason": choice(*FAIL_REASONS),
+        "days": number(0, 400),
     },
 )
 

@@ -50,6 +50,15 @@ def find_refund(db: Connection, given: Mapping[str, Any]) -> Row:
     return _only(rows, f"refund {given['out_refund_no']}")
 
 
+def find_transfer(db: Connection, given: Mapping[str, Any]) -> Row:
+    """Find a transfer by out_bill_no and, if needed, mchid. Raises Refused."""
+    rows = db.execute(
+        "SELECT * FROM transfers WHERE out_bill_no = ? AND mchid = ifnull(?, mchid)",
+        (given["out_bill_no"], given.get("mchid")),
+    ).fetchall()
+    return _only(rows, f"transfer {given['out_bill_no']}")
+
+
 def _only(rows: list[Row], what: str) -> Row:
     if not rows:
         raise Refused(f"no {what}", HTTPStatus.NOT_FOUND)

@@ -15,6 +15,7 @@ from sandbox.wechat.signing import SKEW_SECONDS, sign_headers
 Notice = Row | Mapping[str, Any]
 Message = tuple[dict[str, str], bytes]
 _FORGER = keys.new_private_key
+_AMOUNTS = ("total", "payer_total", "refund", "payer_refund", "transfer_amount")
 
 
 def _signed(account: Account, body: str, *, timestamp: int | None = None) -> Message:
@@ -64,8 +65,34 @@ def _saying(change: Callable[[dict[str, Any]], None]) -> Callable[[Account, Noti
     return build
 
 
+def _amount(said: dict[str, Any]) -> dict[str, Any]:
+    """Return the amounts of a payment or a refund; a transfer has but one, outside."""
+    amount: dict[str, Any] = said.setdefault("amount", {})
+    return amount
+
+
 def _add_a_fen(said: dict[str, Any]) -> None:
-    said["amount"] |= {name: said["amount"][name] + 1 for name in ("total", "payer_total")}
+    amount = _amount(said) if "amount" in said else said
+    amount |= {
+        name: value + 1 for name, value in amount.items() if name in _AMOUNTS and value is not None
+    }
+
+
+def _of_mchid(said: dict[str, Any]) -> None:
+    said["mch_id" if "mch_id" in said else "mchid"] = "1900000001"
+
+
+def _certificate_signed(account: Account, notice: Notice) -> Message:
+    """Sign with the merchant's platform certificate, or with one that it was never given."""
+    body = seal(account.apiv3_key, notice, notice["plaintext"])
+    if account.certificate is not None:
+        headers = sign_headers(account, body, serial=account.certificate.key_id)
+        return {"Content-Type": "application/json", **headers}, body.encode()
+    serial, key = secrets.token_hex(20).upper(), _FORGER()
+    headers = sign_headers(account, body) | {"Wechatpay-Serial": serial}
+    text = f"{headers['Wechatpay-Timestamp']}\n{headers['Wechatpay-Nonce']}\n{body}\n"
+    headers["Wechatpay-Signature"] = keys.sign(key, text)
+    return {"Content-Type": "application/json", **headers}, body.encode()
 
 
 def _other_headers(changes: Mapping[str, str | None]) -> Callable[[Account, Notice], Message]:
@@ -87,6 +114,10 @@ VARIANTS: dict[str, tuple[str, Callable[[Account, Any], Message]]] = {
         "a certificate's serial among public-key merchants",
         _other_headers({"Wechatpay-Serial": secrets.token_hex(20).upper()}),
     ),
+    "certificate_signed": (
+        "signed by a platform certificate: the merchant's own in certificate mode, else unknown",
+        _certificate_signed,
+    ),
     "no_signature_type": (
         "Wechatpay-Signature-Type is missing",
         _other_headers({"Wechatpay-Signature-Type": None}),
@@ -99,7 +130,7 @@ VARIANTS: dict[str, tuple[str, Callable[[Account, Any], Message]]] = {
     "wrong_amount": ("signed well, one fen more than was paid", _saying(_add_a_fen)),
     "wrong_mchid": (
         "signed well, another merchant number inside",
-        _saying(lambda said: said.update(mchid="1900000001")),
+        _saying(_of_mchid),
     ),
     "wrong_appid": (
         "signed well, another app id inside",
@@ -107,6 +138,11 @@ VARIANTS: dict[str, tuple[str, Callable[[Account, Any], Message]]] = {
     ),
     "wrong_currency": (
         "signed well, another currency inside",
-        _saying(lambda said: said["amount"].update(currency="USD")),
+        _saying(lambda said: _amount(said).update(currency="USD")),
     ),
 }
+
+
+def forge(name: str, account: Account, notice: Row) -> Message | None:
+    """Build one of the variants of a callback."""
+    return VARIANTS[name][1](account, notice)

@@ -17,6 +17,7 @@ _SUMMARIES = {
     "REFUND.SUCCESS": "退款成功",
     "REFUND.ABNORMAL": "退款异常",
     "REFUND.CLOSED": "退款关闭",
+    "MCHTRANSFER.BILL.FINISHED": "商家转账单据终态通知",
 }
 _STATE_WORDS = {
     "NOTPAY": "订单未支付",
@@ -78,7 +79,7 @@ def refund_notice(order: Row, refund: Row, now: float) -> dict[str, Any]:
         "out_refund_no": refund["out_refund_no"],
         "refund_id": refund["refund_id"],
         "refund_status": refund["status"],
-        "user_received_account": RECEIVED_BY,
+        "user_received_account": refund["received_by"] or RECEIVED_BY,
         "amount": {
             "total": order["paid_fen"],
             "refund": refund["refund_fen"],
@@ -97,6 +98,19 @@ def refund_notice(order: Row, refund: Row, now: float) -> dict[str, Any]:
         now=now,
     )
     return notice | {"out_refund_no": refund["out_refund_no"]}
+
+
+def transfer_notice(transfer: Row, plaintext: dict[str, Any], now: float) -> dict[str, Any]:
+    """Return the row of an ended transfer's callback; it is of no order."""
+    notice = _row(
+        {"mchid": transfer["mchid"], "out_trade_no": ""},
+        "MCHTRANSFER.BILL.FINISHED",
+        plaintext,
+        url=transfer["notify_url"],
+        original_type="mch_payment",
+        now=now,
+    )
+    return notice | {"out_bill_no": transfer["out_bill_no"]}
 
 
 def _row(
@@ -131,17 +145,20 @@ def enqueue(db: Connection, notice: dict[str, Any]) -> None:
         notice,
     ).fetchone()[0]
     db.execute(
-        "INSERT INTO callbacks (event_id, mchid, out_trade_no, out_refund_no, event_type,"
-        " original_type, summary, plaintext, url, created_at, state, is_held, due_at) VALUES"
-        " (:event_id, :mchid, :out_trade_no, :out_refund_no, :event_type, :original_type,"
-        " :summary, :plaintext, :url, :created_at, 'pending', :is_held, :created_at)",
-        notice | {"is_held": is_held},
+        "INSERT INTO callbacks (event_id, mchid, out_trade_no, out_refund_no, out_bill_no,"
+        " event_type, original_type, summary, plaintext, url, created_at, state, is_held, due_at)"
+        " VALUES (:event_id, :mchid, :out_trade_no, :out_refund_no, :out_bill_no, :event_type,"
+        " :original_type, :summary, :plaintext, :url, :created_at, 'pending', :is_held,"
+        " :created_at)",
+        {"out_bill_no": None} | notice | {"is_held": is_held},
     )
 
 
 def encode(account: Account, notice: Row) -> tuple[dict[str, str], bytes]:
     """Seal and sign a callback afresh: every try has its own timestamp and signature."""
-    body = seal(account.apiv3_key, notice, notice["plaintext"])
+    known = account.apiv3_keys
+    apiv3_key = known[1] if len(known) > 1 and account.is_former_turn() else known[0]
+    body = seal(apiv3_key, notice, notice["plaintext"])
     return {"Content-Type": "application/json", **sign_headers(account, body)}, body.encode()
 
 

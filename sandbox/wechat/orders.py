@@ -19,6 +19,7 @@ from sandbox.shapes import (
     shape,
     text,
 )
+from sandbox.wechat import flows
 from sandbox.wechat.errors import ApiError
 from sandbox.wechat.notices import enqueue, payment_notice, transaction
 
@@ -246,20 +247,27 @@ def pay(
     if order["state"] in _PAID:
         raise Unpayable("该订单已支付")
     paid_fen = order["total_fen"] if amount_fen is None else amount_fen
+    transaction_id = f"42{order['id']:010d}{secrets.randbelow(10**16):016d}"
+    success_at = now if success_at is None else success_at
     db.execute(
         "UPDATE orders SET state = 'SUCCESS', transaction_id = ?, paid_fen = ?,"
         " payer_openid = ?, success_at = ? WHERE id = ?",
         (
-            f"42{order['id']:010d}{secrets.randbelow(10**16):016d}",
+            transaction_id,
             paid_fen,
             openid or order["openid"],
-            now if success_at is None else success_at,
+            success_at,
             order["id"],
         ),
     )
-    db.execute(
-        "UPDATE accounts SET balance_fen = balance_fen + ? WHERE mchid = ?",
-        (paid_fen, order["mchid"]),
+    flows.receive(
+        db,
+        order["mchid"],
+        paid_fen,
+        kind=flows.PAYMENT,
+        number=order["out_trade_no"],
+        gateway_no=transaction_id,
+        at=success_at,
     )
     paid = find_by_id(db, order["id"])
     enqueue(db, payment_notice(paid, now))

@@ -9,8 +9,10 @@ from sandbox.accounts import Account
 from sandbox.clock import rfc3339
 from sandbox.shapes import choice, integer, list_of, notify_url, shape, text
 from sandbox.store import Store
+from sandbox.wechat import flows
 from sandbox.wechat.errors import ApiError
 from sandbox.wechat.notices import RECEIVED_BY, enqueue, refund_notice
+from sandbox.wechat.opening import opened
 from sandbox.wechat.orders import ORDER_NUMBER, check, find, find_by_id, find_by_transaction
 
 REFUNDABLE_SECONDS = 365 * 86400
@@ -47,6 +49,13 @@ REFUND = shape(
         "goods_detail": list_of(_GOODS, maximum=6000),
     },
 )
+ABNORMAL = shape(
+    {
+        "out_refund_no": text(64, characters=r"0-9A-Za-z_\-|*@"),
+        "type": choice("USER_BANK_CARD", "MERCHANT_BANK_CARD"),
+    },
+    {"bank_type": text(16), "bank_account": text(1024), "real_name": text(1024)},
+)
 
 
 class Unfinishable(Exception):
@@ -54,9 +63,18 @@ class Unfinishable(Exception):
 
 
 def refund(
-    db: Connection, account: Account, body: Any, now: float, *, outcome: str = "SUCCESS"
+    db: Connection,
+    account: Account,
+    body: Any,
+    now: float,
+    *,
+    outcome: str = "SUCCESS",
+    days: float = 0,
 ) -> dict[str, Any]:
-    """Accept a refund, or answer the same again for the same number. Raises ApiError."""
+    """Accept a refund, or answer the same again for the same number. Raises ApiError.
+
+    It ends as `outcome` after the account's delay and so many days.
+    """
     check(REFUND, body)
     order = _order_of(db, account, body, now)
     known = _find(db, account.mchid, body["out_refund_no"])
@@ -65,8 +83,7 @@ def refund(
             raise ApiError("INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试")
         return describe(order, known)
     _refuse_unrefundable(db, order, body, now)
-    _draw_balance(db, account.mchid, body["amount"]["refund"])
-    return describe(order, _insert(db, order, body, now=now, outcome=outcome))
+    return describe(order, _insert(db, order, body, now=now, outcome=outcome, days=days))
 
 
 def _canonical(body: dict[str, Any]) -> str:
@@ -107,20 +124,23 @@ def _refuse_unrefundable(db: Connection, order: Row, body: dict[str, Any], now: 
         raise ApiError("FREQUENCY_LIMITED", "频率限制，请1分钟后再对该订单申请退款")
 
 
-def _draw_balance(db: Connection, mchid: str, refund_fen: int) -> None:
-    drawn = db.execute(
-        "UPDATE accounts SET balance_fen = balance_fen - :fen WHERE mchid = :mchid"
-        " AND (is_unlimited OR balance_fen >= :fen)",
-        {"fen": refund_fen, "mchid": mchid},
-    ).rowcount
-    if not drawn:
-        raise ApiError("NOT_ENOUGH", "基本账户余额不足，请充值后重新发起")
-
-
-def _insert(db: Connection, order: Row, body: dict[str, Any], *, now: float, outcome: str) -> Row:
+def _insert(
+    db: Connection, order: Row, body: dict[str, Any], *, now: float, outcome: str, days: float
+) -> Row:
     delay = db.execute(
         "SELECT refund_delay_seconds FROM accounts WHERE mchid = ?", (order["mchid"],)
     ).fetchone()[0]
+    refund_id = f"503{order['id']:010d}{secrets.randbelow(10**15):015d}"
+    flows.spend(
+        db,
+        order["mchid"],
+        body["amount"]["refund"],
+        kind=flows.REFUND,
+        number=body["out_refund_no"],
+        gateway_no=refund_id,
+        at=now,
+        memo=body.get("reason", ""),
+    )
     db.execute(
         "INSERT INTO refunds (mchid, order_id, out_refund_no, refund_id, request, notify_url,"
         " refund_fen, status, outcome, created_at, due_at)"
@@ -129,13 +149,13 @@ def _insert(db: Connection, order: Row, body: dict[str, Any], *, now: float, out
             order["mchid"],
             order["id"],
             body["out_refund_no"],
-            f"503{order['id']:010d}{secrets.randbelow(10**15):015d}",
+            refund_id,
             _canonical(body),
             body.get("notify_url"),
             body["amount"]["refund"],
             outcome,
             now,
-            now + delay,
+            now + delay + days * 86400,
         ),
     )
     db.execute("UPDATE orders SET state = 'REFUND' WHERE id = ?", (order["id"],))
@@ -171,8 +191,8 @@ def describe(order: Row, refund_row: Row) -> dict[str, Any]:
         "out_refund_no": refund_row["out_refund_no"],
         "transaction_id": order["transaction_id"],
         "out_trade_no": order["out_trade_no"],
-        "channel": "ORIGINAL",
-        "user_received_account": RECEIVED_BY,
+        "channel": refund_row["channel"],
+        "user_received_account": refund_row["received_by"] or RECEIVED_BY,
         "create_time": rfc3339(refund_row["created_at"]),
         "status": refund_row["status"],
         "funds_account": "AVAILABLE",
@@ -190,6 +210,55 @@ def describe(order: Row, refund_row: Row) -> dict[str, Any]:
     if refund_row["success_at"] is not None:
         answer["success_time"] = rfc3339(refund_row["success_at"])
     return answer
+
+
+def finish_now(
+    db: Connection, account: Account, out_refund_no: str, status: str, now: float
+) -> None:
+    """End a refund before its time, unless it has ended."""
+    row = _known(db, account.mchid, out_refund_no)
+    if row["status"] == "PROCESSING":
+        finish(db, row, status, now, now)
+
+
+def redirect(
+    db: Connection, account: Account, refund_id: str, body: Any, now: float
+) -> dict[str, Any]:
+    """Send an abnormal refund to a bank card: it is PROCESSING again. Raises ApiError."""
+    check(ABNORMAL, body)
+    row = _find(db, account.mchid, body["out_refund_no"])
+    if row is None or row["refund_id"] != refund_id:
+        raise ApiError("RESOURCE_NOT_EXISTS", "退款单不存在")
+    received_by = _receiver(account, body)
+    order = find_by_id(db, row["order_id"])
+    if row["status"] == "PROCESSING" and row["received_by"] == received_by:
+        return describe(order, row)
+    if row["status"] != "ABNORMAL":
+        raise ApiError("INVALID_REQUEST", "退款单状态不是退款异常，不能发起异常退款处理")
+    delay = db.execute(
+        "SELECT refund_delay_seconds FROM accounts WHERE mchid = ?", (account.mchid,)
+    ).fetchone()[0]
+    db.execute(
+        "UPDATE refunds SET status = 'PROCESSING', outcome = 'SUCCESS', due_at = ?,"
+        " channel = 'OTHER_BANKCARD', received_by = ? WHERE id = ?",
+        (now + delay, received_by, row["id"]),
+    )
+    return describe(order, _known(db, account.mchid, body["out_refund_no"]))
+
+
+def _receiver(account: Account, body: dict[str, Any]) -> str:
+    card = [body.get(name) for name in ("bank_type", "bank_account", "real_name")]
+    if body["type"] == "MERCHANT_BANK_CARD":
+        if any(card):
+            raise ApiError("PARAM_ERROR", "参数错误：退款至交易商户银行账户时不需要银行卡信息")
+        return "商户银行账户"
+    if not all(card):
+        raise ApiError("PARAM_ERROR", "参数错误：bank_type、bank_account、real_name 必填")
+    number = opened(account, body["bank_account"], "bank_account")
+    opened(account, body["real_name"], "real_name")
+    if not (number.isascii() and number.isdigit() and 12 <= len(number) <= 19):
+        raise ApiError("PARAM_ERROR", "参数错误：bank_account 不是银行卡号")
+    return f"{body['bank_type']}{number[-4:]}"
 
 
 def settle_due(store: Store, now: float) -> None:
@@ -216,9 +285,14 @@ def finish(db: Connection, refund_row: Row, status: str, at: float, now: float) 
         (status, at if status == "SUCCESS" else None, refund_row["id"]),
     )
     if status == "CLOSED":
-        db.execute(
-            "UPDATE accounts SET balance_fen = balance_fen + ? WHERE mchid = ?",
-            (refund_row["refund_fen"], refund_row["mchid"]),
+        flows.receive(
+            db,
+            refund_row["mchid"],
+            refund_row["refund_fen"],
+            kind=flows.REFUND_RETURNED,
+            number=refund_row["out_refund_no"],
+            gateway_no=refund_row["refund_id"],
+            at=at,
         )
     ended = _known(db, refund_row["mchid"], refund_row["out_refund_no"])
     if ended["notify_url"] is not None:

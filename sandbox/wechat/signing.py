@@ -39,7 +39,7 @@ def claimed_account(accounts: Accounts, parts: dict[str, str]) -> Account:
 
 def verify(account: Account, parts: dict[str, str], request: Request) -> None:
     """Check serial, skew (real time, 5 minutes), headers and signature. Raises ApiError."""
-    if parts["serial_no"] != account.merchant_serial:
+    if parts["serial_no"] not in account.merchant_keys:
         raise ApiError("SIGN_ERROR", "商户证书序列号有误")
     if not parts["timestamp"].isascii() or not parts["timestamp"].isdigit():
         raise ApiError("SIGN_ERROR", "Http头Authorization中的timestamp格式错误")
@@ -59,7 +59,7 @@ def _is_signed(account: Account, parts: dict[str, str], request: Request, path: 
     except UnicodeDecodeError:
         return False
     message = "\n".join([request.method, path, parts["timestamp"], parts["nonce_str"], text, ""])
-    return keys.is_signed_by(account.merchant_public_key, message, parts["signature"])
+    return keys.is_signed_by(account.merchant_keys[parts["serial_no"]], message, parts["signature"])
 
 
 def _spellings(request: Request) -> set[str]:
@@ -76,19 +76,32 @@ def _check_headers(account: Account, request: Request) -> None:
         raise ApiError("PARAM_ERROR", "Http头缺少User-Agent")
     if request.method == "POST" and request.mimetype != "application/json":
         raise ApiError("PARAM_ERROR", "Http头Content-Type必须为application/json")
-    if request.headers.get("Wechatpay-Serial", account.public_key_id) != account.public_key_id:
+    if request.headers.get("Wechatpay-Serial", account.public_key_id) not in account.platform_keys:
         raise ApiError("PARAM_ERROR", "Http头Wechatpay-Serial有误")
 
 
-def sign_headers(account: Account, body: str, *, timestamp: int | None = None) -> dict[str, str]:
-    """Sign an answer or a callback with the platform key, in public-key mode, at real time."""
+def sign_headers(
+    account: Account, body: str, *, timestamp: int | None = None, serial: str | None = None
+) -> dict[str, str]:
+    """Sign an answer or a callback at real time, with the key a request named, if it did.
+
+    During a ramp, dice decide between the preferred key and the one before it.
+    """
     at = str(int(time.time()) if timestamp is None else timestamp)
     nonce = secrets.token_hex(16).upper()
+    key_id = _signing_key(account, serial)
     return {
         "Request-ID": uuid.uuid4().hex.upper(),
         "Wechatpay-Nonce": nonce,
-        "Wechatpay-Serial": account.public_key_id,
-        "Wechatpay-Signature": keys.sign(account.platform_key, f"{at}\n{nonce}\n{body}\n"),
+        "Wechatpay-Serial": key_id,
+        "Wechatpay-Signature": keys.sign(account.platform_keys[key_id], f"{at}\n{nonce}\n{body}\n"),
         "Wechatpay-Signature-Type": SCHEME,
         "Wechatpay-Timestamp": at,
     }
+
+
+def _signing_key(account: Account, serial: str | None) -> str:
+    ring = list(account.platform_keys)
+    if account.new_key_percent is not None and len(ring) > 1:
+        return ring[1] if account.is_former_turn() else ring[0]
+    return serial if serial in account.platform_keys else ring[0]

@@ -314,6 +314,7 @@ def test_next_due_instant_is_told(own_merchant: Merchant, receiver: Receiver) ->
     assert drained == {
         "pending_callbacks": 0,
         "pending_refunds": 0,
+        "pending_transfers": 0,
         "next_due_at": row["due_at"],
     }
 
