@@ -30,6 +30,8 @@ class Settings:
     is_clock_adjustable: bool
     trusted_proxy_hops: int
     database_pool_size: int
+    refunds_per_second: int
+    transfers_per_second: int
 
 
 @cache
@@ -52,4 +54,6 @@ def settings() -> Settings:
         is_clock_adjustable=is_development and env.get("PINBU_CLOCK") != "real",
         trusted_proxy_hops=int(env.get("PINBU_PROXY_HOPS", "0")),
         database_pool_size=int(env.get("PINBU_DATABASE_POOL", "8")),
+        refunds_per_second=int(env.get("PINBU_REFUNDS_PER_SECOND", "150")),
+        transfers_per_second=int(env.get("PINBU_TRANSFERS_PER_SECOND", "100")),
     )
