@@ -4,7 +4,7 @@ The row is the retry: a job on the queue only says "look". A lease lasts in real
 grows with each lease, and who holds an older one may write nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -116,24 +116,40 @@ _CLAIM = """
     WHERE w.merchant_id = picked.merchant_id AND w.id = picked.id
     RETURNING w.merchant_id, w.id, w.subject_id, w.fence, w.attempts
 """
-_HEALTHY = "lapses < 2 ORDER BY due_at"
-_SUSPECT = "lapses >= 2 ORDER BY lapses, due_at"
+_HEALTHY = "lapses < 2{others} ORDER BY due_at"
+_SUSPECT = "lapses >= 2{others} ORDER BY lapses, due_at"
+_OTHERS = " AND merchant_id <> ALL(CAST(:but_not AS bigint[]))"
 
 
 def claim(
-    session: Session, kind: str, *, limit: int, at: datetime, lease_seconds: int = 20
+    session: Session,
+    kind: str,
+    *,
+    limit: int,
+    at: datetime,
+    lease_seconds: int = 20,
+    but_not: Collection[int] = (),
 ) -> list[Lease]:
     """Lease up to `limit` rows that are due, or whose lease ran out; skips rows others hold.
 
-    Rows whose workers died twice in a row are leased one at a time, after the others: one that
-    kills its worker takes no chunk along, and is parked after MAX_FAILURES lapses.
+    Those of the merchants in `but_not` are left alone. Rows whose workers died twice in a row are
+    leased one at a time, after the others: one that kills its worker takes no chunk along, and is
+    parked after MAX_FAILURES lapses.
     """
     real_now = clock.real_now()
     session.execute(_RECOVER, {"kind": kind, "real_now": real_now, "most": MAX_FAILURES})
-    values = {"kind": kind, "at": at, "until": real_now + timedelta(seconds=lease_seconds)}
+    values: dict[str, object] = {
+        "kind": kind,
+        "at": at,
+        "until": real_now + timedelta(seconds=lease_seconds),
+    }
+    others = _OTHERS if but_not else ""
+    if but_not:
+        values["but_not"] = array(but_not)
     # The limit goes into the text as a number: as a parameter the planner guesses badly.
-    rows = session.execute(text(_CLAIM.format(which=_HEALTHY, limit=int(limit))), values).all()
-    rows = rows or session.execute(text(_CLAIM.format(which=_SUSPECT, limit=1)), values).all()
+    healthy = text(_CLAIM.format(which=_HEALTHY.format(others=others), limit=int(limit)))
+    suspect = text(_CLAIM.format(which=_SUSPECT.format(others=others), limit=1))
+    rows = session.execute(healthy, values).all() or session.execute(suspect, values).all()
     return sorted((Lease(*row) for row in rows), key=lambda lease: (lease.merchant_id, lease.id))
 
 

@@ -6,7 +6,8 @@ from domain.checkout import (
     driving_refunds,
     driving_withdrawals,
 )
-from jobs.looping import until_done
+from domain.database import read_clock
+from jobs.looping import BUDGET_SECONDS, until_done
 
 
 def drive_payments() -> int:
@@ -15,8 +16,8 @@ def drive_payments() -> int:
 
 
 def drive_refunds() -> int:
-    """Send refunds, and ask until they arrive."""
-    return until_done(lambda at: driving_refunds.drive_refunds(at=at))
+    """Send refunds at their accounts' speed, and ask until they arrive."""
+    return driving_refunds.keep_driving(read_clock, seconds=BUDGET_SECONDS)
 
 
 def drive_withdrawals() -> int:

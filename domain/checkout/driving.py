@@ -41,12 +41,13 @@ def drive(
     """
     with transaction() as session:
         leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=lease_seconds)
-        finished = _finish_those_over(session, leases, over)
+        finished = finish_those_over(session, leases, over)
     _run_all([lease for lease in leases if lease.subject not in finished], step, at)
     return len(leases)
 
 
-def _finish_those_over(session: Session, leases: Sequence[Lease], over: TextClause) -> set[Key]:
+def finish_those_over(session: Session, leases: Sequence[Lease], over: TextClause) -> set[Key]:
+    """Finish the leases whose subjects `over` returns; returns those subjects."""
     if not leases:
         return set()
     rows = session.execute(
@@ -65,12 +66,15 @@ def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:
     if not leases:
         return
     with ThreadPoolExecutor(max_workers=min(CALLS_AT_ONCE, len(leases))) as pool:
-        for future in [pool.submit(_run, lease, step, at) for lease in leases]:
+        for future in [pool.submit(run_step, lease, step, at) for lease in leases]:
             future.result()
 
 
-def _run(lease: Lease, step: Step, at: datetime) -> None:
-    """Run one step. Where the database itself fails, the lease lapses and the row comes again."""
+def run_step(lease: Lease, step: Step, at: datetime) -> None:
+    """Run one step, its errors sorted.
+
+    Where the database itself fails, the lease lapses and the row comes again.
+    """
     try:
         step(lease, at)
     except work.LeaseLost:

@@ -4,6 +4,7 @@ A rejected one waits for a person, its work parked; it may be repeated under the
 """
 
 import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import outbox, work
+from domain.arrays import array
 from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
 from domain.refunds.errors import RefundNotRejected
-from domain.settlement.locking import Key
+from domain.settlement.locking import Key, columns
 from domain.settlement.moving import move_orders
 from domain.settlement.refunding import WORK, WantedRefund, replace_closed
 from domain.states import REFUND, OrderState, RefundState
@@ -103,6 +105,71 @@ def move_refund(
         )
         _finish_order(session, (merchant_id, order_id), order_state, at=at)
     return to
+
+
+_ORDERS = """
+    SELECT o.merchant_id, o.id FROM orders o
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+        ON o.merchant_id = t.m AND o.id = t.i
+    ORDER BY o.merchant_id, o.id
+    FOR NO KEY UPDATE OF o
+"""
+_LOCK_ORDERS = text(_ORDERS)
+_LOCK_FREE_ORDERS = text(_ORDERS + " SKIP LOCKED")
+_MOVE_ALL = text(
+    """
+    WITH locked AS (
+        SELECT r.merchant_id, r.id FROM refunds r
+        JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+            ON r.merchant_id = t.m AND r.id = t.i
+        WHERE r.state = ANY(CAST(:origins AS text[]))
+        ORDER BY r.merchant_id, r.id
+        FOR NO KEY UPDATE OF r
+    )
+    UPDATE refunds r SET state = CAST(:state AS text), moved_at = :at, moved_by = :actor,
+        error_code = NULL, accepted_at = CASE WHEN CAST(:state AS text) = 'accepted'
+            THEN coalesce(r.accepted_at, :at) ELSE r.accepted_at END
+    FROM locked l WHERE r.merchant_id = l.merchant_id AND r.id = l.id
+    RETURNING r.merchant_id, r.id
+    """
+)
+_PLAIN_MOVES = {
+    RefundState.SENDING: (RefundState.REQUESTED, RefundState.NEEDS_FUNDS, RefundState.UNKNOWN),
+    RefundState.ACCEPTED: (RefundState.SENDING,),
+    RefundState.REQUESTED: (RefundState.SENDING,),
+}
+"""Moves that change nothing but the refund, from where: `move_refund` is for all others."""
+
+
+def lock_free_orders(session: Session, orders: Iterable[Key]) -> set[Key]:
+    """Lock those of the orders that nobody holds now: no refund of theirs is moved meanwhile."""
+    rows = session.execute(_LOCK_FREE_ORDERS, columns(sorted(set(orders))))
+    return {(row.merchant_id, row.id) for row in rows}
+
+
+def move_refunds(
+    session: Session, refunds: Mapping[Key, int], to: RefundState, *, at: datetime, actor: str
+) -> set[Key]:
+    """Move refunds (with their orders' ids) to sending, accepted, or from sending to requested.
+
+    Locks the orders, then the refunds, by id. Returns those that were moved: the others are in a
+    state that they do not leave like this.
+    """
+    if not refunds:
+        return set()
+    orders = {(merchant_id, order_id) for (merchant_id, _), order_id in refunds.items()}
+    session.execute(_LOCK_ORDERS, columns(sorted(orders)))
+    rows = session.execute(
+        _MOVE_ALL,
+        {
+            **columns(sorted(refunds)),
+            "origins": array(state.value for state in _PLAIN_MOVES[to]),
+            "state": to.value,
+            "at": at,
+            "actor": actor,
+        },
+    )
+    return {(row.merchant_id, row.id) for row in rows}
 
 
 def repeat_refund(

@@ -288,7 +288,7 @@ class TestSample:
         with transaction() as session:
             owner = find_login(session, answer["login"])
             assert owner is not None
-            account = account_of_merchant(session, owner.merchant_id, app_id=APP_ID)
+            account = account_of_merchant(session, owner.merchant_id, app_id=answer["app_id"])
         assert account.gateway == "wechat"
 
     def test_password_is_kept_in_a_private_file(self, app: Flask, var: Path) -> None:

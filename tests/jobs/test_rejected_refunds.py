@@ -86,7 +86,7 @@ def test_refund_accepted_by_a_worker_that_died_and_then_refused_arrives(
         raise Killed
 
     with monkeypatch.context() as dying:
-        dying.setattr(driving_refunds, "_record", die)
+        dying.setattr(driving_refunds, "_record_accepted", die)
         with pytest.raises(Killed):
             drive_refunds(at=at)
     assert world.rows(REFUND) == [("sending", None)]
@@ -153,7 +153,9 @@ def test_number_the_gateway_knows_with_another_amount_is_rejected(
     monkeypatch.setattr(
         WeChatPayments,
         "query_refund",
-        lambda self, number, trade_no: GatewayRefund(number, RefundStatus.SUCCESS, amount_fen=Fen(1)),
+        lambda self, number, trade_no: GatewayRefund(
+            number, RefundStatus.SUCCESS, amount_fen=Fen(1)
+        ),
     )
 
     drive_refunds(at=at + LATER)
