@@ -10,7 +10,7 @@ import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from sqlite3 import Connection, Row
 from typing import Any
 
@@ -80,7 +80,7 @@ def ready_at(day: date) -> float:
 def check_day(text: str, now: float) -> date:
     """Read a bill's day. Raises ApiError, STATEMENT_CREATING if it is too early."""
     try:
-        day = date.fromisoformat(text)
+        day = datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone
     except ValueError:
         raise ApiError("PARAM_ERROR", "参数错误：bill_date 格式应为YYYY-MM-DD") from None
     today = beijing(now).date()

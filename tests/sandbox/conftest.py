@@ -6,8 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 import pytest
 from wechatpayv3 import WeChatPay, WeChatPayType
+from wechatpayv3.type import RequestType
 
 from tests.sandbox.alipay import AlipayMerchant, open_alipay
 from tests.sandbox_server import (
@@ -77,6 +79,69 @@ class Merchant:
         }
         return answer(self.sdk.refund(**request))
 
+    def transfer_request(self, **changes: Any) -> dict[str, Any]:
+        """Write the body of a transfer."""
+        return {
+            "appid": self.keys["appid"],
+            "out_bill_no": secrets.token_hex(10),
+            "transfer_scene_id": "1000",
+            "openid": f"o{secrets.token_hex(13)}",
+            "transfer_amount": 500,
+            "transfer_remark": "拼团补贴",
+            "user_recv_perception": "现金奖励",
+            "transfer_scene_report_infos": [
+                {"info_type": "活动名称", "info_content": "两人团"},
+                {"info_type": "奖励说明", "info_content": "未成团补贴"},
+            ],
+            "notify_url": self.notify_url,
+            **changes,
+        }
+
+    def transfer(self, request: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Ask for a transfer."""
+        return self.call("POST", "/v3/fund-app/mch-transfer/transfer-bills", request)
+
+    def transferred(self, **changes: Any) -> dict[str, Any]:
+        """Place a new transfer; returns its parameters and the answer."""
+        request = self.transfer_request(**changes)
+        status, body = self.transfer(request)
+        assert status == 200, body
+        return request | body
+
+    def query_transfer(self, transfer: dict[str, Any]) -> dict[str, Any]:
+        """Ask for a transfer."""
+        status, body = answer(self.sdk.mch_transfer_bills_query(transfer["out_bill_no"]))
+        assert status == 200, body
+        return body
+
+    def confirm(self, transfer: dict[str, Any], **changes: Any) -> httpx.Response:
+        """Confirm a transfer on the shopper's phone."""
+        given = {
+            "mchId": self.mchid,
+            "appId": transfer["appid"],
+            "package": transfer["package_info"],
+            "openid": transfer["openid"],
+        }
+        return self.server.http.post("/shopper/transfer", json=given | changes)
+
+    def call(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Make any signed call."""
+        return answer(self.sdk._core.request(path, method=RequestType[method], data=body))
+
+    def balance(self) -> int:
+        """Look at the basic account."""
+        return int(self.server.get(f"/accounts/{self.mchid}")["balance_fen"])
+
+    def set(self, **settings: Any) -> dict[str, Any]:
+        """Change the account."""
+        return self.server.post(f"/accounts/{self.mchid}", **settings)
+
+    def fault(self, name: str, **options: Any) -> dict[str, Any]:
+        """Put a fault in force for this merchant."""
+        return self.server.fault(name, mchid=self.mchid, **options)
+
     def query(self, order: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Ask for an order."""
         return answer(self.sdk.query(out_trade_no=order["out_trade_no"]))
@@ -137,6 +202,13 @@ def merchant(sandbox: SandboxServer, shared_keys: dict[str, Any], receiver: Rece
 def fresh_merchant(sandbox: SandboxServer, receiver: Receiver) -> Merchant:
     """A new merchant of the shared sandbox, for what looks at all orders or at the balance."""
     return merchant_of(sandbox, sandbox.open_account(), receiver.new_url())
+
+
+@pytest.fixture
+def funded(fresh_merchant: Merchant) -> Merchant:
+    """A new merchant with 1,000 yuan."""
+    fresh_merchant.set(balance_fen=100_000)
+    return fresh_merchant
 
 
 @pytest.fixture
