@@ -3,13 +3,14 @@
 import gzip
 import hashlib
 import secrets
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from tests.sandbox.conftest import Merchant, answer
-from tests.sandbox_server import wait_until
+from tests.sandbox.conftest import Merchant, answer, merchant_of
+from tests.sandbox_server import Receiver, SandboxServer, wait_until
 
 DAY = timedelta(days=1)
 
@@ -22,18 +23,31 @@ def go_to(merchant: Merchant, at: datetime) -> None:
     merchant.server.advance((at - now_of(merchant)).total_seconds())
 
 
+@pytest.fixture(scope="module")
+def traded_once(
+    tmp_path_factory: pytest.TempPathFactory, receiver_server: Receiver
+) -> Iterator[tuple[Merchant, str]]:
+    """A merchant at eleven on the day after it traded, and that day."""
+    server = SandboxServer(tmp_path_factory.mktemp("bills"))
+    server.start()
+    merchant = merchant_of(server, server.open_account(), receiver_server.new_url())
+    merchant.set(balance_fen=100_000)
+    morning = (now_of(merchant) + DAY).replace(hour=9, minute=0, second=0, microsecond=0)
+    go_to(merchant, morning)
+    order = merchant.paid(description="苹果，5 斤,`新鲜\n第二行")
+    merchant.paid(amount={"total": 5, "currency": "CNY"})
+    assert merchant.refund(order, 990)[0] == 200
+    merchant.transferred()
+    go_to(merchant, (morning + DAY).replace(hour=11))
+    yield merchant, morning.date().isoformat()
+    server.close()
+
+
 @pytest.fixture
-def traded(own_merchant: Merchant) -> tuple[Merchant, str]:
-    """A merchant the day after it traded, at eleven, and that day."""
-    own_merchant.set(balance_fen=100_000)
-    morning = (now_of(own_merchant) + DAY).replace(hour=9, minute=0, second=0, microsecond=0)
-    go_to(own_merchant, morning)
-    order = own_merchant.paid(description="苹果，5 斤,`新鲜\n第二行")
-    own_merchant.paid(amount={"total": 5, "currency": "CNY"})
-    assert own_merchant.refund(order, 990)[0] == 200
-    own_merchant.transferred()
-    go_to(own_merchant, (morning + DAY).replace(hour=11))
-    return own_merchant, morning.date().isoformat()
+def traded(traded_once: tuple[Merchant, str]) -> Iterator[tuple[Merchant, str]]:
+    """The same, without faults afterwards."""
+    yield traded_once
+    traded_once[0].server.clear()
 
 
 def sha1_of(content: bytes) -> str:
