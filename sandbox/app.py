@@ -1,5 +1,6 @@
 """The sandbox's application factory."""
 
+import secrets
 from pathlib import Path
 
 from flask import Flask
@@ -10,12 +11,15 @@ from sandbox.alipay.views import alipay
 from sandbox.control import control
 from sandbox.gateway import open_gateway
 from sandbox.miniprogram.views import miniprogram
+from sandbox.web.views import web
 from sandbox.wechat import bill_views, key_views, transfer_views, views
 
 
 def create_app(data: Path) -> Flask:
     """Build the application on the record under `data` and start its callback courier."""
     app = Flask("sandbox", static_folder=None)
+    app.secret_key = secrets.token_bytes(32)
+    app.config.update(SESSION_COOKIE_NAME="sandbox", SESSION_COOKIE_SAMESITE="Strict")
     app.json.sort_keys = False  # type: ignore[attr-defined]
     open_gateway(app, data)
     for blueprint in (
@@ -25,6 +29,7 @@ def create_app(data: Path) -> Flask:
         alipay,
         alipay_shopper,
         control,
+        web,
     ):
         app.register_blueprint(blueprint)
     app.register_blueprint(transfer_views.wechat_transfers)

@@ -1,6 +1,5 @@
 """The control API: what a person, a test or the demo does to the gateway. Loopback only."""
 
-import ipaddress
 from http import HTTPStatus
 from typing import Any
 
@@ -22,6 +21,7 @@ from sandbox.control import (
 )
 from sandbox.control.reading import Refused
 from sandbox.shapes import Misshapen
+from sandbox.strangers import is_stranger
 
 control = Blueprint("control", __name__, url_prefix="/control")
 PARTS = (
@@ -44,8 +44,8 @@ for part in PARTS:
 
 @control.before_request
 def refuse_strangers() -> tuple[Response, int] | None:
-    """Serve this machine only, whatever address the sandbox listens on."""
-    if ipaddress.ip_address(request.remote_addr or "0.0.0.0").is_loopback:  # noqa: S104
+    """Serve this machine only, whatever address the sandbox listens on, and no other site."""
+    if not is_stranger(request):
         return None
     return _problem("the control API answers loopback callers only", HTTPStatus.FORBIDDEN)
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint
 
 from sandbox.accounts import CERTIFICATE, PUBLIC_KEY, downloads
-from sandbox.control.reading import Refused, body
+from sandbox.control.reading import Refused, body, page
 from sandbox.gateway import Gateway, current_gateway
 from sandbox.shapes import choice, flag, integer, number, optional, shape, text
 from sandbox.wechat import flows
@@ -16,6 +16,11 @@ from sandbox.wechat.issuing import issue
 
 _ACCOUNT = shape(
     {"appid": text(32, characters="0-9A-Za-z_")}, {"mchid": text(32, characters="0-9")}
+)
+_LIST = (
+    "SELECT a.rowid AS id, a.mchid, a.appid, a.balance_fen, a.is_unlimited,"
+    " a.refund_delay_seconds, ifnull(s.operation_fen, 0) AS operation_fen"
+    " FROM accounts a LEFT JOIN wechat_settings s ON s.mchid = a.mchid"
 )
 _APP = shape({"appid": text(32, characters="0-9A-Za-z_")})
 _FUNDS = {
@@ -42,6 +47,7 @@ _CHANGES = shape({}, _FUNDS | _SETTINGS)
 def register(control: Blueprint) -> None:
     """Add this part's endpoints."""
     control.add_url_rule("/accounts", view_func=open_account, methods=["POST"])
+    control.add_url_rule("/accounts", view_func=list_accounts, methods=["GET"])
     control.add_url_rule("/accounts/<mchid>", view_func=set_funds, methods=["POST"])
     control.add_url_rule("/accounts/<mchid>", view_func=show_account, methods=["GET"])
     control.add_url_rule("/accounts/<mchid>/apps", view_func=bind_app, methods=["POST"])
@@ -67,6 +73,24 @@ def bind_app(mchid: str) -> dict[str, Any]:
     accounts.bind(mchid, given["appid"])
     secret = accounts.secret_of(given["appid"])
     return {"mchid": mchid, "appid": given["appid"], "app_secret": secret}
+
+
+def list_accounts() -> dict[str, Any]:
+    """List the accounts with their funds, oldest first."""
+    with current_gateway().store.snapshot() as db:
+        rows, following = page(db, _LIST, ("mchid", "appid"))
+    items = [
+        {
+            "mchid": row["mchid"],
+            "appid": row["appid"],
+            "balance_fen": row["balance_fen"],
+            "operation_fen": row["operation_fen"],
+            "is_unlimited": bool(row["is_unlimited"]),
+            "refund_delay_seconds": row["refund_delay_seconds"],
+        }
+        for row in rows
+    ]
+    return {"items": items, "next": following}
 
 
 def show_account(mchid: str) -> dict[str, Any]:

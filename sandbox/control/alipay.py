@@ -61,6 +61,7 @@ _REFUNDS = (
     "SELECT r.*, t.out_trade_no, t.trade_no FROM alipay_refunds r"
     " JOIN alipay_trades t ON t.id = r.trade_id"
 )
+_ACCOUNTS = "SELECT rowid AS id, seller_id, app_id, balance_fen, is_unlimited FROM alipay_accounts"
 _MOST_CODES = 10_000
 _MOST_TIMES = 1000
 
@@ -69,6 +70,7 @@ def register(control: Blueprint) -> None:
     """Add this part's endpoints."""
     for path, view, method in (
         ("/accounts", open_account, "POST"),
+        ("/accounts", list_accounts, "GET"),
         ("/accounts/<seller_id>", set_funds, "POST"),
         ("/accounts/<seller_id>", show_account, "GET"),
         ("/codes", mint, "POST"),
@@ -88,6 +90,20 @@ def register(control: Blueprint) -> None:
 def open_account() -> dict[str, Any]:
     """Open an application's account, or return it again, with all a merchant would download."""
     return downloads(current_gateway().alipay_accounts.open(body(_ACCOUNT)["app_id"]))
+
+
+def list_accounts() -> dict[str, Any]:
+    """List the accounts with their funds, oldest first."""
+    return _list(_ACCOUNTS, ("seller_id", "app_id"), _describe_account)
+
+
+def _describe_account(row: Row) -> dict[str, Any]:
+    return {
+        "seller_id": row["seller_id"],
+        "app_id": row["app_id"],
+        "balance_fen": row["balance_fen"],
+        "is_unlimited": bool(row["is_unlimited"]),
+    }
 
 
 def show_account(seller_id: str) -> dict[str, Any]:
@@ -117,7 +133,7 @@ def _funds(gateway: Gateway, seller_id: str) -> dict[str, Any]:
         ).fetchone()
     if row is None:
         raise Refused(f"no account {seller_id}", HTTPStatus.NOT_FOUND)
-    return {**row, "is_unlimited": bool(row["is_unlimited"])}
+    return _describe_account(row)
 
 
 def mint() -> dict[str, Any]:

@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import request
 
-from sandbox.shapes import Check, Misshapen
+from sandbox.shapes import Check, Misshapen, choice
 
 PAGE = 200
 MOST = 1000
+_ORDERS = {"oldest": ("id > :after", "ASC", 0), "newest": ("id < :after", "DESC", 2**62)}
 
 
 class Refused(Exception):
@@ -68,18 +69,24 @@ def _only(rows: list[Row], what: str) -> Row:
 
 
 def page(db: Connection, select: str, filters: tuple[str, ...]) -> tuple[list[Row], str | None]:
-    """Read one page of `select`, whose id column is `id`; filters, `after` and `limit` are query
-    parameters. Returns the rows and the next cursor. Raises Misshapen.
+    """Read one page of `select`, whose id column is `id`, oldest first unless `order` is newest.
+
+    Filters, `after`, `limit` and `order` are query parameters. Returns the rows and the next
+    cursor. Raises Misshapen.
     """
-    unknown = set(request.args) - {*filters, "after", "limit"}
+    unknown = set(request.args) - {*filters, "after", "limit", "order"}
     if unknown:
         raise Misshapen(sorted(unknown)[0], "is not a known parameter")
     given = {name: request.args[name] for name in filters if name in request.args}
     limit = min(_whole("limit", PAGE), MOST)
-    conditions = " AND ".join(["id > :after", *(f"{name} = :{name}" for name in given)])
+    order = request.args.get("order", "oldest")
+    choice(*_ORDERS)(order, "order")
+    beyond, direction, start = _ORDERS[order]
+    conditions = " AND ".join([beyond, *(f"{name} = :{name}" for name in given)])
     rows = db.execute(
-        f"SELECT * FROM ({select}) WHERE {conditions} ORDER BY id LIMIT :limit",  # noqa: S608
-        {**given, "after": _whole("after", 0), "limit": limit + 1},
+        f"SELECT * FROM ({select}) WHERE {conditions}"  # noqa: S608
+        f" ORDER BY id {direction} LIMIT :limit",
+        {**given, "after": _whole("after", start), "limit": limit + 1},
     ).fetchall()
     return rows[:limit], str(rows[limit - 1]["id"]) if len(rows) > limit else None
 
