@@ -29,6 +29,9 @@ KEYS: Final = (
     "payment.returned",
     "grant.released",
     "grant.denied",
+    "withdrawal.awaiting",
+    "withdrawal.paid",
+    "withdrawal.returned",
 )
 SOURCES: Final = ("title", "text", "order", "refund", "subsidy", "amount", "time")
 """What a keyword may be filled with: of the notice, in yuan, or the instant it was written."""
@@ -37,8 +40,9 @@ _KEYWORD = re.compile(
     r"(thing|character_string|amount|number|time|date|phrase)[0-9]{1,2}", re.ASCII
 )
 _PAGE = re.compile(r"[0-9A-Za-z_\-/]+(\?[0-9A-Za-z_\-=&{}]*)?", re.ASCII)
-_PLACES: Final = {"order", "group"}
+_PLACES: Final = {"order", "group", "withdrawal"}
 _MOST: Final = {"thing": 20, "character_string": 32, "phrase": 5}
+_EXPECTED_PAGE: Final = "a page; {order}, {group} and {withdrawal} may stand in it"
 _NOTHING: Final = "-"
 
 
@@ -74,7 +78,9 @@ def _check(key: str, given: Any) -> Template:
     if not isinstance(template_id, str) or not 1 <= len(template_id) <= 64:
         raise TemplatesInvalid(place=f"{key}.template_id", expected="a template's id")
     if not isinstance(page, str) or not _is_page(page):
-        raise TemplatesInvalid(place=f"{key}.page", expected="a page; {order} and {group} stand in")
+        raise TemplatesInvalid(
+            place=f"{key}.page", expected="a page; {order}, {group} and {withdrawal} stand in"
+        )
     if not isinstance(fields, dict) or not fields:
         raise TemplatesInvalid(place=f"{key}.fields", expected="keywords and their sources")
     for keyword, source in fields.items():

@@ -23,7 +23,10 @@ class Button:
 
 @dataclass(frozen=True)
 class Board:
-    """One list of the record: its page, its path in the control API, and its kind in the menu."""
+    """One list of the record: its page, its path in the control API, and its kind in the menu.
+
+    `codes` are the columns of numbers and names; `words` names a state's text where it has another.
+    """
 
     name: str
     kind: str
@@ -33,6 +36,7 @@ class Board:
     state: str = ""
     states: tuple[str, ...] = ()
     codes: frozenset[str] = field(default_factory=frozenset)
+    words: Mapping[str, str] = field(default_factory=dict)
 
 
 def _of(name: str) -> Callable[[Item], str]:
@@ -187,7 +191,7 @@ BOARDS: Mapping[str, Board] = {
                 "openid": _of("openid"),
                 "fail_reason": _of("fail_reason"),
                 "created_at": _instant("created_at"),
-                "due_at": _instant("due_at"),
+                "next_step": _instant("due_at"),
             },
             _transfer_buttons,
             "state",
@@ -249,6 +253,7 @@ BOARDS: Mapping[str, Board] = {
             "status",
             ("SUCCESS", "DEALING", "FAIL", "REFUND"),
             frozenset({"out_bill_no", "seller_id", "openid", "fail_reason"}),
+            {"REFUND": "returned"},
         ),
         Board(
             "callbacks",

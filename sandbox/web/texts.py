@@ -44,6 +44,8 @@ _TEXTS = {
     "number": ("单号", "Number"),
     "attempts": ("次数", "Tries"),
     "last": ("最近结果", "Last answer"),
+    "next_step": ("下一步", "Next step"),
+    "returned": ("已退票", "returned"),
     "due_at": ("下次发送", "Next try"),
     "template_id": ("模板", "Template"),
     "data": ("内容", "Content"),

@@ -5,10 +5,12 @@ import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
+from tests.sandbox.alipay import AlipayMerchant
 from tests.sandbox.conftest import Merchant
 from tests.sandbox_server import Receiver, SandboxServer, wait_until
 
@@ -29,9 +31,9 @@ class Browser:
         assert found
         return found[1]
 
-    def send(self, action: str, page: str = "orders", **fields: str) -> str:
+    def send(self, button: str, page: str = "orders", /, **fields: str) -> str:
         answer = self.http.post(
-            f"/act/{action}", data={"token": self.token(), "page": page, **fields}
+            f"/act/{button}", data={"token": self.token(), "page": page, **fields}
         )
         assert answer.status_code == 200, answer.text
         assert answer.url.path == f"/{page}"
@@ -69,7 +71,10 @@ def said(page: str) -> tuple[str, str]:
     return found[1], html.unescape(found[2]).strip()
 
 
-PAGES = ("orders", "refunds", "callbacks", "messages", "accounts", "faults")
+PAGES = (
+    *("orders", "refunds", "transfers", "callbacks", "messages", "accounts", "faults"),
+    *("alipay-orders", "alipay-refunds", "alipay-transfers"),
+)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +91,14 @@ def test_every_page_is_there_in_both_languages(
         assert nothing in text
 
 
-def test_every_word_of_the_pages_has_its_text(merchant: Merchant, browser: Browser) -> None:
-    merchant.refund(merchant.paid())
+def test_every_word_of_the_pages_has_its_text(
+    fresh_merchant: Merchant, fresh_alipay: AlipayMerchant, browser: Browser
+) -> None:
+    fresh_merchant.refund(fresh_merchant.paid())
+    transfer(fresh_merchant)
+    fresh_alipay.placed()
+    fresh_alipay.refund(fresh_alipay.paid(), "5.00", "r1")
+    fresh_alipay.transfer()
 
     for page in PAGES:
         labels = re.findall(r"<(?:th|button)[^>]*>([^<]+)<", browser.open(f"/{page}"))
@@ -187,6 +198,136 @@ def test_refund_ends_as_its_button_says(
     assert ended["status"] == end
 
 
+def transfer(merchant: Merchant, **settings: Any) -> str:
+    """Ask for a transfer from an account that can pay it; returns its number."""
+    mchid, number = merchant.mchid, secrets.token_hex(10)
+    merchant.server.post(f"/accounts/{mchid}", balance_fen=100_000, **settings)
+    status, _ = merchant.sdk.mch_transfer_bills(
+        out_bill_no=number,
+        transfer_scene_id="1000",
+        openid=f"o{secrets.token_hex(13)}",
+        transfer_amount=188,
+        transfer_remark="活动奖励",
+        transfer_scene_report_infos=[
+            {"info_type": "活动名称", "info_content": "薯片三人团"},
+            {"info_type": "奖励说明", "info_content": "未成团补贴"},
+        ],
+        notify_url=merchant.notify_url,
+    )
+    assert status == 200
+    return number
+
+
+def state_of(merchant: Merchant, number: str) -> tuple[str, str | None]:
+    [found] = merchant.server.items("/transfers", out_bill_no=number)
+    return found["state"], found["fail_reason"]
+
+
+def test_transfer_is_confirmed_by_its_button(
+    fresh_merchant: Merchant, browser: Browser, receiver: Receiver
+) -> None:
+    number = transfer(fresh_merchant)
+    fields = {"mchid": fresh_merchant.mchid, "out_bill_no": number}
+    assert number in browser.open("/transfers?state=WAIT_USER_CONFIRM")
+
+    browser.send("move-transfer", "transfers", action="ignore", **fields)
+    ignored = state_of(fresh_merchant, number)
+    browser.send("move-transfer", "transfers", action="confirm", **fields)
+
+    assert ignored == ("WAIT_USER_CONFIRM", None)
+    assert receiver.wait_for(fresh_merchant.notify_url)
+    assert state_of(fresh_merchant, number) == ("SUCCESS", None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "ended"),
+    [
+        ({"action": "expire"}, ("FAIL", "OVERDUE_CLOSE")),
+        ({"action": "fail", "reason": "ACCOUNT_FROZEN"}, ("FAIL", "ACCOUNT_FROZEN")),
+    ],
+)
+def test_transfer_ends_as_its_button_says(
+    fresh_merchant: Merchant, browser: Browser, fields: dict[str, str], ended: tuple[str, str]
+) -> None:
+    number = transfer(fresh_merchant)
+
+    page = browser.send(
+        "move-transfer", "transfers", mchid=fresh_merchant.mchid, out_bill_no=number, **fields
+    )
+
+    assert said(page) == ("done", "")
+    assert state_of(fresh_merchant, number) == ended
+
+
+def test_transfer_s_callback_is_sent_again(
+    fresh_merchant: Merchant, browser: Browser, receiver: Receiver
+) -> None:
+    number, mchid = transfer(fresh_merchant), fresh_merchant.mchid
+    browser.send("move-transfer", "transfers", mchid=mchid, out_bill_no=number, action="confirm")
+    receiver.wait_for(fresh_merchant.notify_url)
+
+    browser.send("resend", "callbacks", mchid=mchid, out_bill_no=number)
+
+    assert len(receiver.wait_for(fresh_merchant.notify_url, 2)) == 2
+
+
+def test_alipay_trade_is_paid_by_its_button_and_told_again(
+    fresh_alipay: AlipayMerchant, browser: Browser, receiver: Receiver
+) -> None:
+    order = fresh_alipay.placed()
+    fields = {"seller_id": fresh_alipay.seller_id, "out_trade_no": order["out_trade_no"]}
+    assert order["out_trade_no"] in browser.open("/alipay-orders?state=WAIT_BUYER_PAY")
+
+    failed = said(browser.send("fail-trade", "alipay-orders", **fields))
+    browser.send("pay-trade", "alipay-orders", **fields)
+    receiver.wait_for(fresh_alipay.notify_url)
+    browser.send(
+        "resend",
+        "callbacks",
+        mchid=fresh_alipay.seller_id,
+        out_trade_no=order["out_trade_no"],
+    )
+
+    assert failed == ("done", "")
+    assert fresh_alipay.query(order)["trade_status"] == "TRADE_SUCCESS"
+    assert len(receiver.wait_for(fresh_alipay.notify_url, 2)) == 2
+
+
+def test_alipay_transfer_is_returned_by_its_button(
+    fresh_alipay: AlipayMerchant, browser: Browser
+) -> None:
+    server, seller_id = fresh_alipay.server, fresh_alipay.seller_id
+    server.post(f"/alipay/accounts/{seller_id}", balance_fen=1000)
+    fresh_alipay.transfer(out_biz_no="b1")
+
+    browser.send(
+        "end-alipay-transfer",
+        "alipay-transfers",
+        seller_id=seller_id,
+        out_biz_no="b1",
+        status="REFUND",
+    )
+
+    assert server.items("/alipay/transfers", seller_id=seller_id)[0]["status"] == "REFUND"
+    assert fresh_alipay.balance() == 1000
+
+
+def test_alipay_account_is_topped_up(fresh_alipay: AlipayMerchant, browser: Browser) -> None:
+    browser.send("top-up", "accounts", seller_id=fresh_alipay.seller_id, amount="12.34")
+
+    assert fresh_alipay.balance() == 1234
+    assert fresh_alipay.seller_id in browser.open("/accounts")
+
+
+def test_operation_account_is_topped_up_apart(fresh_merchant: Merchant, browser: Browser) -> None:
+    mchid = fresh_merchant.mchid
+
+    browser.send("top-up", "accounts", mchid=mchid, held="operation_fen", amount="5")
+
+    shown = fresh_merchant.server.get(f"/accounts/{mchid}")
+    assert (shown["balance_fen"], shown["operation_fen"]) == (0, 500)
+
+
 def test_callback_is_sent_again(merchant: Merchant, browser: Browser, receiver: Receiver) -> None:
     order = merchant.paid()
     receiver.wait_for(merchant.notify_url)
@@ -261,6 +402,8 @@ def test_fault_is_added_shown_and_removed(own_sandbox: SandboxServer, own_browse
         probability="0.25",
         count="3",
         latency_ms="200",
+        reason="",
+        days="",
     )
     [rule] = own_sandbox.get("/faults")["items"]
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from domain.notices.errors import TemplatesInvalid
-from domain.notices.templates import Message, check_templates, compose
+from domain.notices.templates import KEYS, Message, check_templates, compose
+from domain.outbox import CONSUMERS
 
 GOOD = {
     "template_id": "t1",
@@ -96,3 +97,9 @@ def test_templates_at_fault_are_named(changes: dict[str, Any], place: str) -> No
 def test_unknown_notice_has_no_template() -> None:
     with pytest.raises(TemplatesInvalid):
         check_templates({"group.exploded": GOOD})
+
+
+def test_every_notice_that_is_written_may_have_a_template() -> None:
+    written = {key for key, names in CONSUMERS.items() if "notify" in names}
+
+    assert set(KEYS) == written - {"order.settled_late"}, "that one is told as a failed group"
