@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.figures import hot, join_pay, memory, settle
+from bench.figures import callbacks, hot, join_pay, memory, refunds, settle
 from bench.figures.preload import Scene, Sizes
 from bench.figures.results import Figure
 from bench.stage.ground import ground, say
@@ -19,7 +19,9 @@ ON_SCENE: Mapping[str, Callable[[Scene], list[Figure]]] = {
     "join_pay_ratio": join_pay.measure,
     "hot_group_1000": hot.measure_group,
     "hot_campaign_1000": hot.measure_campaign,
+    "callback_p99_ms": callbacks.measure,
     "settle": settle.measure,
+    "refund_quota_used": refunds.measure,
 }
 """What each name measures; `settle` gives settle_groups_per_s and settle_growth."""
 ALONE: Mapping[str, Callable[[], list[Figure]]] = {"idle_memory_mb": memory.measure}

@@ -17,7 +17,7 @@ from granian.log import LogLevels
 
 from sandbox.app import create_app
 
-_THREADS = 16
+_THREADS = 64
 _PR_SET_PDEATHSIG = 1
 
 

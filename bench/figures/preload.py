@@ -28,16 +28,34 @@ class Sizes:
     join_groups: int
     herd: int
     large_herd: int
+    refund_seconds: int
+    callback_rounds: int
 
     @classmethod
     def full(cls) -> "Sizes":
         """Return what the figures are defined with."""
-        return cls(orders=1_000_000, pairs=5, join_groups=2_000, herd=5_000, large_herd=30_000)
+        return cls(
+            orders=1_000_000,
+            pairs=5,
+            join_groups=2_000,
+            herd=5_000,
+            large_herd=30_000,
+            refund_seconds=20,
+            callback_rounds=40,
+        )
 
     @classmethod
     def quick(cls) -> "Sizes":
         """Return a hundredth or so of it."""
-        return cls(orders=60_000, pairs=2, join_groups=160, herd=500, large_herd=3_000)
+        return cls(
+            orders=60_000,
+            pairs=2,
+            join_groups=160,
+            herd=500,
+            large_herd=3_000,
+            refund_seconds=5,
+            callback_rounds=4,
+        )
 
 
 class Scene:

@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Answers:
     retries: int
     p50_ms: float
     p99_ms: float
+    milliseconds: list[float] = field(default_factory=list, repr=False)
 
     @property
     def count(self) -> int:
@@ -151,6 +152,7 @@ class _Load:
             "retries": self._retries,
             "p50_ms": round(ordered[len(ordered) // 2], 2),
             "p99_ms": round(ordered[int(len(ordered) * 0.99)], 2),
+            "milliseconds": [round(one, 2) for one in ordered],
         }
 
     def _patience(self) -> float:

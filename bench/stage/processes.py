@@ -51,6 +51,17 @@ def resident_kb(pid: int) -> int:
     return 0
 
 
+def peak_kb(pid: int) -> int:
+    """Return the most memory a process ever had resident, in KiB; 0 where it is gone."""
+    try:
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    except OSError:
+        return 0
+    return 0
+
+
 def command_of(pid: int) -> str:
     """Return a process's command line; empty where it is gone."""
     try:
