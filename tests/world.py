@@ -21,6 +21,7 @@ from domain import clock
 from domain.checkout.driving_messages import drive_messages
 from domain.checkout.driving_payments import drive_payments
 from domain.checkout.driving_refunds import drive_refunds
+from domain.checkout.driving_withdrawals import drive_withdrawals
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import fold_campaigns, release_due_holds, settle_due_groups
 from domain.config import settings
@@ -160,7 +161,7 @@ class World:
             done = settle_due_groups(at=at) + release_due_holds(at=at) + fold_campaigns(at=at)
             done += drive_payments(at=at) + drive_refunds(at=at)
             done += consume_facts("notify", REACTIONS["notify"], at=at)
-            done += drive_messages(at=at)
+            done += drive_messages(at=at) + drive_withdrawals(at=at)
             if not done:
                 return
 

@@ -4,7 +4,7 @@ A line is money that moved, or is on its way: a payment received, a refund or a 
 has accepted.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -72,8 +72,17 @@ _OURS = text(
     WHERE d.state IN ('sending', 'unknown', 'awaiting_shopper', 'succeeded')
     """
 )
-_ACCOUNTS = text("SELECT DISTINCT gateway, mch_no FROM gateway_accounts ORDER BY mch_no")
+_ACCOUNTS = text("SELECT DISTINCT gateway, mch_no FROM gateway_accounts ORDER BY 1, 2")
 _REFUND_STATES = {"PROCESSING": "processing", "SUCCESS": "arrived", "ABNORMAL": "abnormal"}
+_TRANSFER_STATES = {
+    "ACCEPTED": "running",
+    "PROCESSING": "running",
+    "WAIT_USER_CONFIRM": "running",
+    "TRANSFERING": "running",
+    "CANCELING": "running",
+    "DEALING": "running",
+    "SUCCESS": "arrived",
+}
 
 
 def our_lines(session: Session) -> list[MoneyLine]:
@@ -105,53 +114,59 @@ def read_sandbox_record(control_url: str) -> list[MoneyLine]:
     """Read what the sandbox's control API lists for our accounts. Raises httpx.HTTPError."""
     with reading() as session:
         accounts = session.execute(_ACCOUNTS).all()
+    lines: list[MoneyLine] = []
     with httpx.Client(base_url=control_url, timeout=30) as client:
-        return [
-            line
-            for gateway, mch_no in accounts
-            for line in (_alipay if gateway == "alipay" else _wechat)(client, mch_no)
-        ]
+        for account in accounts:
+            read = _READERS[account.gateway]
+            lines.extend(read(client, account.mch_no))
+    return lines
 
 
-def _wechat(client: httpx.Client, mch_no: str) -> Iterable[MoneyLine]:
-    for order in _listed(client, "/orders", mchid=mch_no):
+def _wechat_lines(client: httpx.Client, mch_no: str) -> Iterator[MoneyLine]:
+    account = {"mchid": mch_no}
+    for order in _listed(client, "/orders", account):
         if order["paid_fen"] is not None and order["transaction_id"] is not None:
-            yield _payment(order)
-    for refund in _listed(client, "/refunds", mchid=mch_no):
-        if refund["status"] in _REFUND_STATES:
-            yield _refund(refund)
+            yield MoneyLine(
+                "payment", mch_no, order["out_trade_no"], order["paid_fen"], order["transaction_id"]
+            )
+    for refund in _listed(client, "/refunds", account):
+        if state := _REFUND_STATES.get(refund["status"]):
+            number, amount_fen = refund["out_refund_no"], refund["refund_fen"]
+            yield MoneyLine("refund", mch_no, number, amount_fen, state)
+    for transfer in _listed(client, "/transfers", account):
+        if state := _TRANSFER_STATES.get(transfer["state"]):
+            number, amount_fen = transfer["out_bill_no"], transfer["transfer_fen"]
+            yield MoneyLine("transfer", mch_no, number, amount_fen, state)
 
 
-def _alipay(client: httpx.Client, seller_id: str) -> Iterable[MoneyLine]:
-    for trade in _listed(client, "/alipay/orders", seller_id=seller_id):
+def _alipay_lines(client: httpx.Client, mch_no: str) -> Iterator[MoneyLine]:
+    account = {"seller_id": mch_no}
+    for trade in _listed(client, "/alipay/orders", account):
         if trade["paid_fen"] is not None:
-            number, fen = trade["out_trade_no"], trade["paid_fen"]
-            yield MoneyLine("payment", seller_id, number, fen, trade["trade_no"])
-    for refund in _listed(client, "/alipay/refunds", seller_id=seller_id):
-        number, fen = refund["out_request_no"], refund["refund_fen"]
-        yield MoneyLine("refund", seller_id, number, fen, "arrived")
+            yield MoneyLine(
+                "payment", mch_no, trade["out_trade_no"], trade["paid_fen"], trade["trade_no"]
+            )
+    for refund in _listed(client, "/alipay/refunds", account):
+        number, amount_fen = refund["out_request_no"], refund["refund_fen"]
+        yield MoneyLine("refund", mch_no, number, amount_fen, "arrived")
+    for transfer in _listed(client, "/alipay/transfers", account):
+        if state := _TRANSFER_STATES.get(transfer["status"]):
+            number, amount_fen = transfer["out_biz_no"], transfer["amount_fen"]
+            yield MoneyLine("transfer", mch_no, number, amount_fen, state)
 
 
-def _listed(client: httpx.Client, path: str, **account: str) -> Iterable[dict[str, Any]]:
+_READERS: Mapping[str, Callable[[httpx.Client, str], Iterable[MoneyLine]]] = {
+    "wechat": _wechat_lines,
+    "alipay": _alipay_lines,
+}
+
+
+def _listed(
+    client: httpx.Client, path: str, account: Mapping[str, str]
+) -> Iterator[dict[str, Any]]:
     after: str | None = "0"
     while after is not None:
         answer = client.get(path, params={**account, "after": after, "limit": "1000"})
         page = answer.raise_for_status().json()
         yield from page["items"]
         after = page["next"]
-
-
-def _payment(order: dict[str, Any]) -> MoneyLine:
-    return MoneyLine(
-        "payment", order["mchid"], order["out_trade_no"], order["paid_fen"], order["transaction_id"]
-    )
-
-
-def _refund(refund: dict[str, Any]) -> MoneyLine:
-    return MoneyLine(
-        "refund",
-        refund["mchid"],
-        refund["out_refund_no"],
-        refund["refund_fen"],
-        _REFUND_STATES[refund["status"]],
-    )

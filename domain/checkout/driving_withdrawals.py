@@ -2,16 +2,21 @@
 
 A gateway that did not answer may have heard: only a first try's refusal is believed, or one after
 which a query finds nothing. A transfer that awaits its shopper is asked after until it is over.
+Sending takes a slot of the account's quota; while the account is short of funds, one a minute is
+tried.
 """
 
+import time
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
+from sqlalchemy.orm import Session
 
 from domain import work
 from domain.checkout.driving import drive
+from domain.clock import real_now
 from domain.database import reading, transaction
 from domain.errors import GatewayFailed
 from domain.gateways.errors import (
@@ -24,6 +29,13 @@ from domain.gateways.errors import (
 from domain.gateways.protocol import GatewayTransfer, TransferRequest, TransferStatus
 from domain.money import Fen
 from domain.payments.accounts import Account, callback_url, find_account
+from domain.payments.quotas import (
+    end_shortage,
+    find_shortages,
+    mark_short,
+    take_probe,
+    take_slots,
+)
 from domain.settlement.paying_out import (
     WORK,
     AmountDiffers,
@@ -32,13 +44,15 @@ from domain.settlement.paying_out import (
     start_sending,
 )
 from domain.states import FINAL_WITHDRAWAL_STATES, WithdrawalState
-from domain.work import Lease
+from domain.work import Key, Lease
 
 BATCH = 32
 FIRST_QUERY = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(minutes=10)
-FUNDS_WAIT = timedelta(minutes=1)
+BUSY_WAIT = timedelta(minutes=1)
+SLOT_WAIT = timedelta(seconds=1)
 ACTOR = "job:withdrawal"
+NEEDS_FUNDS = WithdrawalState.NEEDS_FUNDS
 
 _LOOK = text(
     """
@@ -53,6 +67,14 @@ _OVER = text(
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
         ON w.merchant_id = t.m AND w.id = t.s
     WHERE w.ended_at IS NOT NULL
+    """
+)
+
+_WAITING = text(
+    """
+    SELECT id FROM withdrawals
+    WHERE merchant_id = :merchant_id AND gateway_account_id = :account_id
+        AND state = 'needs_funds'
     """
 )
 
@@ -87,23 +109,60 @@ def _ask(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
 
 
 def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
-    with transaction() as session:
-        if not start_sending(session, lease.subject, at=at, actor=ACTOR):
-            work.put_back(session, [lease], due_at=at)
-            return
+    slot = _start(row, account, lease, at)
+    if slot is None:
+        return
+    time.sleep(max(0.0, (slot - real_now()).total_seconds()))
     try:
         answer = _request(row, account, lease)
     except GatewayRetryable:
         with transaction() as session:
-            work.put_back(session, [lease], due_at=at + FUNDS_WAIT)
+            work.put_back(session, [lease], due_at=at + BUSY_WAIT)
     except GatewayNeedsFunds as error:
-        _set_aside(lease, WithdrawalState.NEEDS_FUNDS, error, at)
+        _wait_for_funds(account, lease, error, at)
     except GatewayRejected as error:
         _set_aside(lease, WithdrawalState.FAILED, error, at)
     except GatewayFailed as error:
         _set_aside(lease, WithdrawalState.UNKNOWN, error, at)
     else:
         _record(row, lease, answer, at)
+        with transaction() as session:
+            resume_withdrawals(session, account.key, at=at)
+
+
+def _start(row: Row[Any], account: Account, lease: Lease, at: datetime) -> datetime | None:
+    """Move a withdrawal to sending and take a slot; None where it may not be sent now.
+
+    One that the gateway may have heard of is repeated even while the account is short of funds.
+    """
+    with transaction() as session:
+        if not start_sending(session, lease.subject, at=at, actor=ACTOR):
+            work.put_back(session, [lease], due_at=at)
+            return None
+        shortage = find_shortages(session, [account.key], "transfer").get(account.key)
+        is_unheard = row.state in (WithdrawalState.REQUESTED, NEEDS_FUNDS)
+        if (
+            shortage is not None
+            and is_unheard
+            and not take_probe(session, account.key, "transfer", at=at)
+        ):
+            set_aside(session, lease.subject, NEEDS_FUNDS, at=at, actor=ACTOR, reason="NOT_ENOUGH")
+            work.put_back(session, [lease], due_at=max(at, shortage.probe_at))
+            return None
+        slots = take_slots(session, account.key, "transfer", wanted=1)
+        if not slots:
+            work.put_back(session, [lease], due_at=at + SLOT_WAIT)
+            return None
+        return slots[0]
+
+
+def resume_withdrawals(session: Session, account: Key, *, at: datetime) -> bool:
+    """Say that an account has funds again: what waits for them is due now; returns if any did."""
+    if end_shortage(session, account, "transfer") is None:
+        return False
+    waiting = session.execute(_WAITING, {"merchant_id": account[0], "account_id": account[1]})
+    work.hasten(session, WORK, [(account[0], row.id) for row in waiting], due_at=at)
+    return True
 
 
 def _request(row: Row[Any], account: Account, lease: Lease) -> GatewayTransfer:
@@ -139,6 +198,15 @@ def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayTransfer:
         raise GatewayUnknown(**error.details) from error
 
 
+def _wait_for_funds(account: Account, lease: Lease, error: GatewayNeedsFunds, at: datetime) -> None:
+    """Record that the account is short of funds: this one and the others wait for a probe."""
+    reason = str(error.details.get("gateway_code") or error.code)
+    with transaction() as session:
+        set_aside(session, lease.subject, NEEDS_FUNDS, at=at, actor=ACTOR, reason=reason)
+        shortage = mark_short(session, account.key, "transfer", at=at)
+        work.put_back(session, [lease], due_at=shortage.probe_at)
+
+
 def _set_aside(lease: Lease, to: WithdrawalState, error: GatewayFailed, at: datetime) -> None:
     """Record that a transfer was not accepted, or that nobody knows."""
     reason = str(error.details.get("gateway_code") or error.code)
@@ -149,8 +217,6 @@ def _set_aside(lease: Lease, to: WithdrawalState, error: GatewayFailed, at: date
             work.park(session, lease, error=reason)
         elif state is WithdrawalState.UNKNOWN:
             work.retry_later(session, lease, at=at, error=reason)
-        elif state is WithdrawalState.NEEDS_FUNDS:
-            work.put_back(session, [lease], due_at=at + FUNDS_WAIT)
         elif state in FINAL_WITHDRAWAL_STATES:
             work.finish(session, [lease])
         else:

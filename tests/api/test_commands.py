@@ -10,7 +10,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select, update
 
-from api.sample import APP_ID
 from domain.clock import real_now
 from domain.config import settings
 from domain.database import transaction

@@ -1,6 +1,6 @@
 """Stories may ask for a sandbox and for a world around it."""
 
-from tests.sandbox_server import sandbox, shared_sandbox
+from tests.sandbox_server import own_sandbox, sandbox, shared_sandbox
 from tests.world import world
 
-__all__ = ["sandbox", "shared_sandbox", "world"]
+__all__ = ["own_sandbox", "sandbox", "shared_sandbox", "world"]
