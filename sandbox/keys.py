@@ -105,10 +105,15 @@ def self_signed(key: rsa.RSAPrivateKey, name: str) -> tuple[str, str]:
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
+        .serial_number(_certificate_serial())
         .not_valid_before(now - timedelta(minutes=5))
         .not_valid_after(now + timedelta(days=5 * 365))
         .sign(key, hashes.SHA256())
     )
     pem = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    return f"{certificate.serial_number:040X}", pem
+    return f"{certificate.serial_number:X}", pem
+
+
+def _certificate_serial() -> int:
+    """Return a serial of forty hexadecimal digits, as the gateway's have, without leading zeros."""
+    return secrets.randbelow(2**158) + 2**158

@@ -41,12 +41,17 @@ class WeChatAsking:
         return answer
 
     def fetch(self, operation: str, call: Call) -> bytes:
-        """Make one SDK call for a file, which is not signed; check it otherwise. Raises as `ask`
-        does, and what an answer other than success stands for.
+        """Make one SDK call for a file, which is not signed: check it otherwise.
+
+        Raises GatewayUnknown for whatever is not the file; its address does not live long.
         """
         answer, content = self._make(operation, call)
         if not answer.is_ok:
-            raise failure(answer)
+            raise GatewayUnknown(
+                message=f"wechat {operation}: {answer.status}",
+                operation=operation,
+                http_status=answer.status,
+            )
         return content
 
     def _make(self, operation: str, call: Call) -> tuple[Answer, bytes]:

@@ -129,6 +129,8 @@ def _signed(account: Account | None, answer: Answer, *, is_spoilt: bool) -> Resp
         return Response(payload, status=status, content_type="application/octet-stream")
     body = "" if payload is None else json.dumps(payload, ensure_ascii=False)
     response = Response(body, status=status, content_type="application/json; charset=utf-8")
+    if payload is None:
+        del response.headers["Content-Type"]
     if account is not None:
         signed_body = f"{body} " if is_spoilt else body
         serial = request.headers.get("Wechatpay-Serial")

@@ -185,7 +185,7 @@ def test_certificate_mode_signs_with_the_certificate_it_hands_out(
     assert status == 200
     assert serial_of(received) == shown["platform_certificate_serial"]
     certificate = x509.load_pem_x509_certificate(shown["platform_certificate"].encode())
-    assert f"{certificate.serial_number:040X}" == serial_of(received)
+    assert f"{certificate.serial_number:X}" == serial_of(received)
     assert rsa_verify(
         received.headers["Wechatpay-Timestamp"],
         received.headers["Wechatpay-Nonce"],
@@ -210,7 +210,7 @@ def test_certificates_are_encrypted_with_the_apiv3_key(fresh_merchant: Merchant)
         fresh_merchant.keys["apiv3_key"],
     )
     certificate = load_certificate(pem)
-    assert f"{certificate.serial_number:040X}" == one["serial_no"]
+    assert f"{certificate.serial_number:X}" == one["serial_no"]
     assert one["effective_time"] < one["expire_time"]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from wechatpayv3 import core
+from wechatpayv3 import WeChatPay, core
 
 from domain.config import WECHATPAY_OFFICIAL, settings
 from domain.gateways import provider_for
@@ -33,6 +33,15 @@ def test_canary_private_attributes_of_the_sdk_are_what_we_set(shop: Shop) -> Non
     names = core.Core.request.__code__.co_names
     assert {"requests", "get", "post", "_gate_way", "_timeout", "_verify_signature"} <= set(names)
     assert isinstance(vars(core)["requests"], KeepAlive)
+
+
+def test_canary_the_sdk_verifies_and_encrypts_with_what_we_set(shop: Shop) -> None:
+    sdk = build_sdk(shop.credentials, config_of(shop.server))
+
+    assert vars(sdk.client._core)["_verify_signature"] == sdk.is_signed
+    assert "_verify_signature" in core.Core.decrypt_callback.__code__.co_names
+    assert {"_public_key_id", "_public_key"} <= set(core.Core.encrypt.__code__.co_names)
+    assert {"_core", "_gate_way", "request"} <= set(WeChatPay.download_bill.__code__.co_names)
 
 
 def test_calls_share_one_connection(shop: Shop, receiver: Receiver) -> None:
