@@ -133,7 +133,7 @@ def _sandbox(place: Place, ports: Ports, environment: Mapping[str, str]) -> Prog
         command=_python("sandbox", "--port", str(ports.sandbox), "--data", data),
         environment=environment,
         is_ready=partial(answers, ports.sandbox, "/control/clock"),
-        detail=f"http://{HOST}:{ports.sandbox}  (WeChat Pay and mini-program login, for practice)",
+        detail=f"http://{HOST}:{ports.sandbox}  (the gateways, to be played by hand)",
     )
 
 
