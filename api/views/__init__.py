@@ -18,9 +18,11 @@ from api.views import (
     withdrawals,
 )
 from api.views.merchant import (
+    alarms,
     audit_log,
     board,
     figures,
+    gateway_accounts,
     grants,
     products,
     reconciliations,
@@ -56,6 +58,8 @@ BLUEPRINTS: list[Blueprint] = [
     audit_log.blueprint,
     shoppers.blueprint,
     board.blueprint,
+    alarms.blueprint,
+    gateway_accounts.blueprint,
     merchant_groups.blueprint,
     figures.blueprint,
     grants.blueprint,

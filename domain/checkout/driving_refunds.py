@@ -7,10 +7,9 @@ A gateway that did not answer may have heard: an earlier try may have been accep
 later one is told. So a refusal counts at the first try only, or once a query finds nothing.
 
 An account that is short of funds is not asked but for one probe a minute: its refunds wait, and go
-on under their numbers as soon as a probe is accepted (`resume_refunds`).
+on under their numbers as soon as a probe is accepted (`resuming`).
 """
 
-import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -27,6 +26,7 @@ from domain.arrays import array
 from domain.checkout.conveying import Belt, Ended, SlotMissed
 from domain.checkout.driving import finish_those_over, run_step
 from domain.checkout.hearing_gateways import REFUND_STATES
+from domain.checkout.resuming import resume
 from domain.database import transaction
 from domain.errors import GatewayFailed
 from domain.gateways.errors import (
@@ -42,7 +42,6 @@ from domain.payments.accounts import Account, callback_url, find_account
 from domain.payments.quotas import (
     PROBE_EVERY,
     Shortage,
-    end_shortage,
     find_shortages,
     mark_short,
     take_probe,
@@ -57,8 +56,6 @@ from domain.settlement.applying_refunds import (
 from domain.settlement.refunding import LONGEST_PAUSE, WORK
 from domain.states import RefundState
 from domain.work import Key, Lease
-
-logger = logging.getLogger(__name__)
 
 CHUNK = 100
 # The longest wait: ten seconds for a slot, then a refund and a query of 13 seconds each.
@@ -106,18 +103,6 @@ _JUST_SENT = text(
         AND o.payment_id = r.payment_id AND o.id <> r.id
     WHERE o.state <> 'requested'
     GROUP BY r.merchant_id, r.id
-    """
-)
-_WAITING = text(
-    """
-    SELECT w.merchant_id, w.subject_id FROM work_rows w
-    JOIN refunds r ON r.merchant_id = w.merchant_id AND r.id = w.subject_id
-    JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
-    WHERE w.merchant_id = :merchant_id AND w.kind = :kind AND w.state = 'due' AND w.due_at > :at
-        AND w.due_at <= :probe_at AND p.gateway_account_id = :account_id
-        AND r.state IN ('requested', 'needs_funds')
-    ORDER BY w.merchant_id, w.id
-    FOR UPDATE OF w SKIP LOCKED
     """
 )
 _TO_SEND = (
@@ -178,31 +163,6 @@ def keep_driving(read_clock: Callable[[], datetime], *, seconds: float) -> int:
     driving = _Driving(read_clock, seconds)
     with driving.belt:
         return driving.run()
-
-
-def resume_refunds(session: Session, account: Key, *, at: datetime) -> bool:
-    """Say that an account has funds again: its waiting refunds are due now; returns if any did.
-
-    Locks no order: call it in a transaction of its own. May be repeated.
-    """
-    shortage = end_shortage(session, account, "refund")
-    if shortage is None:
-        return False
-    waiting = session.execute(
-        _WAITING,
-        {
-            "merchant_id": account[0],
-            "account_id": account[1],
-            "kind": WORK,
-            "at": at,
-            "probe_at": shortage.probe_at,
-        },
-    ).all()
-    work.hasten(session, WORK, [(row.merchant_id, row.subject_id) for row in waiting], due_at=at)
-    logger.info(
-        "refunds resumed", extra={"merchant_id": account[0], "gateway_account_id": account[1]}
-    )
-    return True
 
 
 class _Driving:
@@ -448,7 +408,7 @@ class _Driving:
         self._await_funds([one.job for one in ended if isinstance(one.error, _FundsAwaited)], at)
         for account in {one.job.account.key for one in called if _has_passed(one)}:
             with transaction() as session:
-                resume_refunds(session, account, at=at)
+                resume(session, account, "refund", at=at)
 
     def _mark_short(self, ended: Sequence[_Ended], at: datetime) -> None:
         short = {

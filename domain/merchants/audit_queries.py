@@ -30,6 +30,7 @@ _SUBJECTS = {
     "grant": "grants",
     "order": "orders",
     "refund": "refunds",
+    "gateway_account": "gateway_accounts",
     "staff": "staff",
 }
 _PUBLIC_ID = "\n".join(

@@ -6,7 +6,6 @@ a slot that is missed is lost. An account that is short of funds is asked once a
 probe, until one is accepted or somebody says that it was topped up; those are business instants.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,10 +20,10 @@ from domain.config import settings
 
 Key = tuple[int, int]
 Operation = Literal["refund", "transfer"]
+OPERATIONS: tuple[Operation, ...] = ("refund", "transfer")
 
 AHEAD = timedelta(milliseconds=500)
 PROBE_EVERY = timedelta(minutes=1)
-_MICROSECONDS = 1_000_000
 # No sane worker leaves the next free slot further away: then a host's clock was wrong.
 _FURTHEST = timedelta(seconds=5)
 
@@ -94,11 +93,6 @@ def take_slots(
         taken.starts_at + timedelta(microseconds=number * taken.spacing)
         for number in range(taken.slots)
     ]
-
-
-def seconds_for(count: int, rate: int) -> float:
-    """Return how long `count` calls take at a rate per second, as slots are spaced."""
-    return count * math.ceil(_MICROSECONDS / rate) / _MICROSECONDS
 
 
 _SHORTAGES = text(

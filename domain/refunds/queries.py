@@ -1,13 +1,14 @@
 """Reads of refunds, by the merchant's staff."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
 from domain.clock import iso
+from domain.config import settings
 from domain.refunds.errors import RefundNotFound
 from domain.states import RefundState
 
@@ -89,6 +90,85 @@ def list_refunds(
         },
     )
     return [_line(row) for row in rows.mappings()]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundQueue:
+    """The refunds that one gateway account has not accepted yet, and how fast they go.
+
+    `expected_end_at` is null while the account is short of funds, and where nothing waits.
+    """
+
+    account_id: str
+    gateway: str
+    mch_no: str
+    waiting: int
+    amount_fen: int
+    per_second: int
+    short_since: datetime | None
+    oldest_requested_at: datetime | None
+    expected_end_at: datetime | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the queue with its account apart, as REST answers it."""
+        return {
+            "account": {"id": self.account_id, "gateway": self.gateway, "mch_no": self.mch_no},
+            "waiting": self.waiting,
+            "amount_fen": self.amount_fen,
+            "per_second": self.per_second,
+            "short_since": self.short_since,
+            "oldest_requested_at": self.oldest_requested_at,
+            "expected_end_at": self.expected_end_at,
+        }
+
+
+_QUEUES = text(
+    """
+    WITH waiting AS (
+        SELECT p.gateway_account_id, count(*) AS waiting, sum(r.amount_fen) AS amount_fen,
+            min(r.requested_at) AS oldest_requested_at
+        FROM work_rows w
+        JOIN refunds r ON r.merchant_id = w.merchant_id AND r.id = w.subject_id
+        JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        WHERE w.merchant_id = :merchant_id AND w.kind = 'drive_refund'
+            AND w.state IN ('due', 'leased')
+            AND r.state IN ('requested', 'sending', 'needs_funds', 'unknown')
+        GROUP BY p.gateway_account_id
+    )
+    SELECT a.public_id, a.gateway, a.mch_no, coalesce(w.waiting, 0) AS waiting,
+        coalesce(w.amount_fen, 0) AS amount_fen, coalesce(q.per_second, :per_second) AS per_second,
+        q.short_since, w.oldest_requested_at
+    FROM gateway_accounts a
+    JOIN gateway_quotas q ON q.merchant_id = a.merchant_id AND q.gateway_account_id = a.id
+        AND q.operation = 'refund'
+    LEFT JOIN waiting w ON w.gateway_account_id = a.id
+    WHERE a.merchant_id = :merchant_id
+    ORDER BY a.id
+    """
+)
+
+
+def list_queues(session: Session, merchant_id: int, *, at: datetime) -> list[RefundQueue]:
+    """List how many refunds wait at each gateway account of a merchant, and until when."""
+    rows = session.execute(
+        _QUEUES, {"merchant_id": merchant_id, "per_second": settings().refunds_per_second}
+    )
+    return [
+        RefundQueue(
+            account_id=row.public_id,
+            gateway=row.gateway,
+            mch_no=row.mch_no,
+            waiting=row.waiting,
+            amount_fen=int(row.amount_fen),
+            per_second=row.per_second,
+            short_since=row.short_since,
+            oldest_requested_at=row.oldest_requested_at,
+            expected_end_at=None
+            if row.short_since is not None or not row.waiting
+            else at + timedelta(seconds=row.waiting / row.per_second),
+        )
+        for row in rows
+    ]
 
 
 def find_refund(session: Session, merchant_id: int, public_id: str) -> RefundLine:

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
 from domain.states import RefundState
 
 
@@ -42,3 +42,34 @@ class RetrySchema(Schema):
     """Why a rejected refund is sent again."""
 
     reason = Text(most=500, required=True)
+
+
+class AccountBriefSchema(Schema):
+    """A gateway account, as staff know it."""
+
+    id = PublicId()
+    gateway = String()
+    mch_no = String()
+
+
+class RefundQueueSchema(Schema):
+    """What waits at one gateway account, and when it will have been accepted."""
+
+    account = ma.fields.Nested(AccountBriefSchema)
+    waiting = Count()
+    amount_fen = Fen()
+    per_second = Count()
+    short_since = Instant(
+        allow_none=True, metadata={"description": "set while the account is short of funds"}
+    )
+    oldest_requested_at = Instant(allow_none=True)
+    expected_end_at = Instant(
+        allow_none=True, metadata={"description": "null while short, and where nothing waits"}
+    )
+
+
+class RefundQueuesSchema(Schema):
+    """The queues of a merchant's accounts."""
+
+    items = ma.fields.List(ma.fields.Nested(RefundQueueSchema))
+    server_time = Instant()

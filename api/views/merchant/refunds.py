@@ -1,4 +1,4 @@
-"""Refunds, for staff: the list, and the repeat of rejected ones."""
+"""Refunds, for staff: the list, the queue, and the repeat of rejected ones."""
 
 from typing import Any
 
@@ -8,7 +8,12 @@ from api import auth
 from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import answer_page, page_of, read_page
-from api.schemas.merchant.refunds import RefundFilters, RefundSchema, RetrySchema
+from api.schemas.merchant.refunds import (
+    RefundFilters,
+    RefundQueuesSchema,
+    RefundSchema,
+    RetrySchema,
+)
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.retrying_refunds import RetryRefund, retry_refund
 from domain.merchants.rules import Role
@@ -41,6 +46,17 @@ def list_refunds(arguments: dict[str, Any]) -> dict[str, Any]:
             limit=page.limit + 1,
         )
     return answer_page(found, page, "merchant.refunds", lambda line: (line.row_id,))
+
+
+@blueprint.route("/queue")
+@blueprint.response(200, RefundQueuesSchema)
+def show_queue() -> dict[str, Any]:
+    """Show how many refunds wait at each gateway account, how fast they go, and until when."""
+    caller = auth.require_staff()
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        found = queries.list_queues(session, caller.merchant_id, at=at)
+    return {"items": [queue.to_json() for queue in found], "server_time": at}
 
 
 @blueprint.route(

@@ -1,0 +1,19 @@
+"""Gateway accounts, as staff handle them."""
+
+import marshmallow as ma
+
+from api.schemas.fields import PublicId, Schema, String, Text
+from domain.payments.quotas import OPERATIONS
+
+
+class ToppedUpSchema(Schema):
+    """How somebody knows that an account has funds again."""
+
+    reason = Text(most=500, required=True)
+
+
+class ResumedSchema(Schema):
+    """What went on: refunds, transfers, both, or neither as nothing waited."""
+
+    id = PublicId()
+    resumed = ma.fields.List(String(validate=ma.validate.OneOf(OPERATIONS)))

@@ -1,0 +1,138 @@
+"""Alarms of a merchant: what waits for a person, as counts by kind and gateway account.
+
+A new kind is one more query in `ALARMS`, and its sentence in the catalogues `alarms.po`. Queries
+may read `waiting_refunds`: those that no gateway has accepted yet.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import LiteralString
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm; the account is set where it is about one, `amount_fen` where money waits."""
+
+    kind: str
+    account_id: str | None
+    gateway: str | None
+    mch_no: str | None
+    count: int
+    amount_fen: int | None
+    since: datetime | None
+
+
+ALARMS: Mapping[str, LiteralString] = {
+    "refund_account_short": """
+        SELECT q.gateway_account_id, count(r.state), coalesce(sum(r.amount_fen), 0), q.short_since
+        FROM gateway_quotas q
+        LEFT JOIN waiting_refunds r ON r.gateway_account_id = q.gateway_account_id
+        WHERE q.merchant_id = :merchant_id AND q.operation = 'refund' AND q.short_since IS NOT NULL
+        GROUP BY q.gateway_account_id, q.short_since
+    """,
+    "transfer_account_short": """
+        SELECT q.gateway_account_id, count(d.id), coalesce(sum(d.net_fen), 0), q.short_since
+        FROM gateway_quotas q
+        LEFT JOIN withdrawals d ON d.merchant_id = q.merchant_id
+            AND d.gateway_account_id = q.gateway_account_id
+            AND d.state IN ('requested', 'sending', 'needs_funds', 'unknown')
+        WHERE q.merchant_id = :merchant_id AND q.operation = 'transfer'
+            AND q.short_since IS NOT NULL
+        GROUP BY q.gateway_account_id, q.short_since
+    """,
+    "refunds_rejected": """
+        SELECT p.gateway_account_id, count(*), sum(r.amount_fen), min(r.moved_at)
+        FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        WHERE r.merchant_id = :merchant_id AND r.state = 'rejected'
+        GROUP BY p.gateway_account_id
+    """,
+    "refunds_abnormal": """
+        SELECT p.gateway_account_id, count(*), sum(r.amount_fen), min(r.moved_at)
+        FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        WHERE r.merchant_id = :merchant_id AND r.state = 'abnormal'
+        GROUP BY p.gateway_account_id
+    """,
+    "refunds_unknown": """
+        SELECT r.gateway_account_id, count(*), sum(r.amount_fen), min(r.requested_at)
+        FROM waiting_refunds r
+        WHERE r.state = 'unknown'
+            AND r.requested_at <= CAST(:at AS timestamptz) - interval '15 minutes'
+        GROUP BY r.gateway_account_id
+    """,
+    "payments_wrong_amount": """
+        SELECT p.gateway_account_id, count(*), sum(p.received_fen), min(p.learned_at)
+        FROM payments p
+        WHERE p.merchant_id = :merchant_id AND p.outcome = 'wrong_amount'
+            AND p.succeeded_at > CAST(:at AS timestamptz) - interval '7 days'
+            AND p.learned_at > CAST(:at AS timestamptz) - interval '1 day'
+        GROUP BY p.gateway_account_id
+    """,
+    "payments_after_close": """
+        SELECT p.gateway_account_id, count(*), sum(p.received_fen), min(p.learned_at)
+        FROM payments p
+        WHERE p.merchant_id = :merchant_id AND p.outcome = 'closed_payment'
+            AND p.succeeded_at > CAST(:at AS timestamptz) - interval '7 days'
+            AND p.learned_at > CAST(:at AS timestamptz) - interval '1 day'
+        GROUP BY p.gateway_account_id
+    """,
+    "work_parked": """
+        SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
+        FROM work_rows w
+        WHERE w.merchant_id = :merchant_id AND w.state = 'parked' AND NOT (
+            w.kind = 'drive_refund' AND EXISTS (
+                SELECT 1 FROM refunds r WHERE r.merchant_id = w.merchant_id AND r.id = w.subject_id
+                    AND r.state = 'rejected'))
+        HAVING count(*) > 0
+    """,
+}
+"""Each by its kind: (gateway account's inner id or null, count, fen or null, since), at `:at`.
+
+Payments of a wrong amount or at a closed order are refunded by themselves: they are told for a day.
+A rejected refund's parked work is told as that refund.
+"""
+_WAITING_REFUNDS = """
+    WITH waiting_refunds AS (
+        SELECT p.gateway_account_id, r.state, r.amount_fen, r.requested_at
+        FROM work_rows w
+        JOIN refunds r ON r.merchant_id = w.merchant_id AND r.id = w.subject_id
+        JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+        WHERE w.merchant_id = :merchant_id AND w.kind = 'drive_refund'
+            AND w.state IN ('due', 'leased')
+            AND r.state IN ('requested', 'sending', 'needs_funds', 'unknown')
+    )
+"""
+_LIST = text(
+    _WAITING_REFUNDS
+    + " UNION ALL ".join(
+        f"""
+        SELECT '{kind}' AS kind, a.public_id, a.gateway, a.mch_no, n.how_many, n.amount_fen,
+            n.since
+        FROM ({query}) AS n (account_id, how_many, amount_fen, since)
+        LEFT JOIN gateway_accounts a ON a.merchant_id = :merchant_id AND a.id = n.account_id
+        """  # noqa: S608 - constants above
+        for kind, query in ALARMS.items()
+    )
+)
+
+
+def list_alarms(session: Session, merchant_id: int, *, at: datetime) -> list[Alarm]:
+    """List a merchant's alarms, in the order of `ALARMS`, the oldest of a kind first."""
+    rows = session.execute(_LIST, {"merchant_id": merchant_id, "at": at})
+    order = list(ALARMS)
+    alarms = [
+        Alarm(
+            row.kind,
+            row.public_id,
+            row.gateway,
+            row.mch_no,
+            row.how_many,
+            None if row.amount_fen is None else int(row.amount_fen),
+            row.since,
+        )
+        for row in rows
+    ]
+    return sorted(alarms, key=lambda alarm: (order.index(alarm.kind), alarm.since or at))
