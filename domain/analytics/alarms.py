@@ -79,6 +79,13 @@ ALARMS: Mapping[str, LiteralString] = {
             AND p.learned_at > CAST(:at AS timestamptz) - interval '1 day'
         GROUP BY p.gateway_account_id
     """,
+    "reconciliation_open": """
+        SELECT r.gateway_account_id, count(*), CAST(NULL AS bigint), min(k.found_at)
+        FROM reconciliation_tasks k
+        JOIN reconciliations r ON r.merchant_id = k.merchant_id AND r.id = k.reconciliation_id
+        WHERE k.merchant_id = :merchant_id AND k.resolved_at IS NULL
+        GROUP BY r.gateway_account_id
+    """,
     "work_parked": """
         SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
         FROM work_rows w

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
-from sqlalchemy.orm import Session
 
 from domain import work
 from domain.checkout.driving import drive
+from domain.checkout.resuming import resume
 from domain.clock import real_now
 from domain.database import reading, transaction
 from domain.errors import GatewayFailed
@@ -30,7 +30,6 @@ from domain.gateways.protocol import GatewayTransfer, TransferRequest, TransferS
 from domain.money import Fen
 from domain.payments.accounts import Account, callback_url, find_account
 from domain.payments.quotas import (
-    end_shortage,
     find_shortages,
     mark_short,
     take_probe,
@@ -44,7 +43,7 @@ from domain.settlement.paying_out import (
     start_sending,
 )
 from domain.states import FINAL_WITHDRAWAL_STATES, WithdrawalState
-from domain.work import Key, Lease
+from domain.work import Lease
 
 BATCH = 32
 FIRST_QUERY = timedelta(seconds=30)
@@ -67,14 +66,6 @@ _OVER = text(
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
         ON w.merchant_id = t.m AND w.id = t.s
     WHERE w.ended_at IS NOT NULL
-    """
-)
-
-_WAITING = text(
-    """
-    SELECT id FROM withdrawals
-    WHERE merchant_id = :merchant_id AND gateway_account_id = :account_id
-        AND state = 'needs_funds'
     """
 )
 
@@ -126,8 +117,7 @@ def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
         _set_aside(lease, WithdrawalState.UNKNOWN, error, at)
     else:
         _record(row, lease, answer, at)
-        with transaction() as session:
-            resume_withdrawals(session, account.key, at=at)
+        _resume(account, at)
 
 
 def _start(row: Row[Any], account: Account, lease: Lease, at: datetime) -> datetime | None:
@@ -156,13 +146,11 @@ def _start(row: Row[Any], account: Account, lease: Lease, at: datetime) -> datet
         return slots[0]
 
 
-def resume_withdrawals(session: Session, account: Key, *, at: datetime) -> bool:
-    """Say that an account has funds again: what waits for them is due now; returns if any did."""
-    if end_shortage(session, account, "transfer") is None:
-        return False
-    waiting = session.execute(_WAITING, {"merchant_id": account[0], "account_id": account[1]})
-    work.hasten(session, WORK, [(account[0], row.id) for row in waiting], due_at=at)
-    return True
+def _resume(account: Account, at: datetime) -> None:
+    """Let what waits for the account's funds go on: one was accepted."""
+    with transaction() as session:
+        if find_shortages(session, [account.key], "transfer"):
+            resume(session, account.key, "transfer", at=at)
 
 
 def _request(row: Row[Any], account: Account, lease: Lease) -> GatewayTransfer:

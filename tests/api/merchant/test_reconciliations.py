@@ -73,6 +73,14 @@ def test_operator_resolves_a_difference_once_with_a_reason(
     assert (entry["action"], entry["reason"]) == ("reconciliation.resolved", "测试付款，已线下退回")
 
 
+def test_open_differences_are_an_alarm(mall: Mall, task: dict[str, Any]) -> None:
+    [alarm] = mall.viewer.get("/v1/merchant/alarms").json["items"]
+    resolve(mall.operator, task["id"], reason="已核实")
+
+    assert (alarm["kind"], alarm["count"]) == ("reconciliation_open", 1)
+    assert mall.viewer.get("/v1/merchant/alarms").json["items"] == []
+
+
 def test_reason_is_needed_and_viewers_resolve_nothing(mall: Mall, task: dict[str, Any]) -> None:
     assert resolve(mall.operator, task["id"]).status_code == 422
     assert resolve(mall.operator, task["id"], reason="  ").status_code == 422
