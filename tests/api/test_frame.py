@@ -292,6 +292,7 @@ def test_headers_are_documented_where_they_are_read(
             "POST /v1/me/withdrawals",
             "POST /v1/me/withdrawals/_/cancellation",
             "POST /v1/merchant/reconciliation-tasks/_/resolution",
+            "POST /v1/merchant/gateway-accounts/_/topped-up",
         },
         "If-None-Match": {"GET /v1/groups/_"},
         "X-Device-Id": placing | {"POST /v1/auth/sessions", "GET /v1/shares/_"},
