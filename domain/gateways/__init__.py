@@ -57,7 +57,7 @@ def _build(
         sdk = wechat_sdk.build_sdk(credentials, config, former=former)
         return WeChatPayments(credentials, sdk, app_ids)
     if credentials.gateway == "alipay":
-        return AlipayPayments(credentials, alipay_sdk.build_sdk(credentials, config))
+        return AlipayPayments(credentials, alipay_sdk.build_sdk(credentials, config, former=former))
     raise ValueError(f"no gateway {credentials.gateway!r}")
 
 

@@ -85,11 +85,15 @@ _transport = UrlOpen()
 
 
 class AlipaySdk:
-    """One account's SDK client: asks, and says what may be believed of the answer."""
+    """One account's SDK client: asks, and says what may be believed of the answer.
 
-    def __init__(self, client: Any, config: Settings) -> None:
+    After a rotation, what the gateway signs with its former certificate is believed, too.
+    """
+
+    def __init__(self, client: Any, config: Settings, former: Any = None) -> None:
         self.client = client
         self._config = config
+        self._former = former
 
     def begin(self) -> None:
         """Begin one call of the provider, however many requests it takes."""
@@ -122,10 +126,8 @@ class AlipaySdk:
 
     def is_signed(self, text: str, signature: str) -> bool:
         """Say whether a text is signed by the gateway's key."""
-        try:
-            return bool(self.client._verify(text, signature))
-        except Exception:
-            return False
+        clients = [self.client] if self._former is None else [self.client, self._former]
+        return any(_verifies(client, text, signature) for client in clients)
 
     def download(self, operation: str, url: str) -> bytes:
         """Get a file the gateway named. Raises GatewayUnknown."""
@@ -137,12 +139,32 @@ class AlipaySdk:
             ) from None
 
 
-def build_sdk(credentials: GatewayCredentials, config: Settings) -> AlipaySdk:
+def _verifies(client: Any, text: str, signature: str) -> bool:
+    try:
+        return bool(client._verify(text, signature))
+    except Exception:
+        return False
+
+
+def build_sdk(
+    credentials: GatewayCredentials,
+    config: Settings,
+    *,
+    former: GatewayCredentials | None = None,
+) -> AlipaySdk:
     """Build the SDK for one account; reaches out to nobody.
 
-    Raises ValueError for a host that is not allowed, and whatever the SDK raises for bad keys.
+    Requests go out with `credentials`; `former` are those before a rotation. Raises ValueError for
+    a host that is not allowed, and whatever the SDK raises for bad keys.
     """
     gateway = allowed_base_url(config.alipay_base_url, official=ALIPAY_OFFICIAL, config=config)
+    client = _client(credentials)
+    client._gateway = gateway
+    _sdk_module.urlopen = _transport
+    return AlipaySdk(client, config, None if former is None else _client(former))
+
+
+def _client(credentials: GatewayCredentials) -> Any:
     client = _new_client(
         appid=credentials.app_id,
         app_private_key_string=credentials.merchant_private_key_pem,
@@ -151,8 +173,6 @@ def build_sdk(credentials: GatewayCredentials, config: Settings) -> AlipaySdk:
         alipay_root_cert_string=credentials.root_certificate_pem,
         sign_type="RSA2",
     )
-    client._gateway = gateway
     client._app_cert_sn = certificate_number(credentials.merchant_certificate_pem)
     client._alipay_root_cert_sn = root_number(credentials.root_certificate_pem)
-    _sdk_module.urlopen = _transport
-    return AlipaySdk(client, config)
+    return client

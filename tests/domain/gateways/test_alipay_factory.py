@@ -4,6 +4,7 @@ import importlib.metadata
 import inspect
 import warnings
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import alipay as sdk_module
@@ -14,9 +15,11 @@ from domain.gateways import provider_for
 from domain.gateways.alipay_answers import read_answer
 from domain.gateways.alipay_certificates import certificate_number, root_number
 from domain.gateways.alipay_sdk import UrlOpen, build_sdk
+from domain.gateways.errors import GatewayUnknown, InvalidCallback
 from domain.gateways.hosts import allowed_download_url
+from domain.gateways.protocol import PaymentStatus
 from tests.domain.gateways.alipay_fixtures import alipay, alipay_keys
-from tests.domain.gateways.alipay_shop import AlipayShop
+from tests.domain.gateways.alipay_shop import AlipayShop, alipay_credentials, open_keys
 from tests.domain.gateways.conftest import config_of
 from tests.sandbox_server import Receiver
 
@@ -157,3 +160,22 @@ def test_signed_text_is_cut_out_as_it_stands(text: str, inner: str | None) -> No
 
     assert seen == ([] if inner is None else [(inner, "s")])
     assert answer.is_signed is (inner is not None)
+
+
+def test_after_a_rotation_the_former_certificate_is_believed_too(
+    alipay: AlipayShop, receiver: Receiver
+) -> None:
+    other = alipay_credentials(open_keys(alipay.server))
+    renewed = replace(alipay.credentials, platform_certificate_pem=other.platform_certificate_pem)
+    config = config_of(alipay.server)
+    rotated = provider_for(renewed, former=alipay.credentials, config=config)
+    forgetful = provider_for(renewed, config=config)
+    alipay.paid()
+    (received,) = receiver.wait_for(alipay.notify_url)
+
+    assert rotated.query("unknown123").status is PaymentStatus.NOT_FOUND
+    assert rotated.parse_callback({}, received.body, datetime.now(UTC))
+    with pytest.raises(GatewayUnknown):
+        forgetful.query("unknown123")
+    with pytest.raises(InvalidCallback):
+        forgetful.parse_callback({}, received.body, datetime.now(UTC))
