@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.auditing.gateway_record import compare_lines, our_lines, read_sandbox_record
+from domain.checkout.driving_withdrawals import drive_withdrawals
 from domain.database import read_clock, reading, transaction
 from domain.merchants.adding import add_app, add_gateway_account
 from tests.domain.gateways.alipay_shop import alipay_credentials, open_keys
@@ -120,6 +121,27 @@ def test_books_equal_both_gateways(seller: Seller) -> None:
         ours = our_lines(session)
     assert compare_lines(ours, theirs) == []
     assert sorted(line.kind for line in theirs) == ["payment", "payment", "refund"]
+
+
+def test_withdrawal_arrives_at_once_at_alipay(seller: Seller) -> None:
+    world = seller.world
+    leader, order = seller.opened()
+    world.end_deadline(order["group_id"])
+    world.run_jobs()
+    wait_until(lambda: leader.order(order)["state"] == "refunded")
+    world.sandbox.post(f"/alipay/accounts/{seller.seller_id}", balance_fen=5000)
+    asked = expect(201, leader.post("/v1/me/withdrawals", {"amount_fen": 400}))
+
+    drive_withdrawals(at=read_clock())
+
+    [ended] = expect(200, leader.get("/v1/me/withdrawals"))["items"]
+    assert (ended["id"], ended["state"]) == (asked["id"], "succeeded")
+    [transfer] = world.sandbox.items("/alipay/transfers", seller_id=seller.seller_id)
+    assert (transfer["out_biz_no"], transfer["amount_fen"]) == (asked["id"], 400)
+    assert transfer["payee_open_id"] == leader.openid
+    with reading() as session:
+        ours = our_lines(session)
+    assert compare_lines(ours, read_sandbox_record(f"{world.sandbox.url}/control")) == []
 
 
 def test_notification_that_never_comes_is_found_by_asking(seller: Seller) -> None:
