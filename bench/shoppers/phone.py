@@ -11,7 +11,7 @@ PAID_POLLS_SECONDS = (0.05, 0.1, 0.2, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 4.
 MOST_SIGN_INS = 5
 CODE_REFUSED = (401, 422)
 PAGE = "100"
-LISTED_WHOLE = ("/v1/me/orders", "/v1/me/subsidies")
+LISTED_WHOLE = ("/v1/me/orders", "/v1/me/subsidies", "/v1/me/wallet/entries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,31 @@ class Phone:
             if order["state"] != "placed":
                 break
         return order
+
+    def withdraw(self, amount_fen: int) -> Answer:
+        """Withdraw from the wallet; the answer is the withdrawal."""
+        body = {"amount_fen": amount_fen}
+        return self._call("withdraw", "POST", "/v1/me/withdrawals", body, keyed=True)
+
+    def read_withdrawal(self, withdrawal_id: str) -> dict[str, Any]:
+        """Read one withdrawal, with what confirming it needs."""
+        return self._need("withdrawal", "GET", f"/v1/me/withdrawals/{withdrawal_id}")
+
+    def confirm_withdrawal(self, withdrawal: dict[str, Any]) -> Answer:
+        """Hand the client parameters to the gateway, as `wx.requestMerchantTransfer` does."""
+        parameters = {**withdrawal["client_parameters"], "openid": self.openid}
+        return self._mall.gateway.call(
+            Request("wx.transfer", "POST", "/shopper/transfer", parameters, is_harmless=True)
+        )
+
+    def cancel_withdrawal(self, withdrawal_id: str) -> Answer:
+        """Cancel a withdrawal that awaits its shopper."""
+        path = f"/v1/me/withdrawals/{withdrawal_id}/cancellation"
+        return self._call("cancel_withdrawal", "POST", path, keyed=True)
+
+    def read_wallet_entries(self) -> list[dict[str, Any]]:
+        """List the movements of the wallet (a page holds 100)."""
+        return self._listed("my_entries", "/v1/me/wallet/entries")
 
     def give_up(self, order_id: str) -> Answer:
         """Give up an unpaid order, or leave an open group."""

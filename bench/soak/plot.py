@@ -1,0 +1,272 @@
+"""What happens in a seed: who does what, which faults the gateway has, how far the clock jumps."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from bench.shoppers.calling import Answer, Refused, Unanswered
+from bench.soak.house import ADDRESS, Guest, House
+from domain.database import read_clock
+
+FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    *(("drop_after", {"operation": op}) for op in ("prepay", "refund", "transfer", "close")),
+    ("latency_after", {"operation": "refund", "latency_ms": 30}),
+    *(("error_before", {"operation": op}) for op in ("refund", "transfer", "prepay")),
+    *(("error_after", {"operation": op}) for op in ("refund", "transfer", "close")),
+    ("drop_before", {"operation": "query"}),
+    ("bad_signature", {"operation": "refund"}),
+    ("bad_signature", {"operation": "transfer"}),
+    ("bad_signature", {"operation": "query_refund"}),
+    ("other_spelling", {}),
+    ("frequency_limited", {"operation": "refund"}),
+    ("frequency_limited", {"operation": "transfer"}),
+    ("frequency_limited", {"operation": "query"}),
+    ("not_found", {}),
+    ("paid_before_answer", {}),
+    ("callback_before_answer", {"operation": "refund"}),
+    ("paid_at_close", {}),
+    ("closed_then_paid", {}),
+    ("not_enough", {"operation": "refund"}),
+    ("not_enough", {"operation": "transfer"}),
+    ("refund_slow", {"days": 2}),
+    ("refund_abnormal", {}),
+    ("refund_closed", {}),
+    ("refund_too_soon", {}),
+    ("refund_too_many", {}),
+    ("refund_too_old", {}),
+    ("transfer_fails", {"reason": "REAL_NAME_CHECK_FAIL"}),
+    ("transfer_fails_at_confirm", {"reason": "ACCOUNT_FROZEN"}),
+    ("transfer_stuck", {}),
+    ("transfer_overdue", {}),
+    ("transfer_closes_cancelled", {}),
+    ("transfer_conflict", {}),
+    ("confirmed_at_cancel", {}),
+    ("callback_never", {}),
+    ("callback_late", {"latency_ms": 600_000}),
+    ("callback_twice", {}),
+    ("callback_parallel", {}),
+    ("callback_out_of_order", {}),
+    *((f"callback_{kind}", {}) for kind in ("signtest", "tampered", "forged", "stale", "unsigned")),
+    *((f"callback_{kind}", {}) for kind in ("unknown_serial", "certificate_signed", "wrong_key")),
+    *(
+        (f"callback_{kind}", {"operation": "payment_callback"})
+        for kind in ("wrong_amount", "wrong_mchid", "wrong_appid", "wrong_currency")
+    ),
+    ("login_code_used", {}),
+    ("bill_late", {}),
+    ("bill_bad_hash", {}),
+)
+
+Act = Callable[[House, random.Random], str]
+
+
+def play(house: House, dice: random.Random) -> None:
+    """Play a seed's middle: some dozen steps, each noted in `house.steps`."""
+    for name, options in dice.sample(FAULTS, k=dice.randint(0, 5)):
+        rule = {
+            "name": name,
+            "mchid": None if name == "login_code_used" else house.mch_no,
+            "probability": dice.choice((0.3, 0.6, 1.0)),
+            "count": dice.randint(1, 4),
+            **options,
+        }
+        given = {key: value for key, value in rule.items() if value is not None}
+        house.steps.append(f"fault {given} -> {house.control('/faults', **given)}")
+    for _ in range(dice.randint(2, 5)):
+        _come(house)
+    for _ in range(dice.randint(10, 30)):
+        act = dice.choices(ACTS, weights=WEIGHTS)[0]
+        try:
+            told = act(house, dice)
+        except (Unanswered, Refused) as problem:
+            told = f"{type(problem).__name__}: {problem}"
+        house.steps.append(f"{read_clock():%d %H:%M:%S} {act.__name__}: {told}")
+
+
+def _come(house: House) -> None:
+    try:
+        house.welcome()
+    except (Unanswered, Refused) as problem:
+        house.steps.append(f"nobody came: {problem}")
+
+
+def come(house: House, _: random.Random) -> str:
+    """Let another shopper sign in."""
+    if len(house.guests) < 8:
+        _come(house)
+    return f"{len(house.guests)} guests"
+
+
+def open_group(house: House, dice: random.Random) -> str:
+    """Open a group."""
+    guest = _guest(house, dice)
+    answer = guest.phone.open_group(house.campaign_id, _order(house, dice))
+    if answer.is_ok:
+        house.groups.append(answer.body["group_id"])
+    return _ordered(guest, answer)
+
+
+def join_group(house: House, dice: random.Random) -> str:
+    """Join one of the latest groups."""
+    if not house.groups:
+        return "no group"
+    guest = _guest(house, dice)
+    group_id = dice.choice(house.groups[-3:])
+    return _ordered(guest, guest.phone.join_group(group_id, _order(house, dice)))
+
+
+def buy_alone(house: House, dice: random.Random) -> str:
+    """Buy without a group."""
+    guest = _guest(house, dice)
+    return _ordered(guest, guest.phone.buy_alone(_order(house, dice)))
+
+
+def pay(house: House, dice: random.Random) -> str:
+    """Prepare a payment and make it."""
+    guest = _guest(house, dice)
+    if not _prepare(guest, dice):
+        return "nothing to pay"
+    return _told(guest.phone.pay(guest.prepared[-1]))
+
+
+def pay_something_old(house: House, dice: random.Random) -> str:
+    """Pay what was prepared whenever: given up, run out, over, or paid already."""
+    guest = _guest(house, dice)
+    return _told(guest.phone.pay(dice.choice(guest.prepared))) if guest.prepared else "nothing"
+
+
+def pay_at_the_gateway(house: House, dice: random.Random) -> str:
+    """Money comes in whatever the state, sometimes of another amount."""
+    guest = _guest(house, dice)
+    if not guest.prepared:
+        return "nothing"
+    paid = {"out_trade_no": dice.choice(guest.prepared)["payment_id"], "mchid": house.mch_no}
+    if dice.random() < 0.3:
+        paid["amount"] = dice.choice((1, 1989, 5000))
+    if dice.random() < 0.5:
+        paid["even_if_closed"] = True
+    return str(house.control("/pay", **paid))
+
+
+def fail_payment(house: House, dice: random.Random) -> str:
+    """Prepare a payment and let it fail."""
+    guest = _guest(house, dice)
+    if not _prepare(guest, dice):
+        return "nothing to fail"
+    number = guest.prepared[-1]["payment_id"]
+    return str(house.control("/fail", out_trade_no=number, mchid=house.mch_no).get("state"))
+
+
+def give_up(house: House, dice: random.Random) -> str:
+    """Give up an order: unpaid, or a seat of an open group."""
+    guest = _guest(house, dice)
+    return _told(guest.phone.give_up(dice.choice(guest.orders))) if guest.orders else "no order"
+
+
+def withdraw(house: House, dice: random.Random) -> str:
+    """Withdraw some of the wallet."""
+    guest = _guest(house, dice)
+    balance_fen = guest.phone.read_balance()
+    if balance_fen < 10:
+        return "too poor"
+    answer = guest.phone.withdraw(dice.randint(10, balance_fen))
+    if answer.is_ok:
+        guest.withdrawals.append(answer.body["id"])
+    return _told(answer)
+
+
+def confirm(house: House, dice: random.Random) -> str:
+    """Confirm the latest withdrawal."""
+    guest = _guest(house, dice)
+    if not guest.withdrawals:
+        return "nothing"
+    found = guest.phone.read_withdrawal(guest.withdrawals[-1])
+    if found["client_parameters"] is None:
+        return str(found["state"])
+    return _told(guest.phone.confirm_withdrawal(found))
+
+
+def cancel(house: House, dice: random.Random) -> str:
+    """Cancel the latest withdrawal."""
+    guest = _guest(house, dice)
+    if not guest.withdrawals:
+        return "nothing"
+    return _told(guest.phone.cancel_withdrawal(guest.withdrawals[-1]))
+
+
+def run_dry(house: House, dice: random.Random) -> str:
+    """Change what the merchant's account at the gateway holds."""
+    balance_fen = dice.choice((0, 0, 500, 3000, 100_000))
+    return str(house.control(f"/accounts/{house.mch_no}", balance_fen=balance_fen))
+
+
+def withhold(house: House, dice: random.Random) -> str:
+    """Keep callbacks back, or let them go."""
+    verb = dice.choice(("withhold", "release"))
+    return str(house.control(f"/callbacks/{verb}", mchid=house.mch_no))
+
+
+def work(house: House, dice: random.Random) -> str:
+    """Let the workers do something."""
+    house.theatre.run_some_jobs(dice)
+    return "some jobs"
+
+
+def jump(house: House, dice: random.Random) -> str:
+    """Let everything due be done, and time pass."""
+    house.theatre.jump(read_clock() + timedelta(minutes=dice.choice((1, 6, 20, 90))))
+    return "jumped"
+
+
+ACTS: tuple[Act, ...] = (
+    come,
+    open_group,
+    join_group,
+    buy_alone,
+    pay,
+    pay_something_old,
+    pay_at_the_gateway,
+    fail_payment,
+    give_up,
+    withdraw,
+    confirm,
+    cancel,
+    run_dry,
+    withhold,
+    work,
+    jump,
+)
+WEIGHTS = (1, 5, 6, 1, 12, 2, 2, 1, 2, 3, 3, 1, 1, 1, 4, 5)
+
+
+def _guest(house: House, dice: random.Random) -> Guest:
+    if not house.guests:
+        house.welcome()
+    return dice.choice(house.guests)
+
+
+def _order(house: House, dice: random.Random) -> dict[str, Any]:
+    use_wallet = dice.random() < 0.3
+    return {"variant_id": house.variant_id, "address": ADDRESS, "use_wallet": use_wallet}
+
+
+def _ordered(guest: Guest, answer: Answer) -> str:
+    if answer.is_ok:
+        guest.orders.append(answer.body["id"])
+    return _told(answer)
+
+
+def _prepare(guest: Guest, dice: random.Random) -> bool:
+    for order_id in reversed(guest.orders[-2:]):
+        answer = guest.phone.prepare_payment(order_id)
+        if answer.is_ok:
+            guest.prepared.append({**answer.body, "order_id": order_id})
+            if dice.random() < 0.9:
+                return True
+    return bool(guest.prepared) and dice.random() < 0.2
+
+
+def _told(answer: Answer) -> str:
+    body = answer.body
+    return f"{answer.status} {answer.code or body.get('state') or body.get('errMsg') or ''}"

@@ -1,0 +1,142 @@
+"""Where seeds are played: servers, sandbox and API; and between the steps, jobs and clock."""
+
+import contextlib
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from bench.shoppers.calling import Caller
+from bench.shoppers.journal import Journal
+from bench.stage.ground import HOST, Ground, free_port, ground
+from bench.stage.serving import API, served
+from domain.checkout import driving_messages, driving_payments, driving_refunds, settling
+from domain.checkout.driving_withdrawals import drive_withdrawals
+from domain.checkout.reacting import consume_facts
+from domain.config import settings
+from domain.database import dispose_engines, read_clock
+from domain.reconciliation.driving import drive_reconciliations
+from domain.timekeeping.advancing import ClockView, NotDrained, advance_clock, look_at_clock
+from jobs.reactions import REACTIONS
+from launcher.probes import answers
+from launcher.programs import Program
+
+PATIENCE_SECONDS = 20.0
+Job = Callable[[datetime], int]
+
+JOBS: tuple[Job, ...] = (
+    lambda at: settling.settle_due_groups(at=at),
+    lambda at: settling.release_due_holds(at=at),
+    lambda at: settling.fold_campaigns(at=at),
+    lambda at: consume_facts("notify", REACTIONS["notify"], at=at),
+    lambda at: driving_messages.drive_messages(at=at),
+    lambda at: driving_payments.drive_payments(at=at),
+    lambda at: driving_refunds.drive_refunds(at=at),
+    lambda at: drive_withdrawals(at=at),
+    lambda at: drive_reconciliations(at=at),
+)
+"""What the schedule looks for, but the planning of each day's bills: a seed does it for itself."""
+
+
+class Stuck(AssertionError):
+    """Work that is due does not get done."""
+
+
+@dataclass(frozen=True)
+class Theatre:
+    """A running product and its gateway; its database is this process's."""
+
+    api: Caller
+    gateway: Caller
+    api_url: str
+    control_url: str
+
+    def run_some_jobs(self, dice: random.Random) -> None:
+        """Run some of the jobs once, in random order, as busy workers would."""
+        for job in dice.sample(JOBS, k=dice.randint(1, len(JOBS))):
+            job(read_clock())
+
+    def drain(self) -> ClockView:
+        """Run all jobs until nothing is due, here or at the gateway. Raises Stuck."""
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            at = read_clock()
+            done = sum(job(at) for job in JOBS)
+            view = look_at_clock()
+            if not view.waiting and not done:
+                return view
+            if time.monotonic() > until:
+                raise Stuck(f"still waiting: {view.waiting}")
+            if not done:
+                time.sleep(0.005)
+
+    def jump(self, until_at: datetime | None = None) -> None:
+        """Drain, and jump to what is due next, or to an instant where that is sooner."""
+        for _ in range(50):
+            view = self.drain()
+            if until_at is not None and until_at <= view.now:
+                return
+            with contextlib.suppress(NotDrained):
+                advance_clock(until_at=until_at)
+                return
+        raise Stuck("something is always due")
+
+    def jump_to(self, until_at: datetime) -> None:
+        """Jump from one due instant to the next until an instant is reached."""
+        while read_clock() < until_at:
+            self.jump(until_at)
+
+
+def open_theatre(api_url: str, sandbox_url: str) -> Theatre:
+    """Return the theatre of an API and a sandbox that run; the environment names the rest."""
+    journal = Journal()
+    return Theatre(
+        Caller(api_url, journal), Caller(sandbox_url, journal), api_url, f"{sandbox_url}/control"
+    )
+
+
+@contextlib.contextmanager
+def own_theatre() -> Iterator[Theatre]:
+    """Start servers, sandbox and API of this process's own; stop and remove all at the end."""
+    with ground() as made:
+        database = made.migrated_database("soak")
+        sandbox_url, api_url = _url(), _url()
+        environment = {
+            **database.environment,
+            "PINBU_ENV": "development",
+            "PINBU_CLOCK": "adjustable",
+            "PUBLIC_BASE_URL": api_url,
+            "WECHATPAY_BASE_URL": sandbox_url,
+            "WEIXIN_BASE_URL": sandbox_url,
+            "ALIPAY_BASE_URL": f"{sandbox_url}/gateway.do",
+            "SANDBOX_CONTROL_URL": f"{sandbox_url}/control",
+        }
+        os.environ.update(environment)
+        settings.cache_clear()
+        _start(made, environment, sandbox_url, api_url)
+        yield open_theatre(api_url, sandbox_url)
+        dispose_engines()
+
+
+def _url() -> str:
+    return f"http://{HOST}:{free_port()}"
+
+
+def _start(made: Ground, environment: dict[str, str], sandbox_url: str, api_url: str) -> None:
+    port = int(sandbox_url.rpartition(":")[2])
+    made.start(
+        Program(
+            name="sandbox",
+            command=(
+                *(sys.executable, "-m", "sandbox", "--port", str(port)),
+                *("--data", str(made.place.home / "sandbox")),
+            ),
+            environment=environment,
+            is_ready=partial(answers, port, "/control/health"),
+        )
+    )
+    made.start(served("api", API, int(api_url.rpartition(":")[2]), environment))
