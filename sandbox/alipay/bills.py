@@ -7,9 +7,10 @@ with a tab after each number, an end mark, and totals. Amounts are yuan, refunds
 import io
 import secrets
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from sqlite3 import Connection, Row
 from typing import Any
 
@@ -52,6 +53,19 @@ _TRANSFERS = (
 
 
 @dataclass(frozen=True)
+class _Columns:
+    """Where a bill's rows hold numbers, and where amounts."""
+
+    numbers: tuple[int, ...]
+    amounts: tuple[int, ...]
+
+
+FALSIFIED = frozenset({"bill_missing_row", "bill_extra_row", "bill_changed_amount"})
+_TRADED = _Columns(numbers=(0, 1, 21), amounts=(11, 12))
+_BOOKED = _Columns(numbers=(0, 1, 2), amounts=(6, 7))
+
+
+@dataclass(frozen=True)
 class _Movement:
     """A change of the balance, as the account's bill tells it."""
 
@@ -71,10 +85,18 @@ class GbkInfo(zipfile.ZipInfo):
         return self.filename.encode("gbk"), self.flag_bits
 
 
-def offer(db: Connection, account: AlipayAccount, content: Any, now: float, real_now: float) -> str:
+def offer(  # noqa: PLR0917 - two clocks
+    db: Connection,
+    account: AlipayAccount,
+    content: Any,
+    now: float,
+    real_now: float,
+    falsified: Sequence[str] = (),
+) -> str:
     """Return a token to download a day's bill with, for 30 seconds of real time. Raises ApiError.
 
-    Ready from 10:00 the next day in Beijing, by business time.
+    Ready from 10:00 the next day in Beijing, by business time. `falsified` are the faults that
+    strike what will be downloaded.
     """
     check(_QUERY, content, _misfit)
     try:
@@ -86,14 +108,15 @@ def offer(db: Connection, account: AlipayAccount, content: Any, now: float, real
         raise failed("isp.bill_not_exist", "账单不存在")
     token = secrets.token_hex(16)
     db.execute(
-        "INSERT INTO alipay_bill_links (token, seller_id, bill_type, bill_date, dies_at)"
-        " VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO alipay_bill_links (token, seller_id, bill_type, bill_date, dies_at, falsified)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
         (
             token,
             account.seller_id,
             content["bill_type"],
             on.isoformat(),
             real_now + LINK_LIFE_SECONDS,
+            " ".join(falsified),
         ),
     )
     return token
@@ -114,7 +137,8 @@ def download(db: Connection, token: str, now: float, real_now: float) -> bytes |
     start = datetime(on.year, on.month, on.day, tzinfo=BEIJING)
     day = (link["seller_id"], start.timestamp(), (start + timedelta(days=1)).timestamp())
     kind = link["bill_type"]
-    lines = _trade_lines(db, day) if kind == "trade" else _account_lines(db, day)
+    write = _trade_lines if kind == "trade" else _account_lines
+    lines = write(db, day, link["falsified"].split())
     title, stem = _TITLES[kind], f"{link['seller_id']}_{on:%Y%m%d}"
     detail = _frame(title, link["seller_id"], start, lines, now)
     summary = _frame(f"{title}(汇总)", link["seller_id"], start, lines[-2:], now)
@@ -151,7 +175,28 @@ def _list(title: str, header: str, rows: Iterable[list[str]]) -> list[str]:
     return [f"#{_RULE}{title}列表{_RULE}", header, *written, f"#{_RULE}{title}列表结束{_RULE}"]
 
 
-def _trade_lines(db: Connection, day: tuple[Any, ...]) -> list[str]:
+def _falsify(rows: list[list[str]], falsified: Sequence[str], columns: _Columns) -> list[list[str]]:
+    """Change one row, add one of nothing that happened, leave one out, as the faults say."""
+    if not rows:
+        return rows
+    changed = [list(row) for row in rows]
+    if "bill_changed_amount" in falsified:
+        row = secrets.choice(changed)
+        for column in columns.amounts:
+            if row[column] not in {"", "0.00"}:
+                row[column] = f"{Decimal(row[column]) + Decimal('0.01'):.2f}"
+    if "bill_extra_row" in falsified:
+        row = list(secrets.choice(changed))
+        for column in columns.numbers:
+            if row[column].strip():
+                row[column] = f"{row[column].strip()[:-6]}{secrets.randbelow(10**6):06d}\t"
+        changed.append(row)
+    if "bill_missing_row" in falsified:
+        changed.remove(secrets.choice(changed[: len(rows)]))
+    return changed
+
+
+def _trade_lines(db: Connection, day: tuple[Any, ...], falsified: Sequence[str]) -> list[str]:
     payments = db.execute(_PAYMENTS, day).fetchall()
     refunds = db.execute(_REFUNDS, day).fetchall()
     rows = [_trade_row(row, row["paid_at"], "交易", row["paid_fen"], "") for row in payments]
@@ -162,7 +207,7 @@ def _trade_lines(db: Connection, day: tuple[Any, ...]) -> list[str]:
     paid = write_yuan(sum(row["paid_fen"] for row in payments))
     refunded = write_yuan(-sum(row["refund_fen"] for row in refunds))
     return [
-        *_list(_TITLES["trade"], _TRADE_HEADER, rows),
+        *_list(_TITLES["trade"], _TRADE_HEADER, _falsify(rows, falsified, _TRADED)),
         f"#交易合计：{len(payments)}笔，商家实收共{paid}元，商家优惠共0.00元",
         f"#退款合计：{len(refunds)}笔，商家实收退款共{refunded}元，商家优惠退款共0.00元",
     ]
@@ -190,13 +235,13 @@ def _trade_row(row: Row, at: float, kind: str, fen: int, request_no: str) -> lis
     ]
 
 
-def _account_lines(db: Connection, day: tuple[Any, ...]) -> list[str]:
+def _account_lines(db: Connection, day: tuple[Any, ...], falsified: Sequence[str]) -> list[str]:
     movements = sorted(_movements(db, day), key=lambda one: one.at)
     outgoing = [one.fen for one in movements if one.fen < 0]
     incoming = [one.fen for one in movements if one.fen >= 0]
     rows = [_account_row(index, one) for index, one in enumerate(movements, 1)]
     return [
-        *_list(_TITLES["signcustomer"], _ACCOUNT_HEADER, rows),
+        *_list(_TITLES["signcustomer"], _ACCOUNT_HEADER, _falsify(rows, falsified, _BOOKED)),
         f"#支出合计：{len(outgoing)}笔，共{write_yuan(sum(outgoing))}元",
         f"#收入合计：{len(incoming)}笔，共{write_yuan(sum(incoming))}元",
     ]

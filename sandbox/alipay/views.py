@@ -39,6 +39,15 @@ _COMMON = frozenset(
     }
 )
 _REQUIRED = _COMMON - {"format", "biz_content"}
+_NOT_FOUND = {
+    "query": ("ACQ.TRADE_NOT_EXIST", "交易不存在"),
+    "query_transfer": ("ORDER_NOT_EXIST", "转账订单不存在"),
+}
+_ERRORS = {
+    "refund_too_old": ("ACQ.TRADE_HAS_FINISHED", "交易已经结束"),
+    "transfer_conflict": ("PAYMENT_INFO_INCONSISTENCY", "两次请求商户单号一样，但是参数不一致"),
+    "bill_late": ("isp.bill_not_exist", "账单不存在"),
+}
 _FIXED = {"format": "JSON", "charset": "utf-8", "sign_type": "RSA2", "version": "1.0"}
 
 
@@ -160,6 +169,7 @@ def _strike(method: Method, call: Call) -> dict[str, Any] | None:
         raise ApiError("40005", "isv.app-call-limited", "应用调用次数超限")
     payload: dict[str, Any]
     try:
+        _refuse_by_fault(method.operation, faults)
         payload = method.effect(call)
         if method.has_code:
             payload = {"code": "10000", "msg": "Success", **payload}
@@ -172,6 +182,15 @@ def _strike(method: Method, call: Call) -> dict[str, Any] | None:
     if "drop_after" in faults:
         return None
     return _system_error().payload() if "error_after" in faults else payload
+
+
+def _refuse_by_fault(operation: str, faults: Mapping[str, Fault]) -> None:
+    """Refuse as the faults say that stand for one error. Raises ApiError."""
+    if "not_found" in faults and operation in _NOT_FOUND:
+        raise failed(*_NOT_FOUND[operation])
+    for name, error in _ERRORS.items():
+        if name in faults:
+            raise failed(*error)
 
 
 def _system_error() -> ApiError:
@@ -219,16 +238,16 @@ def _create(call: Call) -> dict[str, Any]:
         created = trades.create(
             db, call.account, call.content, call.parameters.get("notify_url"), call.now
         )
-    if "paid_before_answer" in call.faults:
+    if {"paid_before_answer", "callback_before_answer"} & set(call.faults):
         _pay(call)
         _await_notification(call)
     return created
 
 
-def _pay(call: Call) -> None:
+def _pay(call: Call, states: tuple[str, ...] = (trades.UNPAID,)) -> None:
     with call.gateway.store.transaction() as db:
         trade = trades.find_named(db, call.account, call.content, call.now)
-        if trade["status"] == trades.UNPAID:
+        if trade["status"] in states and trade["paid_at"] is None:
             trades.pay(db, trade, call.now)
     call.gateway.courier.wake()
 
@@ -256,7 +275,10 @@ def _close(call: Call) -> dict[str, Any]:
     if "paid_at_close" in call.faults:
         _pay(call)
     with call.gateway.store.transaction() as db:
-        return trades.close(db, call.account, call.content, call.now)
+        closed = trades.close(db, call.account, call.content, call.now)
+    if "closed_then_paid" in call.faults:
+        _pay(call, (trades.CLOSED,))
+    return closed
 
 
 def _refund(call: Call) -> dict[str, Any]:
@@ -267,6 +289,8 @@ def _refund(call: Call) -> dict[str, Any]:
 
 
 def _query_refund(call: Call) -> dict[str, Any]:
+    if "not_found" in call.faults:
+        return {}
     with call.gateway.store.transaction() as db:
         return refunding.query(db, call.account, call.content, call.now)
 
@@ -275,7 +299,22 @@ def _transfer(call: Call) -> dict[str, Any]:
     if "not_enough" in call.faults:
         raise failed("PAYER_BALANCE_NOT_ENOUGH", "付款方余额不足")
     with call.gateway.store.transaction() as db:
+        answer = transfers.transfer(db, call.account, call.content, call.now)
+        fate = _fate(call.faults)
+        if fate is None or answer["status"] != "SUCCESS":
+            return answer
+        row = transfers.find(db, call.account.seller_id, answer["out_biz_no"])
+        transfers.end(db, row, *fate)
         return transfers.transfer(db, call.account, call.content, call.now)
+
+
+def _fate(faults: Mapping[str, Fault]) -> tuple[str, str | None] | None:
+    """Say what becomes of a transfer by fault: its status, and the reason."""
+    if "transfer_stuck" in faults:
+        return "DEALING", None
+    if "transfer_fails" in faults:
+        return "FAIL", faults["transfer_fails"].reason or "PAYEE_ACC_OCUPIED"
+    return None
 
 
 def _query_transfer(call: Call) -> dict[str, Any]:
@@ -284,8 +323,9 @@ def _query_transfer(call: Call) -> dict[str, Any]:
 
 
 def _offer_bill(call: Call) -> dict[str, Any]:
+    struck = sorted(bills.FALSIFIED & set(call.faults))
     with call.gateway.store.transaction() as db:
-        token = bills.offer(db, call.account, call.content, call.now, time.time())
+        token = bills.offer(db, call.account, call.content, call.now, time.time(), struck)
     host = request.host_url.rstrip("/")
     return {"bill_download_url": f"{host}/downloadBillFile.resource?fileId={token}&bizType=trade"}
 

@@ -1,4 +1,4 @@
-"""WeChat Pay's further tables, and the columns that older records lack."""
+"""WeChat Pay's further tables, and the columns of any table that older records lack."""
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS wechat_settings (
@@ -87,6 +87,7 @@ COLUMNS = (
     ("callbacks", "out_bill_no", "TEXT"),
     ("refunds", "channel", "TEXT NOT NULL DEFAULT 'ORIGINAL'"),
     ("refunds", "received_by", "TEXT"),
+    ("alipay_bill_links", "falsified", "TEXT NOT NULL DEFAULT ''"),
     ("faults", "reason", "TEXT"),
     ("faults", "days", "REAL"),
 )
