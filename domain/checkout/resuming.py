@@ -22,7 +22,7 @@ _WAITING: Mapping[Operation, TextClause] = {
         JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
         WHERE w.merchant_id = :merchant_id AND w.kind = :kind AND w.state = 'due'
             AND w.due_at > :at AND w.due_at <= :until AND p.gateway_account_id = :account_id
-            AND r.state IN ('requested', 'needs_funds')
+            AND r.state IN ('requested', 'sending', 'needs_funds')
         ORDER BY w.merchant_id, w.id
         FOR UPDATE OF w SKIP LOCKED
         """

@@ -22,9 +22,10 @@ from domain.gateways.errors import GatewayNeedsFunds, GatewayRejected, GatewayRe
 from domain.gateways.protocol import GatewayRefund, RefundRequest, RefundStatus
 from domain.money import Fen
 from domain.payments.accounts import Account
-from domain.settlement.applying_refunds import lock_free_orders
+from domain.settlement.applying_refunds import lock_free_orders, move_refund
 from domain.settlement.refunding import WantedRefund, request_refunds
-from tests.concurrency.arena import Arena
+from domain.states import RefundState
+from tests.concurrency.arena import DAY, Arena, make_arena
 from tests.concurrency.racing import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.transactional
@@ -246,11 +247,11 @@ def test_callback_that_overtakes_the_answer_is_not_undone(arena: Arena, gateway:
             row = session.execute(
                 text("SELECT id, order_id FROM refunds WHERE public_id = :n"), {"n": number}
             ).one()
-            driving_refunds.move_refund(
+            move_refund(
                 session,
                 (arena.merchant_id, row.id),
                 row.order_id,
-                driving_refunds.RefundState.ARRIVED,
+                RefundState.ARRIVED,
                 at=at,
                 actor="gateway:callback",
             )
@@ -309,6 +310,21 @@ def test_unreadable_keys_of_one_account_park_its_refunds_only(
         ("due", 1)
     ]
     assert states(arena) == {"requested": 1}
+
+
+def test_herd_of_one_merchant_does_not_hold_up_another(arena: Arena, gateway: Gateway) -> None:
+    requested(arena, 8)
+    with transaction() as session:
+        session.execute(text("UPDATE gateway_quotas SET per_second = 1"))
+    other = make_arena(starts_at=arena.start - 10 * DAY, ends_at=arena.start + timedelta(days=20))
+    other.start = arena.start + MINUTE
+    at = requested(other, 2)
+
+    keep_driving(lambda: at, seconds=1.0)
+
+    sent = other.rows("SELECT merchant_id FROM refunds WHERE state = 'accepted'")
+    assert sent.count((other.merchant_id,)) == 2
+    assert 1 <= sent.count((arena.merchant_id,)) <= 3
 
 
 def no_funds(_: str) -> RefundStatus:

@@ -86,7 +86,7 @@ def test_refund_accepted_by_a_worker_that_died_and_then_refused_arrives(
         raise Killed
 
     with monkeypatch.context() as dying:
-        dying.setattr(driving_refunds, "_record_accepted", die)
+        dying.setattr(driving_refunds, "record_accepted", die)
         with pytest.raises(Killed):
             drive_refunds(at=at)
     assert world.rows(REFUND) == [("sending", None)]
