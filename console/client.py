@@ -103,6 +103,11 @@ class Client:
         """Return the live counts of groups and work, and the API's clock."""
         return self._call("GET", "/v1/merchant/board")
 
+    def read_refund_queue(self) -> list[Json]:
+        """Return how many refunds wait at each gateway account, and until when."""
+        found: list[Json] = self._call("GET", "/v1/merchant/refunds/queue")["items"]
+        return found
+
     def read_figures(self, *, from_on: str, to_on: str, campaign_id: str | None = None) -> Json:
         """Return the figures of a span of local days, of the span before, and of each day."""
         query = {"from_on": from_on, "to_on": to_on, "campaign_id": campaign_id}

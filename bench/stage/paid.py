@@ -6,7 +6,6 @@ import sys
 import urllib.request
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -17,6 +16,11 @@ from launcher.programs import Program
 from sandbox.store import Store
 
 FAR_SECONDS = 10**8
+_ACCOUNT = """
+    INSERT INTO accounts (mchid, appid, merchant_serial, merchant_private_pem, public_key_id,
+        platform_private_pem, apiv3_key, is_unlimited, refund_delay_seconds)
+    VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?)
+"""
 _ORDER = """
     INSERT OR IGNORE INTO orders (mchid, appid, out_trade_no, request, notify_url, total_fen,
         openid, prepay_id, prepaid_at, state, created_at, transaction_id, paid_fen, payer_openid,
@@ -50,14 +54,15 @@ class PaidSandbox:
         )
 
     def _add_account(self) -> None:
-        values = asdict(self._gateway.account)
-        names = ", ".join(values)
-        places = ", ".join(f":{name}" for name in values)
+        account = self._gateway.account
         with closing(sqlite3.connect(self._file)) as db:
             db.execute(
-                f"INSERT INTO accounts ({names}, is_unlimited, refund_delay_seconds)"  # noqa: S608
-                f" VALUES ({places}, 1, {FAR_SECONDS})",
-                values,
+                _ACCOUNT,
+                (
+                    *(account.mchid, account.appid, account.merchant_serial),
+                    *(account.merchant_private_pem, account.public_key_id),
+                    *(account.platform_private_pem, account.apiv3_key, FAR_SECONDS),
+                ),
             )
             db.commit()
 

@@ -42,6 +42,7 @@ def _show_live(session: Session, view: str, campaign_id: str | None) -> None:
     with guarded(session.t, key="board"):
         board = session.client.read_board()
         _show_counts(session, board)
+        _show_refund_queue(session)
         now = formats.instant(board["server_time"])
         if view in RUNNING:
             _show_running(session, view, campaign_id, now)
@@ -101,6 +102,28 @@ def _trouble_note(session: Session, key: str, board: Json) -> str:
         return t("board.needs_a_look")
     oldest = formats.span(board.get("oldest_unsettled_seconds"), session.language)
     return t("board.oldest", span=oldest)
+
+
+def _show_refund_queue(session: Session) -> None:
+    """Tell of each account whose refunds wait: how many, and when they will have been accepted."""
+    t = session.t
+    for queue in session.client.read_refund_queue():
+        if not queue["waiting"]:
+            continue
+        told = {
+            "number": formats.count(queue["waiting"]),
+            "yuan": formats.yuan(queue["amount_fen"]),
+            "account": queue["account"]["mch_no"],
+        }
+        if queue["short_since"]:
+            since = formats.day_time(queue["short_since"])
+            st.warning(
+                t("board.refunds_short", since=since, **told), icon=":material/account_balance:"
+            )
+        else:
+            st.caption(
+                t("board.refunds_queue", at=formats.clock_time(queue["expected_end_at"]), **told)
+            )
 
 
 def _show_running(session: Session, view: str, campaign_id: str | None, now: datetime) -> None:

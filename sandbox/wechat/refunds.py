@@ -86,6 +86,12 @@ def refund(
     return describe(order, _insert(db, order, body, now=now, outcome=outcome, days=days))
 
 
+def is_due(db: Connection, account: Account, out_refund_no: str, now: float) -> bool:
+    """Say whether a refund is to end now."""
+    found = _find(db, account.mchid, out_refund_no)
+    return found is not None and found["status"] == "PROCESSING" and found["due_at"] <= now
+
+
 def _canonical(body: dict[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, sort_keys=True)
 

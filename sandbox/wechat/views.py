@@ -103,7 +103,10 @@ def _refund(call: Call) -> Answer:
         per_second = flows.settings_of(db, call.account.mchid)["refunds_per_second"]
         call.gateway.quotas.take(call.account.mchid, "refund", per_second)
         accepted = refunds.refund(db, call.account, body, call.now, outcome=outcome, days=days)
-    call.gateway.courier.wake()
+        ends_now = refunds.is_due(db, call.account, body["out_refund_no"], call.now)
+    # A look of the courier costs a third of a refund: not for those that take days.
+    if ends_now:
+        call.gateway.courier.wake()
     if "callback_before_answer" in call.faults:
         _end_now(call, body, outcome)
     return 200, accepted

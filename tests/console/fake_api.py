@@ -65,6 +65,7 @@ class FakeApi:
         self.grants = made_up.grants(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
         self.settings: Json = {"daily_cash_cap_fen": 3000}
+        self.refund_queue: Json = {}
 
     @property
     def url(self) -> str:
@@ -374,6 +375,20 @@ def _move(item: Json, old: tuple[str, ...], new: str) -> Json:
     return item
 
 
+def read_refund_queue(api: FakeApi, _call: Call) -> Answer:
+    account = {"id": "ACCOUNT1", "gateway": "wechat", "mch_no": "1600000001"}
+    queue = {
+        "account": account,
+        "waiting": 0,
+        "amount_fen": 0,
+        "per_second": 150,
+        "short_since": None,
+        "oldest_requested_at": None,
+        "expected_end_at": None,
+    }
+    return 200, {"items": [queue | api.refund_queue]}
+
+
 MERCHANT_SIDE = "/v1/merchant"
 ONE = "([A-Z0-9]+)"
 ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
@@ -382,6 +397,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
         ("GET", "/sessions/current", read_session),
         ("DELETE", "/sessions/current", delete_session),
         ("GET", "/board", read_board),
+        ("GET", "/refunds/queue", read_refund_queue),
         ("GET", "/figures", read_figures),
         ("GET", "/groups", list_groups),
         ("GET", f"/groups/{ONE}", read_group),

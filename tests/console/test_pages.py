@@ -148,6 +148,31 @@ class TestBoard:
 
         assert "没有符合条件的团" in text_of(pages.open("board"))
 
+    def test_queued_refunds_have_an_expected_end(self, pages: Pages) -> None:
+        pages.api.refund_queue = {
+            "waiting": 12,
+            "amount_fen": 23880,
+            "expected_end_at": "2026-05-01T04:03:00.000Z",
+        }
+
+        told = [caption.value for caption in pages.open("board").caption]
+
+        assert any("12 笔退款（¥238.80）" in one and "12:03" in one for one in told)
+
+    def test_account_short_of_funds_is_told(self, pages: Pages) -> None:
+        short = {"waiting": 12, "amount_fen": 23880, "short_since": "2026-05-01T04:03:00.000Z"}
+        pages.api.refund_queue = short
+
+        [told] = [warning.value for warning in pages.open("board").warning]
+
+        assert "1600000001 余额不足" in told
+        assert "请充值" in told
+
+    def test_queue_is_not_told_where_nothing_waits(self, pages: Pages) -> None:
+        page = pages.open("board")
+
+        assert not any("1600000001" in caption.value for caption in page.caption)
+
 
 class TestCampaigns:
     def test_the_list_shows_budget_and_results(self, pages: Pages) -> None:
