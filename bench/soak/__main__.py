@@ -75,28 +75,28 @@ def _play(seeds: range, options: argparse.Namespace) -> int:
 
 
 def _together(reports: list[dict[str, Any]]) -> dict[str, Any]:
-    steps: Counter[str] = Counter()
-    faults: Counter[str] = Counter()
+    counted: dict[str, Counter[str]] = {name: Counter() for name in ("steps", "faults", "ends")}
     wrong: dict[str, list[str]] = {}
     for report in reports:
-        steps.update(report["steps"])
-        faults.update(report["faults"])
+        for name, counts in counted.items():
+            counts.update(report[name])
         wrong.update(report["wrong"])
     return {
         "seeds": sum(report["seeds"] for report in reports),
         "seconds": round(max(report["seconds"] for report in reports), 1),
-        "steps": dict(steps.most_common()),
-        "faults": dict(faults.most_common()),
+        **{name: dict(counts.most_common()) for name, counts in counted.items()},
         "wrong": wrong,
     }
 
 
 def _tell(told: dict[str, Any], file: Path) -> None:
     steps, faults = (sum(told[name].values()) for name in ("steps", "faults"))
+    kinds = sum(count > 0 for count in told["faults"].values())
     print(
-        f"{told['seeds']} seeds, {steps} steps, {faults} faults switched on"
-        f" ({len(told['faults'])} kinds), {told['seconds']:.0f} s; {len(told['wrong'])} went wrong"
+        f"{told['seeds']} seeds, {steps} steps, {faults} faults of {kinds} kinds struck,"
+        f" {told['seconds']:.0f} s; {len(told['wrong'])} went wrong"
     )
+    print("; ".join(f"{count} {end}" for end, count in told["ends"].items()))
     for seed, wrong in told["wrong"].items():
         print(f"\nseed {seed} (again: make soak SEEDS=1 FIRST={seed}):")
         print("\n".join(f"  {line}" for line in wrong))

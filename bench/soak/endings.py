@@ -56,6 +56,8 @@ def finish(house: House) -> None:
 
 def _mend_the_gateway(house: House) -> None:
     gateway = house.theatre.gateway
+    rules = gateway.need(Request("control/faults", "GET", "/control/faults"))["items"]
+    house.fired.update({rule["name"]: rule["fired"] for rule in rules})
     gateway.call(Request("control/faults", "DELETE", "/control/faults", is_harmless=True))
     house.control("/callbacks/release")
     house.control(f"/accounts/{house.mch_no}", balance_fen=10**9, is_unlimited=True)

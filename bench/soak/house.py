@@ -1,6 +1,8 @@
 """One seed's merchant: a campaign, an account at the sandbox, and shoppers who come by."""
 
 import random
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Any
@@ -37,6 +39,7 @@ class Guest:
 
     phone: Phone
     orders: list[str] = field(default_factory=list)
+    unpaid: list[str] = field(default_factory=list)
     prepared: list[dict[str, Any]] = field(default_factory=list)
     withdrawals: list[str] = field(default_factory=list)
 
@@ -58,6 +61,7 @@ class House:
     guests: list[Guest] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     steps: list[str] = field(default_factory=list)
+    fired: Counter[str] = field(default_factory=Counter)
 
     def welcome(self) -> Guest:
         """Let a new shopper sign in."""
@@ -113,7 +117,7 @@ def open_house(theatre: Theatre, seed: int, dice: random.Random) -> House:
         merchant_id, account_id = merchant.id, account.public_id
         actor = StaffActor(merchant_id, staff.id, Role.OWNER)
     campaign_id, variant_id = _offer(actor, dice)
-    mall = Mall(theatre.api, theatre.gateway, app_id, run=f"soak{seed}", sleep=lambda _: None)
+    mall = Mall(theatre.api, theatre.gateway, app_id, run=f"soak{seed}", sleep=_doze)
     return House(
         theatre,
         seed,
@@ -126,6 +130,11 @@ def open_house(theatre: Theatre, seed: int, dice: random.Random) -> House:
         variant_id,
         shanghai_day(at),
     )
+
+
+def _doze(seconds: float) -> None:
+    """Wait as a phone does between polls, but not as long."""
+    time.sleep(min(seconds, 0.02))
 
 
 def _offer(actor: StaffActor, dice: random.Random) -> tuple[str, str]:
@@ -141,9 +150,9 @@ def _offer(actor: StaffActor, dice: random.Random) -> tuple[str, str]:
         variant_id = product.variants[0].public_id
         terms = TermsDraft(
             group_size=dice.randint(2, 4),
-            life_seconds=dice.choice((3600, 5400, 7200)),
+            life_seconds=dice.choice((1800, 3600, 7200)),
             prices=[(variant_id, PRICE_FEN)],
-            subsidy=SubsidyRule(SubsidyKind.CASH, dice.choice((1, 300, 1000))),
+            subsidy=SubsidyRule(SubsidyKind.CASH, dice.choice((1, 500, 1200))),
             starts_at=at - timedelta(days=1),
             ends_at=at + timedelta(days=60),
         )

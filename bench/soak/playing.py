@@ -7,23 +7,40 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sqlalchemy import text
+
 from bench.soak.endings import finish
 from bench.soak.house import House, open_house
 from bench.soak.plot import play
 from bench.soak.theatre import Theatre
 from bench.soak.verdicts import judge, judge_all
+from domain.database import reading
 
 AUDIT_EVERY = 10
+
+_ENDS = text(
+    """
+    SELECT 'group', state, count(*) FROM groups WHERE merchant_id = :m GROUP BY 2
+    UNION ALL SELECT 'order', state, count(*) FROM orders WHERE merchant_id = :m GROUP BY 2
+    UNION ALL SELECT 'payment', coalesce(outcome, state), count(*) FROM payments
+        WHERE merchant_id = :m GROUP BY 2
+    UNION ALL SELECT 'refund', state, count(*) FROM refunds WHERE merchant_id = :m GROUP BY 2
+    UNION ALL SELECT 'subsidy', state, count(*) FROM grants WHERE merchant_id = :m GROUP BY 2
+    UNION ALL SELECT 'withdrawal', state, count(*) FROM withdrawals WHERE merchant_id = :m
+        GROUP BY 2
+    """
+)
 
 
 @dataclass
 class Report:
-    """What seeds came to: how many, how often each step was taken, what went wrong with which."""
+    """What seeds came to: steps taken, faults that struck, how all ended, and what is wrong."""
 
     seeds: int = 0
     seconds: float = 0.0
     steps: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
+    ends: Counter[str] = field(default_factory=Counter)
     wrong: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -63,8 +80,12 @@ def play_seed(theatre: Theatre, seed: int) -> tuple[House | None, list[str]]:
 
 
 def _count(report: Report, house: House | None) -> None:
-    for step in house.steps if house else ():
-        if step.startswith("fault "):
-            report.faults[step.split("'")[3]] += 1
-        else:
-            report.steps[step.split()[2].rstrip(":")] += 1
+    if house is None:
+        return
+    report.faults.update(house.fired)
+    report.steps.update(
+        step.split()[2].rstrip(":") for step in house.steps if not step.startswith("fault ")
+    )
+    with reading() as session:
+        ends = session.execute(_ENDS, {"m": house.merchant_id})
+        report.ends.update({f"{what} {state}": count for what, state, count in ends})

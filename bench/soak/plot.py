@@ -62,26 +62,59 @@ Act = Callable[[House, random.Random], str]
 
 
 def play(house: House, dice: random.Random) -> None:
-    """Play a seed's middle: some dozen steps, each noted in `house.steps`."""
-    for name, options in dice.sample(FAULTS, k=dice.randint(0, 5)):
+    """Play a seed's middle: rounds of groups, with whatever else happens between."""
+    _break_the_gateway(house, dice)
+    for _ in range(dice.randint(2, 3)):
+        _play_round(house, dice)
+
+
+def _break_the_gateway(house: House, dice: random.Random) -> None:
+    for name, options in dice.sample(FAULTS, k=dice.randint(1, 6)):
         rule = {
             "name": name,
             "mchid": None if name == "login_code_used" else house.mch_no,
-            "probability": dice.choice((0.3, 0.6, 1.0)),
-            "count": dice.randint(1, 4),
+            "probability": dice.choice((0.4, 0.7, 1.0)),
+            "count": dice.randint(1, 5),
             **options,
         }
         given = {key: value for key, value in rule.items() if value is not None}
-        house.steps.append(f"fault {given} -> {house.control('/faults', **given)}")
-    for _ in range(dice.randint(2, 5)):
-        _come(house)
-    for _ in range(dice.randint(10, 30)):
-        act = dice.choices(ACTS, weights=WEIGHTS)[0]
-        try:
-            told = act(house, dice)
-        except (Unanswered, Refused) as problem:
-            told = f"{type(problem).__name__}: {problem}"
-        house.steps.append(f"{read_clock():%d %H:%M:%S} {act.__name__}: {told}")
+        told = house.control("/faults", **given)
+        if "id" not in told:
+            raise ValueError(f"{given}: {told}")
+        house.steps.append(f"fault {given}")
+
+
+def _play_round(house: House, dice: random.Random) -> None:
+    """Let a group open, others join it or not, anything happen, and its time run out or not."""
+    while len(house.guests) < dice.randint(2, 5):
+        _do(house, dice, come)
+    _do(house, dice, open_group)
+    _do(house, dice, pay)
+    for _ in range(dice.randint(0, 4)):
+        _do(house, dice, join_group)
+        _do(house, dice, dice.choices((pay, fail_payment, give_up, work), (8, 1, 1, 1))[0])
+    _happen(house, dice, dice.randint(1, 6))
+    for _ in range(dice.choice((0, 2, 4))):
+        _do(house, dice, jump)
+    for _ in house.guests:
+        _do(house, dice, dice.choices((withdraw, work), (3, 1))[0])
+        _do(house, dice, work)
+        _do(house, dice, dice.choices((confirm, cancel, work, jump), (4, 1, 1, 1))[0])
+    _happen(house, dice, dice.randint(0, 4))
+
+
+def _happen(house: House, dice: random.Random, times: int) -> None:
+    for act in dice.choices(ACTS, weights=WEIGHTS, k=times):
+        _do(house, dice, act)
+
+
+def _do(house: House, dice: random.Random, act: Act) -> None:
+    """Do one thing, and note it with its outcome."""
+    try:
+        told = act(house, dice)
+    except (Unanswered, Refused) as problem:
+        told = f"{type(problem).__name__}: {problem}"
+    house.steps.append(f"{read_clock():%d %H:%M:%S} {act.__name__}: {told}")
 
 
 def _come(house: House) -> None:
@@ -112,7 +145,7 @@ def join_group(house: House, dice: random.Random) -> str:
     if not house.groups:
         return "no group"
     guest = _guest(house, dice)
-    group_id = dice.choice(house.groups[-3:])
+    group_id = house.groups[-1] if dice.random() < 0.8 else dice.choice(house.groups)
     return _ordered(guest, guest.phone.join_group(group_id, _order(house, dice)))
 
 
@@ -123,11 +156,15 @@ def buy_alone(house: House, dice: random.Random) -> str:
 
 
 def pay(house: House, dice: random.Random) -> str:
-    """Prepare a payment and make it."""
-    guest = _guest(house, dice)
-    if not _prepare(guest, dice):
+    """Prepare a payment and make it; mostly stay until it has been heard of."""
+    waiting = [guest for guest in house.guests if guest.unpaid]
+    guest = dice.choice(waiting or house.guests)
+    if not _prepare(guest):
         return "nothing to pay"
-    return _told(guest.phone.pay(guest.prepared[-1]))
+    answer = guest.phone.pay(guest.prepared[-1])
+    if answer.is_ok and dice.random() < 0.8:
+        guest.phone.wait_until_paid(guest.prepared[-1]["order_id"])
+    return _told(answer)
 
 
 def pay_something_old(house: House, dice: random.Random) -> str:
@@ -152,7 +189,7 @@ def pay_at_the_gateway(house: House, dice: random.Random) -> str:
 def fail_payment(house: House, dice: random.Random) -> str:
     """Prepare a payment and let it fail."""
     guest = _guest(house, dice)
-    if not _prepare(guest, dice):
+    if not _prepare(guest):
         return "nothing to fail"
     number = guest.prepared[-1]["payment_id"]
     return str(house.control("/fail", out_trade_no=number, mchid=house.mch_no).get("state"))
@@ -237,7 +274,7 @@ ACTS: tuple[Act, ...] = (
     work,
     jump,
 )
-WEIGHTS = (1, 5, 6, 1, 12, 2, 2, 1, 2, 3, 3, 1, 1, 1, 4, 5)
+WEIGHTS = (1, 1, 3, 2, 4, 3, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2)
 
 
 def _guest(house: House, dice: random.Random) -> Guest:
@@ -254,17 +291,20 @@ def _order(house: House, dice: random.Random) -> dict[str, Any]:
 def _ordered(guest: Guest, answer: Answer) -> str:
     if answer.is_ok:
         guest.orders.append(answer.body["id"])
+        if answer.body["state"] == "placed":
+            guest.unpaid.append(answer.body["id"])
     return _told(answer)
 
 
-def _prepare(guest: Guest, dice: random.Random) -> bool:
-    for order_id in reversed(guest.orders[-2:]):
-        answer = guest.phone.prepare_payment(order_id)
-        if answer.is_ok:
-            guest.prepared.append({**answer.body, "order_id": order_id})
-            if dice.random() < 0.9:
-                return True
-    return bool(guest.prepared) and dice.random() < 0.2
+def _prepare(guest: Guest) -> bool:
+    """Prepare the payment of what was ordered last; returns whether there is one to make."""
+    if not guest.unpaid:
+        return False
+    order_id = guest.unpaid.pop()
+    answer = guest.phone.prepare_payment(order_id)
+    if answer.is_ok:
+        guest.prepared.append({**answer.body, "order_id": order_id})
+    return answer.is_ok
 
 
 def _told(answer: Answer) -> str:
