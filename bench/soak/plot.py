@@ -203,8 +203,11 @@ def give_up(house: House, dice: random.Random) -> str:
 
 def withdraw(house: House, dice: random.Random) -> str:
     """Withdraw some of the wallet."""
-    guest = _guest(house, dice)
-    balance_fen = guest.phone.read_balance()
+    balances = {guest.phone.openid: guest.phone.read_balance() for guest in house.guests}
+    guest = dice.choices(
+        house.guests, weights=[1 + balances[guest.phone.openid] for guest in house.guests]
+    )[0]
+    balance_fen = balances[guest.phone.openid]
     if balance_fen < 10:
         return "too poor"
     answer = guest.phone.withdraw(dice.randint(10, balance_fen))
@@ -215,20 +218,22 @@ def withdraw(house: House, dice: random.Random) -> str:
 
 def confirm(house: House, dice: random.Random) -> str:
     """Confirm the latest withdrawal."""
-    guest = _guest(house, dice)
-    if not guest.withdrawals:
-        return "nothing"
-    found = guest.phone.read_withdrawal(guest.withdrawals[-1])
-    if found["client_parameters"] is None:
-        return str(found["state"])
-    return _told(guest.phone.confirm_withdrawal(found))
+    told = "nothing"
+    for guest in dice.sample(house.guests, k=len(house.guests)):
+        if guest.withdrawals:
+            found = guest.phone.read_withdrawal(guest.withdrawals[-1])
+            if found["client_parameters"] is not None:
+                return _told(guest.phone.confirm_withdrawal(found))
+            told = found["state"]
+    return told
 
 
 def cancel(house: House, dice: random.Random) -> str:
     """Cancel the latest withdrawal."""
-    guest = _guest(house, dice)
-    if not guest.withdrawals:
+    asked = [guest for guest in house.guests if guest.withdrawals]
+    if not asked:
         return "nothing"
+    guest = dice.choice(asked)
     return _told(guest.phone.cancel_withdrawal(guest.withdrawals[-1]))
 
 

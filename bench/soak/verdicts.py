@@ -9,6 +9,8 @@ Every invariant holds at rest.
 from collections import Counter, defaultdict
 from typing import Any
 
+from sqlalchemy import text
+
 from bench.soak.house import Guest, House
 from bench.soak.theatre import Theatre
 from domain.auditing.gateway_record import read_sandbox_record
@@ -16,6 +18,13 @@ from domain.auditing.running import audit
 from domain.database import read_clock, reading
 from domain.reconciliation.reporting import list_tasks
 
+_PAYMENTS = text(
+    """
+    SELECT p.public_id AS payment, o.public_id AS order FROM payments p
+    JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+    WHERE p.merchant_id = :m
+    """
+)
 KEPT = ("fulfilling", "fulfilled", "aftersale")
 NOT_BOUGHT = ("expired", "cancelled", "refunded")
 
@@ -41,11 +50,7 @@ def _judge_payments(house: House) -> list[str]:
     states = {
         order["id"]: order["state"] for guest in house.guests for order in guest.phone.read_orders()
     }
-    order_of = {
-        prepared["payment_id"]: prepared["order_id"]
-        for guest in house.guests
-        for prepared in guest.prepared
-    }
+    order_of = _orders_of_payments(house)
     refunded: Counter[str] = Counter()
     for refund in house.record("/refunds"):
         if refund["status"] == "SUCCESS":
@@ -68,6 +73,13 @@ def _judge_payments(house: House) -> list[str]:
         elif state not in (*KEPT, *NOT_BOUGHT):
             wrong.append(f"order {order_id} is {state} at the end")
     return wrong + [f"payments {p} are of no order" for p in kept.values()]
+
+
+def _orders_of_payments(house: House) -> dict[str, str]:
+    """Return the order of each payment; a client whose answer was lost does not know it."""
+    with reading() as session:
+        rows = session.execute(_PAYMENTS, {"m": house.merchant_id})
+        return {row.payment: row.order for row in rows}
 
 
 def _judge_wallet(house: House, guest: Guest) -> list[str]:

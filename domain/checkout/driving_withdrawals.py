@@ -47,7 +47,7 @@ from domain.work import Lease
 
 BATCH = 32
 FIRST_QUERY = timedelta(seconds=30)
-LONGEST_PAUSE = timedelta(minutes=10)
+LONGEST_PAUSE = timedelta(hours=1)
 BUSY_WAIT = timedelta(minutes=1)
 SLOT_WAIT = timedelta(seconds=1)
 ACTOR = "job:withdrawal"
