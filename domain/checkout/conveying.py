@@ -17,6 +17,7 @@ from typing import Generic, Self, TypeVar
 from domain import clock
 
 MOST_CALLS = 64
+MOST_UNDER_WAY = 4 * MOST_CALLS
 LATEST = timedelta(milliseconds=100)
 
 Job = TypeVar("Job")
@@ -58,7 +59,7 @@ class Belt(Generic[Job, Heard]):
         self._pacer = threading.Thread(target=self._pace, name="pacer", daemon=True)
         self._pacer.start()
         self.under_way = 0
-        self._most = 2 * MOST_CALLS
+        self._most = MOST_UNDER_WAY
 
     def __enter__(self) -> Self:
         return self
@@ -93,9 +94,10 @@ class Belt(Generic[Job, Heard]):
             except queue.Empty:
                 break
             self.under_way -= 1
-        # Calls that came too late had no thread: then as many as there are threads will do.
         is_late = any(isinstance(ended.error, SlotMissed) for ended in gathered)
-        self._most = MOST_CALLS if is_late else 2 * MOST_CALLS
+        is_full = self.under_way - len(self._waiting) >= MOST_CALLS
+        # Where calls came too late as no thread was free, more of them would be late as well.
+        self._most = MOST_CALLS if is_late and is_full else MOST_UNDER_WAY
         return gathered
 
     def _pace(self) -> None:

@@ -47,7 +47,7 @@ from domain.settlement.refunding import WORK
 from domain.states import RefundState
 from domain.work import Key, Lease
 
-CHUNK = 100
+CHUNK = 200
 # The longest wait: ten seconds for a slot, then a refund and a query of 13 seconds each.
 LEASE_SECONDS = 60
 GATHER_SECONDS = 0.1
