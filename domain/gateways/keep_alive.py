@@ -11,6 +11,8 @@ from typing import Any
 
 import requests
 
+_HEADERS = dict(requests.utils.default_headers())
+
 
 class KeepAlive:
     """The two functions of `requests` the SDK uses, and the headers of the latest answer."""
@@ -35,7 +37,17 @@ class KeepAlive:
         return getattr(self._local, "answer", None)
 
     def _send(self, method: str, url: str, options: dict[str, Any]) -> requests.Response:
-        answer = self._session().request(method, url, allow_redirects=False, **options)
+        """Send by the adapter itself: a session's cookies and hooks cost as much as the sending.
+
+        Neither a redirect nor ~/.netrc, which would replace our Authorization, is looked at.
+        """
+        timeout, proxies = options.pop("timeout", None), options.pop("proxies", None)
+        headers = {**_HEADERS, **(options.pop("headers", None) or {})}
+        prepared = requests.Request(method, url, headers=headers, **options).prepare()
+        adapter = self._session().get_adapter(url)
+        answer = adapter.send(prepared, timeout=timeout, proxies=proxies)
+        # Read to its end, so that the connection can be used again.
+        _ = answer.content
         # Without a charset, `text` would guess, and the signature is over UTF-8.
         answer.encoding = "utf-8"
         self._local.answer = answer
@@ -43,10 +55,7 @@ class KeepAlive:
 
     def _session(self) -> requests.Session:
         if getattr(self._local, "process", None) != os.getpid():
-            session = requests.Session()
-            # ~/.netrc would replace our Authorization header.
-            session.trust_env = False
-            self._local.session = session
+            self._local.session = requests.Session()
             self._local.process = os.getpid()
         kept: requests.Session = self._local.session
         return kept
