@@ -1,7 +1,7 @@
 # Each target is `python3 -m launcher <target>`; further arguments: make test ARGS="-k seats"
 PYTHON ?= python3
 
-.PHONY: help run test demo audit flask check bench reset browser lock
+.PHONY: help run test demo audit flask check bench soak reset browser lock
 
 help:
 	@$(PYTHON) -m launcher --help
@@ -26,6 +26,9 @@ check:
 
 bench:
 	@$(PYTHON) -m launcher bench $(ARGS)
+
+soak:
+	@$(PYTHON) -m launcher soak $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(ARGS)
 
 reset:
 	@$(PYTHON) -m launcher reset $(ARGS)

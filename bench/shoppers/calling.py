@@ -100,6 +100,10 @@ class Caller:
         self._journal = journal
         self._sleep = sleep
 
+    def close(self) -> None:
+        """Close the kept connections."""
+        self._http.close()
+
     def call(self, request: Request) -> Answer:
         """Call until there is an answer. Raises Unanswered."""
         unknowns = waits = 0

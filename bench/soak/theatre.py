@@ -58,7 +58,6 @@ class Theatre:
 
     api: Caller
     gateway: Caller
-    api_url: str
     control_url: str
 
     def run_some_jobs(self, dice: random.Random) -> None:
@@ -98,12 +97,15 @@ class Theatre:
                 leap_clock(until_at)
 
 
-def open_theatre(api_url: str, sandbox_url: str) -> Theatre:
-    """Return the theatre of an API and a sandbox that run; the environment names the rest."""
+@contextlib.contextmanager
+def theatre_of(api_url: str, sandbox_url: str) -> Iterator[Theatre]:
+    """Lend the theatre of an API and a sandbox that run; the environment names the rest."""
     journal = Journal()
-    return Theatre(
-        Caller(api_url, journal), Caller(sandbox_url, journal), api_url, f"{sandbox_url}/control"
-    )
+    with (
+        contextlib.closing(Caller(api_url, journal)) as api,
+        contextlib.closing(Caller(sandbox_url, journal)) as gateway,
+    ):
+        yield Theatre(api, gateway, f"{sandbox_url}/control")
 
 
 @contextlib.contextmanager
@@ -125,7 +127,8 @@ def own_theatre() -> Iterator[Theatre]:
         os.environ.update(environment)
         settings.cache_clear()
         _start(made, environment, sandbox_url, api_url)
-        yield open_theatre(api_url, sandbox_url)
+        with theatre_of(api_url, sandbox_url) as theatre:
+            yield theatre
         dispose_engines()
 
 

@@ -1,4 +1,4 @@
-"""`bench`: the figures. `python -m bench` starts the servers it measures on; nothing else runs."""
+"""`bench`: the figures; `soak`: random play. Both start servers of their own; nothing else runs."""
 
 import argparse
 import sys
@@ -8,8 +8,9 @@ from launcher.foreground import run_in_foreground
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Measure, without the addresses of outside servers; return the benchmark's code."""
+    """Measure or play, without the addresses of outside servers; return the program's code."""
+    program = "bench.soak" if options.command == "soak" else "bench"
     environment = {
         name: value for name, value in inherited_environment().items() if name not in OUTSIDE
     }
-    return run_in_foreground([sys.executable, "-m", "bench", *options.rest], environment)
+    return run_in_foreground([sys.executable, "-m", program, *options.rest], environment)
