@@ -68,7 +68,7 @@ def _play(seeds: range, options: argparse.Namespace) -> int:
     from bench.soak.playing import play_seeds  # noqa: PLC0415
     from bench.soak.theatre import own_theatre  # noqa: PLC0415
 
-    with own_theatre() as theatre:
+    with own_theatre(f"soak-{options.first % options.step}") as theatre:
         report = play_seeds(theatre, seeds)
     options.report.write_text(json.dumps(vars(report), ensure_ascii=False))
     return 0

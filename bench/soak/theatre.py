@@ -109,9 +109,9 @@ def theatre_of(api_url: str, sandbox_url: str) -> Iterator[Theatre]:
 
 
 @contextlib.contextmanager
-def own_theatre() -> Iterator[Theatre]:
+def own_theatre(name: str = "soak") -> Iterator[Theatre]:
     """Start servers, sandbox and API of this process's own; stop and remove all at the end."""
-    with ground() as made:
+    with ground(name) as made:
         database = made.migrated_database("soak")
         sandbox_url, api_url = _url(), _url()
         environment = {

@@ -116,9 +116,9 @@ def inherited() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def ground() -> Iterator[Ground]:
-    """Start servers in a passing place; stop and remove all at the end."""
-    with passing_place("figures") as place:
+def ground(name: str = "figures") -> Iterator[Ground]:
+    """Start servers in a passing place, which names the logs; stop and remove all at the end."""
+    with passing_place(name) as place:
         supervisor = Supervisor(logs=place.logs, terminal=Terminal(StringIO()))
         with supervisor:
             made = Ground(place, supervisor)

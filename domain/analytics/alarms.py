@@ -79,6 +79,14 @@ ALARMS: Mapping[str, LiteralString] = {
             AND p.learned_at > CAST(:at AS timestamptz) - interval '1 day'
         GROUP BY p.gateway_account_id
     """,
+    "callbacks_refused": """
+        SELECT c.gateway_account_id, sum(c.times), CAST(NULL AS bigint), max(c.last_at)
+        FROM refused_callbacks c
+        WHERE c.merchant_id = :merchant_id
+            AND c.last_at > CAST(:at AS timestamptz) - interval '1 day'
+        GROUP BY c.gateway_account_id
+        HAVING sum(c.times) >= 20
+    """,
     "reconciliation_open": """
         SELECT r.gateway_account_id, count(*), CAST(NULL AS bigint), min(k.found_at)
         FROM reconciliation_tasks k

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal
 
+from sqlalchemy import text
+
 from domain import clock
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
-from domain.gateways.errors import GatewayUnknown
+from domain.gateways.errors import GatewayUnknown, InvalidCallback
 from domain.gateways.protocol import (
     Acknowledgement,
     GatewayEvent,
@@ -27,6 +29,14 @@ logger = logging.getLogger(__name__)
 
 Kind = Literal["payment", "refund", "transfer"]
 
+_REFUSED = text(
+    """
+    INSERT INTO refused_callbacks (merchant_id, gateway_account_id, on_date, reason, times, last_at)
+    VALUES (:merchant_id, :account_id, :on, :reason, 1, :at)
+    ON CONFLICT (merchant_id, gateway_account_id, on_date, reason) DO UPDATE
+    SET times = refused_callbacks.times + 1, last_at = excluded.last_at
+    """
+)
 REFUND_STATES = {
     RefundStatus.NOT_FOUND: RefundState.UNKNOWN,
     RefundStatus.PROCESSING: RefundState.ACCEPTED,
@@ -46,9 +56,30 @@ def hear_callback(
     """
     with reading() as session:
         account = addressed_account(session, gateway, account_no)
-    event = account.provider.parse_callback(headers, body, clock.real_now())
+    try:
+        event = account.provider.parse_callback(headers, body, clock.real_now())
+    except InvalidCallback as error:
+        _count_refused(account, str(error.details["reason"]), at=at)
+        raise
     _hear(account, event, at=at)
     return account.provider.acknowledgement()
+
+
+def _count_refused(account: Account, reason: str, *, at: datetime) -> None:
+    """Log and count a callback that is not believed, by day and reason."""
+    extra = {"merchant_id": account.merchant_id, "gateway_account_id": account.id, "why": reason}
+    logger.warning("callback refused", extra=extra)
+    with transaction() as session:
+        session.execute(
+            _REFUSED,
+            {
+                "merchant_id": account.merchant_id,
+                "account_id": account.id,
+                "on": clock.shanghai_day(at),
+                "reason": reason,
+                "at": at,
+            },
+        )
 
 
 def _hear(account: Account, event: GatewayEvent, *, at: datetime) -> None:

@@ -20,6 +20,7 @@ from domain.models.merchant import (
     GatewayAccount,
     GatewayQuota,
     MerchantSettings,
+    RefusedCallbacks,
     Staff,
 )
 from domain.models.notice import Notice
@@ -62,6 +63,7 @@ __all__ = [
     "Reconciliation",
     "ReconciliationTask",
     "Refund",
+    "RefusedCallbacks",
     "RiskDecision",
     "RuleVersion",
     "Share",

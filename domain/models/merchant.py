@@ -1,5 +1,6 @@
 """What belongs to a merchant itself: settings, gateway accounts, staff, the audit log."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint, text
@@ -79,6 +80,23 @@ class GatewayQuota(TenantRow, Base):
     next_at: Mapped[Instant] = mapped_column(server_default=text("'epoch'"))
     short_since: Mapped[Instant | None]
     probe_at: Mapped[Instant | None]
+
+
+class RefusedCallbacks(TenantRow, Base):
+    """How many callbacks of an account were refused on a Shanghai day, by reason."""
+
+    __tablename__ = "refused_callbacks"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "gateway_account_id", "on_date", "reason"),
+        CheckConstraint("times > 0", name="times_positive"),
+        refers("gateway_account_id", to="gateway_accounts"),
+    )
+
+    gateway_account_id: Mapped[int]
+    on_date: Mapped[date]
+    reason: Mapped[str]
+    times: Mapped[int]
+    last_at: Mapped[Instant]
 
 
 class Staff(TenantRow, Base):

@@ -92,6 +92,12 @@ def test_forged_and_stale_callbacks_do_nothing(world: World) -> None:
         assert [d["status"] for d in answer["deliveries"]] == [401], variant
 
     assert leader.order(order)["state"] == "placed"
+    assert dict(world.rows("SELECT reason, times FROM refused_callbacks")) == {
+        "bad_signature": 5,
+        "stale": 1,
+        "unsigned": 1,
+        "wrong_merchant": 2,
+    }
 
 
 def test_fifty_equal_callbacks_at_once_are_applied_once(world: World) -> None:
