@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.soak.house import House
 from bench.soak.playing import play_seeds
 from bench.soak.theatre import theatre_of
 from tests.sandbox_server import SandboxServer
@@ -26,3 +27,18 @@ def test_every_fen_of_random_groups_is_fulfilled_or_refunded_once(world: World, 
     assert report.wrong == {}
     assert report.seeds == SHARE
     assert report.ends["payment seated"] > 0
+
+
+def test_soak_sees_money_that_does_not_come_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = House.record
+    monkeypatch.setattr(
+        House, "record", lambda house, path: [] if path == "/refunds" else record(house, path)
+    )
+
+    with theatre_of(str(world.http.base_url), world.sandbox.url) as theatre:
+        report = play_seeds(theatre, range(1, 1 + SHARE))
+
+    told = [line for wrong in report.wrong.values() for line in wrong]
+    assert any("were not refunded" in line for line in told)
