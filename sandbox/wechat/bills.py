@@ -231,16 +231,17 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _falsify(rows: list[Cells], falsified: Falsified) -> list[Cells]:
+    """Falsify a bill's rows; each fault another row, where there are enough."""
     changed = [dict(row) for row in rows]
-    if falsified.has_other_amount:
+    if falsified.has_row_less:
+        changed.remove(secrets.choice(changed))
+    if falsified.has_other_amount and changed:
         row = secrets.choice(changed)
         row |= {name: _more(row[name]) for name in _AMOUNTS if row.get(name, "0.00") != "0.00"}
     if falsified.has_row_more:
-        row = dict(secrets.choice(changed))
+        row = dict(secrets.choice(rows))
         row |= {name: f"9{row[name][1:-6]}{secrets.randbelow(10**6):06d}" for name in _kept(row)}
         changed.append(row)
-    if falsified.has_row_less:
-        changed.remove(secrets.choice(changed[: len(rows)]))
     return changed
 
 
