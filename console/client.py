@@ -216,9 +216,9 @@ class Client:
         """Return the merchant's own limits."""
         return self._call("GET", "/v1/merchant/settings")
 
-    def change_settings(self, *, daily_cash_cap_fen: int | None, reason: str) -> Json:
+    def change_settings(self, *, daily_subsidy_cap_fen: int | None, reason: str) -> Json:
         """Change the merchant's own limits."""
-        body = {"daily_cash_cap_fen": daily_cash_cap_fen, "reason": reason}
+        body = {"daily_subsidy_cap_fen": daily_subsidy_cap_fen, "reason": reason}
         return self._call("PATCH", "/v1/merchant/settings", json=body)
 
     def list_audit_log(self, *, cursor: str | None = None, limit: int = 20) -> Page:

@@ -95,6 +95,16 @@ class GrantState(StrEnum):
     CLAWED_BACK = "clawed_back"
 
 
+class InstrumentState(StrEnum):
+    """A coupon's or pass's life; reserved while its order is unpaid."""
+
+    ISSUED = "issued"
+    RESERVED = "reserved"
+    SPENT = "spent"
+    EXPIRED = "expired"
+    CLAWED_BACK = "clawed_back"
+
+
 class WithdrawalState(StrEnum):
     """A withdrawal's life: from the wallet to the shopper through the gateway."""
 
@@ -266,6 +276,18 @@ GRANT = Machine(
         "issued": ("clawed_back",),
     },
 )
+INSTRUMENT = Machine(
+    "instrument",
+    "instruments",
+    "state",
+    InstrumentState,
+    ("issued",),
+    {
+        "issued": ("reserved", "expired", "clawed_back"),
+        "reserved": ("spent", "issued"),
+        "spent": ("issued",),
+    },
+)
 WITHDRAWAL = Machine(
     "withdrawal",
     "withdrawals",
@@ -293,5 +315,5 @@ WORK = Machine(
     },
 )
 
-RECORDED = (CAMPAIGN, GROUP, SEAT, ORDER, PAYMENT, REFUND, GRANT, WITHDRAWAL)
+RECORDED = (CAMPAIGN, GROUP, SEAT, ORDER, PAYMENT, REFUND, GRANT, INSTRUMENT, WITHDRAWAL)
 MACHINES = (*RECORDED, WORK)

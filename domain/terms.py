@@ -1,7 +1,8 @@
 """A campaign's rules as a frozen value: what a group is opened under and settled by. Pure."""
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -13,32 +14,148 @@ SHORTEST_LIFE_SECONDS = 600
 LONGEST_LIFE_SECONDS = 7 * 86_400
 
 
+def _given(cls: type[Any], value: dict[str, Any], without: Collection[str] = ()) -> dict[str, Any]:
+    """Take a dataclass's fields out of JSON, as far as they are there."""
+    names = (f.name for f in fields(cls) if f.name not in without)
+    return {name: value[name] for name in names if name in value}
+
+
 class SubsidyKind(StrEnum):
-    """What a member of a failed group is given."""
+    """What a member of a failed group is given; all are counted in fen, at face value."""
 
     CASH = "cash"
+    COUPON = "coupon"
+    POINTS = "points"
+    PASS = "pass"  # noqa: S105 - a free seat, no password
+    EXTERNAL_POINTS = "external_points"
+
+    @property
+    def is_divisible(self) -> bool:
+        """Say whether a cap cuts it to what is left; the others are whole or zero."""
+        return self not in (SubsidyKind.COUPON, SubsidyKind.PASS)
+
+    @property
+    def expires(self) -> bool:
+        """Say whether it is a coupon or a pass, valid for so many days."""
+        return self in (SubsidyKind.COUPON, SubsidyKind.PASS)
 
 
 @dataclass(frozen=True, slots=True)
 class SubsidyRule:
-    """The subsidy of each paid member of a failed group."""
+    """The subsidy of each paid member of a failed group.
+
+    The base is `amount_fen`, or uniform over [`least_fen`, `amount_fen`]; a new shopper gets
+    `new_shopper_fen` more, an inviter `invite_fen` more for each of up to `invites_most` seats of
+    the group paid through its share. Issued `delay_seconds` after the deadline. A coupon needs an
+    order from `threshold_fen` on; coupons and passes are valid for `valid_days`. External points
+    belong to the programme of `programme_id`.
+    """
 
     kind: SubsidyKind
     amount_fen: int
+    least_fen: int | None = None
+    new_shopper_fen: int = 0
+    invite_fen: int = 0
+    invites_most: int = 0
+    delay_seconds: int = 0
+    threshold_fen: int = 0
+    valid_days: int = 0
+    programme_id: int | None = None
+
+    @property
+    def is_random(self) -> bool:
+        """Say whether the base is drawn."""
+        return self.least_fen is not None and self.least_fen < self.amount_fen
+
+    @property
+    def smallest_fen(self) -> int:
+        """Return the least a member gets, before caps and levers."""
+        return self.amount_fen if self.least_fen is None else self.least_fen
 
     @property
     def largest_fen(self) -> int:
-        """Return the most one member may get."""
-        return self.amount_fen
+        """Return the most one member may get, with every extra."""
+        return self.amount_fen + self.new_shopper_fen + self.invite_fen * self.invites_most
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote; what older rules did not know keeps its default."""
+        return cls(kind=SubsidyKind(value["kind"]), **_given(cls, value, without=("kind",)))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the rule as JSON."""
+        return {**asdict(self), "kind": self.kind.value}
+
+
+@dataclass(frozen=True, slots=True)
+class RewardRule:
+    """The coupon a referrer gets when the new shopper's group forms, or fails; 0 is none."""
+
+    formed_fen: int = 0
+    failed_fen: int = 0
+    threshold_fen: int = 0
+    valid_days: int = 30
+
+    @property
+    def largest_fen(self) -> int:
+        """Return the most one referral may cost."""
+        return max(self.formed_fen, self.failed_fen)
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(SubsidyKind(value["kind"]), value["amount_fen"])
+        return cls(**_given(cls, value))
 
     def to_json(self) -> dict[str, Any]:
         """Write the rule as JSON."""
-        return {"kind": self.kind.value, "amount_fen": self.amount_fen}
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """The most subsidy one shopper gets, and for how many failures; None is without end.
+
+    Days and months are Shanghai's, of the cap day. `failures` is of the campaign as a whole.
+    """
+
+    day_fen: int | None = None
+    month_fen: int | None = None
+    day_failures: int | None = None
+    month_failures: int | None = None
+    failures: int | None = None
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**_given(cls, value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the caps as JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Levers:
+    """Conditions against farming, off by default; each is told before paying.
+
+    The full subsidy needs `full_from_seats` paid seats when the group fails, else `consolation_fen`
+    is the most; a seat must be paid `least_paid_seconds` before the deadline. Strangers may join
+    from the campaign page unless `is_pool_open` is false: then only through a share of the group.
+    """
+
+    full_from_seats: int = 1
+    consolation_fen: int = 0
+    least_paid_seconds: int = 0
+    is_pool_open: bool = True
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        return cls(**_given(cls, value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the levers as JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +169,11 @@ class Limits:
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote."""
-        return cls(
-            value["open_groups"],
-            value["participations_per_day"],
-            value["expired_holds_per_day"],
-        )
+        return cls(**_given(cls, value))
 
     def to_json(self) -> dict[str, Any]:
         """Write the limits as JSON."""
-        return {
-            "open_groups": self.open_groups,
-            "participations_per_day": self.participations_per_day,
-            "expired_holds_per_day": self.expired_holds_per_day,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +195,24 @@ class Terms:
     starts_at: datetime
     ends_at: datetime
     limits: Limits = field(default_factory=Limits)
+    reward: RewardRule = field(default_factory=RewardRule)
+    caps: Caps = field(default_factory=Caps)
+    levers: Levers = field(default_factory=Levers)
 
     @property
     def largest_subsidy_fen(self) -> int:
-        """Return the most one seat may cost."""
+        """Return the most subsidy one seat may cost."""
         return self.subsidy.largest_fen
+
+    @property
+    def seat_cost_fen(self) -> int:
+        """Return the most one seat may cost: its subsidy, and the reward for who invited it."""
+        return self.subsidy.largest_fen + self.reward.largest_fen
 
     @property
     def worst_case_fen(self) -> int:
         """Return the most one group may cost: what its opening commits of the budget."""
-        return self.group_size * self.largest_subsidy_fen
+        return self.group_size * self.seat_cost_fen
 
     def price_of(self, variant_id: int) -> int | None:
         """Return the group price of a variant, or None where the campaign does not sell it."""
@@ -118,6 +235,9 @@ class Terms:
             starts_at=datetime.fromisoformat(value["starts_at"]),
             ends_at=datetime.fromisoformat(value["ends_at"]),
             limits=Limits.from_json(value["limits"]),
+            reward=RewardRule.from_json(value.get("reward", {})),
+            caps=Caps.from_json(value.get("caps", {})),
+            levers=Levers.from_json(value.get("levers", {})),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -133,6 +253,9 @@ class Terms:
             "starts_at": self.starts_at.isoformat(),
             "ends_at": self.ends_at.isoformat(),
             "limits": self.limits.to_json(),
+            "reward": self.reward.to_json(),
+            "caps": self.caps.to_json(),
+            "levers": self.levers.to_json(),
         }
 
 

@@ -25,11 +25,20 @@ class DeliveryAddressSchema(Schema):
 
 
 class BuyArguments(Schema):
-    """What is bought alone, how it is paid, where it goes."""
+    """What is bought, how it is paid (a pass alone, or coupon, points, wallet), where it goes."""
 
     variant_id = PublicId(required=True)
+    coupon_id = PublicId(load_default=None, allow_none=True)
+    pass_id = PublicId(load_default=None, allow_none=True)
+    use_points = Boolean(load_default=False)
     use_wallet = Boolean(load_default=False)
     address = ma.fields.Nested(DeliveryAddressSchema, required=True)
+
+
+class BuyAloneArguments(BuyArguments):
+    """What is bought alone; `for_points`: at its points price, by points alone."""
+
+    for_points = Boolean(load_default=False)
 
 
 class PlaceArguments(BuyArguments):
@@ -43,6 +52,8 @@ class PartSchema(Schema):
 
     kind = String()
     by = String()
+    count = ma.fields.Integer(metadata={"description": "invites, counted or at most"})
+    least_fen = Fen(metadata={"description": "a random base: the least it may be"})
     amount_fen = Fen(least=None)
 
 
@@ -83,6 +94,8 @@ class OrderSchema(Schema):
     campaign_id = PublicId(allow_none=True)
     variant_id = PublicId()
     price_fen = Fen()
+    instrument_fen = Fen(metadata={"description": "paid by a coupon or a pass"})
+    points_fen = Fen()
     wallet_fen = Fen()
     payable_fen = Fen()
     quote = ma.fields.Nested(QuoteSchema, allow_none=True)

@@ -9,7 +9,7 @@ from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.fields import NothingSchema
-from api.schemas.orders import BuyArguments, OrderSchema, PreparedPaymentSchema
+from api.schemas.orders import BuyAloneArguments, OrderSchema, PreparedPaymentSchema
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import Basket, BuyAlone, Client
 from domain.checkout.giving_up import give_up_order
@@ -31,7 +31,7 @@ def _answer(status: int, body: dict[str, Any]) -> Response:
 @blueprint.route(
     "/orders", methods=["POST"], headers=("Idempotency-Key", "X-Device-Id", "X-Channel")
 )
-@blueprint.arguments(BuyArguments)
+@blueprint.arguments(BuyAloneArguments)
 @blueprint.response(201, OrderSchema)
 def buy(body: dict[str, Any]) -> Response:
     """Buy a product alone."""
@@ -41,10 +41,13 @@ def buy(body: dict[str, Any]) -> Response:
         key=request_key(caller, body),
         variant_id=body["variant_id"],
         use_wallet=body["use_wallet"],
+        use_points=body["use_points"],
+        coupon_id=body["coupon_id"],
+        pass_id=body["pass_id"],
         address=body["address"],
         client=Client(caller.client_address, caller.device, caller.channel),
     )
-    return _answer(201, buy_alone(BuyAlone(basket), at=read_clock()))
+    return _answer(201, buy_alone(BuyAlone(basket, for_points=body["for_points"]), at=read_clock()))
 
 
 @blueprint.route("/orders/<id:order_id>", methods=["GET"])

@@ -28,19 +28,16 @@ BEGIN
         RAISE EXCEPTION 'group % cannot be joined', g;
     END IF;
     cap_day := ((seen.deadline_at - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai')::date;
-    INSERT INTO shopper_days AS d (merchant_id, shopper_id, on_day, participations, cash_reserved_fen)
-    SELECT m, s, day, sum(n), sum(reserved)
-    FROM (VALUES (placed_day, 1, 0), (cap_day, 0, quote)) AS days (day, n, reserved)
-    GROUP BY day ORDER BY day
+    INSERT INTO shopper_days AS d (merchant_id, shopper_id, on_day, participations)
+    VALUES (m, s, placed_day, 1)
     ON CONFLICT (merchant_id, shopper_id, on_day) DO UPDATE SET
-        participations = d.participations + excluded.participations,
-        cash_reserved_fen = d.cash_reserved_fen + excluded.cash_reserved_fen;
+        participations = d.participations + 1;
     INSERT INTO orders (merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id,
         state, seat_state, price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen,
-        quote_parts, placed_on, cap_on, placed_at, hold_expires_at, address_sealed, client_address,
+        quote_parts, placed_on, cap_on, cap_fen, placed_at, hold_expires_at, address_sealed, client_address,
         device, channel, risk_outcome, moved_at, moved_by)
     VALUES (m, order_public_id, g, c, s, v, 'placed', 'held', price, list_price, 0, price, quote,
-        parts, placed_day, cap_day, at, at + interval '5 minutes', decode(repeat('ab', 150), 'hex'),
+        parts, placed_day, cap_day, quote, at, at + interval '5 minutes', decode(repeat('ab', 150), 'hex'),
         '127.0.0.1', 'bench', 'bench', 'allow', at, 'shopper:' || s)
     RETURNING id INTO made;
     INSERT INTO risk_decisions
@@ -104,7 +101,7 @@ BEGIN
     UPDATE groups SET taken = taken + 1, held = held - 1, version = version + 1, state = 'formed',
         paid_seats = team.size, ended_at = at, moved_at = at, moved_by = 'settlement:form'
     WHERE merchant_id = m AND id = team.id;
-    UPDATE orders SET state = 'fulfilling', moved_at = at, moved_by = 'settlement:form'
+    UPDATE orders SET state = 'fulfilling', cap_fen = 0, moved_at = at, moved_by = 'settlement:form'
     WHERE merchant_id = m AND group_id = team.id AND seat_state = 'taken';
     WITH sold AS (
         INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)
@@ -117,10 +114,6 @@ BEGIN
         CASE l.kind WHEN 'order_deposits' THEN -paid.amount_fen ELSE paid.amount_fen END
     FROM sold CROSS JOIN ledger_accounts l
     WHERE l.merchant_id = m AND (l.kind, l.owner_id) IN (('order_deposits', 0), ('sales', 0));
-    UPDATE shopper_days d SET cash_reserved_fen = d.cash_reserved_fen - o.quote_fen
-    FROM orders o
-    WHERE o.merchant_id = m AND o.group_id = team.id AND o.seat_state = 'taken'
-        AND d.merchant_id = m AND d.shopper_id = o.shopper_id AND d.on_day = o.cap_on;
     INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, committed_fen,
         stock_committed, stock_consumed, groups_formed, people_paid, at)
     VALUES (m, team.campaign_id, team.id, 'formed', -team.size * team.largest_subsidy_fen,

@@ -19,9 +19,9 @@ def show(session: Session) -> None:
     st.title(t("settings.title"))
     with st.skeleton(height=160), guarded(t, key="settings"):
         settings = session.client.read_settings()
-        cap = settings["daily_cash_cap_fen"]
+        cap = settings["daily_subsidy_cap_fen"]
         with st.container(border=True):
-            st.subheader(t("settings.daily_cash_cap"), help=t("settings.daily_cash_cap_help"))
+            st.subheader(t("settings.daily_subsidy_cap"), help=t("settings.daily_subsidy_cap_help"))
             text = t("settings.no_cap") if cap is None else formats.yuan(cap)
             st.html(markup.facts([(t("settings.now"), text)]))
             if session.may("change_settings"):
@@ -32,7 +32,7 @@ def show(session: Session) -> None:
 
 def _ask_cap(session: Session, settings: Json) -> None:
     t = session.t
-    now = settings["daily_cash_cap_fen"]
+    now = settings["daily_subsidy_cap_fen"]
     has_cap = st.toggle(t("settings.has_cap"), value=now is not None)
     wanted = None
     if has_cap:
@@ -47,7 +47,7 @@ def _ask_cap(session: Session, settings: Json) -> None:
     if st.button(t("action.save"), type="primary", disabled=wanted == now):
         ask_reason(
             t,
-            title=t("settings.daily_cash_cap"),
+            title=t("settings.daily_subsidy_cap"),
             explanation=t(
                 "settings.explanation",
                 now=formats.yuan(now),
@@ -56,6 +56,6 @@ def _ask_cap(session: Session, settings: Json) -> None:
             confirm=t("action.save"),
             done=t("settings.saved"),
             act=lambda reason: session.client.change_settings(
-                daily_cash_cap_fen=wanted, reason=reason
+                daily_subsidy_cap_fen=wanted, reason=reason
             ),
         )

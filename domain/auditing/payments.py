@@ -154,10 +154,10 @@ PROBES: tuple[Probe, ...] = (
         ), caps AS (
             SELECT merchant_id, min(cap) AS lowest_fen
             FROM (
-                SELECT merchant_id, daily_cash_cap_fen AS cap FROM merchant_settings
+                SELECT merchant_id, daily_subsidy_cap_fen AS cap FROM merchant_settings
                 UNION ALL
-                SELECT merchant_id, (before ->> 'daily_cash_cap_fen')::bigint FROM audit_log
-                WHERE before ? 'daily_cash_cap_fen'
+                SELECT merchant_id, (before ->> 'daily_subsidy_cap_fen')::bigint FROM audit_log
+                WHERE before ? 'daily_subsidy_cap_fen'
             ) AS known GROUP BY 1
         )
         SELECT format('order %s/%s: price %s fen, quote %s fen: %s', u.merchant_id, u.id,
@@ -174,7 +174,7 @@ PROBES: tuple[Probe, ...] = (
                     jsonb_build_object('kind', 'cut', 'by', 'paid',
                         'amount_fen', u.uncapped_fen - u.base_fen)) END
                 || CASE WHEN u.quote_fen = u.uncapped_fen THEN '[]' ELSE jsonb_build_array(
-                    jsonb_build_object('kind', 'cut', 'by', 'merchant_daily_cash_cap',
+                    jsonb_build_object('kind', 'cut', 'by', 'merchant_daily_subsidy_cap',
                         'amount_fen', u.quote_fen - u.uncapped_fen)) END
         ) IS NOT TRUE
         """,

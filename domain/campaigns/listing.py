@@ -65,7 +65,7 @@ _SHOWN = """
         p.public_id AS product_public_id, p.title AS product_title, p.images, p.category,
         p.description, priced.variants,
         f.id AS group_id, f.public_id AS group_public_id, f.size, f.taken, f.held, f.releasing,
-        f.deadline_at, f.leader_nickname, m.daily_cash_cap_fen
+        f.deadline_at, f.leader_nickname, m.daily_subsidy_cap_fen
     FROM campaigns c
     JOIN rule_versions v ON v.merchant_id = c.merchant_id AND v.id = c.rule_version_id
     JOIN products p ON p.merchant_id = c.merchant_id AND p.id = c.product_id
@@ -183,8 +183,8 @@ def _shown(row: Row[Any]) -> ShownCampaign:
             "people_paid": row.people_paid,
         },
         fullest_group=None if row.group_id is None else _brief(row.merchant_id, row),
-        text_zh=[*row.text_zh, write_daily_cap(row.daily_cash_cap_fen, language="zh")],
-        text_en=[*row.text_en, write_daily_cap(row.daily_cash_cap_fen, language="en")],
+        text_zh=[*row.text_zh, write_daily_cap(row.daily_subsidy_cap_fen, language="zh")],
+        text_en=[*row.text_en, write_daily_cap(row.daily_subsidy_cap_fen, language="en")],
     )
 
 

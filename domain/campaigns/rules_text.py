@@ -51,7 +51,7 @@ def write_rules_text(
 
 
 def write_daily_cap(cap_fen: int | None, *, language: Language) -> str:
-    """Write the line on the merchant's daily cash cap as it is now; it may change at any time."""
+    """Write the line on the daily subsidy cap as it is now; it may change at any time."""
     if cap_fen is None:
         return text("rules.no_daily_cap", language)
     return text("rules.daily_cap", language, cap=yuan(cap_fen))

@@ -7,23 +7,27 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
 from domain.checkout import placing
+from domain.checkout.choosing_means import choose_means, redeem_points
 from domain.checkout.commands import BuyAlone
 from domain.checkout.errors import StockExhausted, VariantNotSold
-from domain.ledger import balances
+from domain.instruments.errors import MeansConflict
+from domain.ledger import posting
 from domain.orders.errors import ExpiredHoldLimitReached
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
 from domain.orders.rules import ALONE_HOLD
+from domain.points.errors import NotForPoints
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
 from domain.risk.rules import Decision, Outcome, judge_purchase
 from domain.sealing import seal
 from domain.settlement.applying_payments import sell_alone
 from domain.settlement.locking import lock_orders
+from domain.settlement.spending import Means, take_means
 from domain.states import OrderState
 from domain.terms import Limits
 
@@ -34,7 +38,7 @@ _LOCK = text(
     """
     SELECT counts.holds, counts.expired_holds, s.flag
     FROM shoppers s
-    CROSS JOIN LATERAL lock_shopper_days(s.merchant_id, s.id, :today, :today) counts
+    CROSS JOIN LATERAL lock_shopper(s.merchant_id, s.id, NULL, :today, :today) counts
     WHERE s.merchant_id = :merchant_id AND s.id = :shopper_id
     """
 )
@@ -44,7 +48,10 @@ _TAKE_STOCK = text(
     FROM products p
     WHERE v.merchant_id = :merchant_id AND v.public_id = :variant AND v.stock_units > 0
         AND p.merchant_id = v.merchant_id AND p.id = v.product_id AND p.archived_at IS NULL
-    RETURNING v.id, v.list_price_fen, coalesce(v.alone_price_fen, v.list_price_fen) AS price_fen
+    RETURNING v.id, v.list_price_fen, coalesce(v.alone_price_fen, v.list_price_fen) AS price_fen,
+        v.points_price_fen, coalesce((
+            SELECT m.points_per_yuan FROM merchant_settings m WHERE m.merchant_id = v.merchant_id
+        ), 100) AS points_per_yuan
     """
 )
 _EXISTS = text(
@@ -57,11 +64,12 @@ _EXISTS = text(
 _PLACE = text(
     """
     INSERT INTO orders (merchant_id, public_id, shopper_id, variant_id, state, price_fen,
-        list_price_fen, wallet_fen, payable_fen, placed_on, placed_at, hold_expires_at,
-        address_sealed, client_address, device, channel, risk_outcome, moved_at, moved_by)
+        list_price_fen, instrument_id, instrument_fen, points_fen, wallet_fen, payable_fen,
+        placed_on, placed_at, hold_expires_at, address_sealed, client_address, device, channel,
+        risk_outcome, moved_at, moved_by)
     VALUES (:merchant_id, :public_id, :shopper_id, :variant_id, 'placed', :price, :list_price,
-        :wallet, :price - :wallet, :placed_on, :at, :hold_expires_at, :address, :client_address,
-        :device, :channel, :risk_outcome, :at, :actor)
+        :instrument_id, :instrument, :points, :wallet, :payable, :placed_on, :at,
+        :hold_expires_at, :address, :client_address, :device, :channel, :risk_outcome, :at, :actor)
     RETURNING id
     """
 )
@@ -71,7 +79,7 @@ def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
     """Place an order for one unit; returns its body. May be repeated with its key.
 
     Raises VariantNotSold, StockExhausted, UnpaidHoldExists, ExpiredHoldLimitReached, JoinBlocked,
-    Busy, IdempotencyKeyReused.
+    what is wrong with its means, NotForPoints, TooFewPoints, Busy, IdempotencyKeyReused.
     """
     basket = command.basket
     with placing.placement(basket, at=at) as session:
@@ -105,10 +113,7 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
     if variant is None:
         is_sold = session.execute(_EXISTS, wanted).first() is not None
         raise StockExhausted if is_sold else VariantNotSold(field="variant_id")
-    wallet_fen = 0
-    if basket.use_wallet:
-        balance = balances.locked_wallet_balance(session, basket.shopper)
-        wallet_fen = min(balance, variant.price_fen)
+    price_fen, means = _price(session, command, variant, at=at)
     view = OrderView(
         id=new_public_id(),
         state="placed",
@@ -116,9 +121,11 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
         group_id=None,
         campaign_id=None,
         variant_id=basket.variant_id,
-        price_fen=variant.price_fen,
-        wallet_fen=wallet_fen,
-        payable_fen=variant.price_fen - wallet_fen,
+        price_fen=price_fen,
+        instrument_fen=means.instrument_fen,
+        points_fen=means.points_fen,
+        wallet_fen=means.wallet_fen,
+        payable_fen=price_fen - means.total_fen,
         quote_fen=None,
         quote_parts=None,
         placed_at=at,
@@ -132,9 +139,13 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
             "public_id": view.id,
             "shopper_id": shopper_id,
             "variant_id": variant.id,
-            "price": variant.price_fen,
+            "price": price_fen,
             "list_price": variant.list_price_fen,
-            "wallet": wallet_fen,
+            "instrument_id": means.instrument_id,
+            "instrument": means.instrument_fen,
+            "points": means.points_fen,
+            "wallet": means.wallet_fen,
+            "payable": view.payable_fen,
             "placed_on": clock.shanghai_day(at),
             "at": at,
             "hold_expires_at": view.hold_expires_at,
@@ -151,7 +162,8 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
     record_decisions(
         session, [Judged(merchant_id, shopper_id, order_id, decision)], point="join", at=at
     )
-    placing.spend_wallet(session, basket.shopper, order_id, wallet_fen, at=at)
+    taken = take_means(session, (merchant_id, order_id), shopper_id, means, at=at)
+    posting.post(session, taken, at=at)
     if not view.payable_fen:
         [order] = lock_orders(session, [(merchant_id, order_id)])
         sell_alone(session, order, receipt=None, paid_at=at, at=at, actor=f"shopper:{shopper_id}")
@@ -159,3 +171,20 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
     body = view.to_json()
     idempotency.store(session, basket.key, body, at=at)
     return body
+
+
+def _price(
+    session: Session, command: BuyAlone, variant: Row[Any], *, at: datetime
+) -> tuple[int, Means]:
+    """Return the price (fen) and the locked means that pay it, as far as the gateway need not."""
+    basket = command.basket
+    if not command.for_points:
+        per_yuan = variant.points_per_yuan
+        means = choose_means(session, basket, variant.price_fen, points_per_yuan=per_yuan, at=at)
+        return variant.price_fen, means
+    if variant.points_price_fen is None:
+        raise NotForPoints(field="for_points")
+    if basket.pass_id or basket.coupon_id or basket.use_points or basket.use_wallet:
+        raise MeansConflict
+    price_fen = variant.points_price_fen
+    return price_fen, redeem_points(session, basket.shopper, price_fen, at=at)

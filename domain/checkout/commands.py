@@ -25,6 +25,9 @@ class Basket:
     key: RequestKey
     variant_id: str
     use_wallet: bool = False
+    use_points: bool = False
+    coupon_id: str | None = None
+    pass_id: str | None = None
     address: dict[str, Any] | None = None
     share_token: str | None = None
     client: Client = Client()
@@ -48,6 +51,7 @@ class JoinGroup:
 
 @dataclass(frozen=True, slots=True)
 class BuyAlone:
-    """Buy one unit of a variant without a group."""
+    """Buy one unit of a variant without a group; `for_points`: at its points price, by points."""
 
     basket: Basket
+    for_points: bool = False

@@ -17,6 +17,7 @@ from domain.groups.errors import (
     GroupFull,
     GroupNotFound,
     GroupNotOpen,
+    ShareNeeded,
     TooLateToJoin,
 )
 from domain.orders.rules import LAST_JOIN
@@ -24,7 +25,7 @@ from domain.terms import read_terms
 
 _PREPARE: Final = """
     SELECT * FROM prepare_join(%(merchant_id)s, %(shopper_id)s, %(caller)s, %(key)s, %(lock_id)s,
-        %(group)s, %(variant)s, %(share_token)s, %(at)s, %(today)s, %(is_locking_days)s)
+        %(group)s, %(variant)s, %(share_token)s, %(at)s, %(today)s)
 """
 
 
@@ -38,7 +39,7 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
     """Hold a seat in an open group; returns the order's body. May be repeated with its key.
 
     Raises GroupNotFound, GroupNotOpen, GroupFull, AlreadyInGroup, TooLateToJoin, VariantNotSold,
-    a limit of the shopper, Busy, IdempotencyKeyReused.
+    ShareNeeded, a limit of the shopper, what is wrong with its means, Busy, IdempotencyKeyReused.
     """
     group = (command.basket.shopper[0], command.group_id)
     try:
@@ -69,17 +70,13 @@ def _join(session: Session, command: JoinGroup, *, at: datetime) -> dict[str, An
         return done
     _check_group(seen, at)
     place = _place(seen, command.group_id)
-    if seen.participations is None:
-        placing.lock_days_with_members(session, basket, place, at=at)
-        counts = placing.lock_days(session, basket, place, at=at)
-    else:
-        counts = placing.Counts.of(seen)
-    admitted = placing.admit(counts, place)
-    return placing.place_order(session, basket, place, admitted, at=at)
+    counts = placing.Counts.of(seen)
+    decision = placing.admit(counts, place)
+    return placing.place_order(session, basket, place, counts, decision, at=at)
 
 
 def _sought(command: JoinGroup, at: datetime) -> dict[str, Any]:
-    """Say what to take, look at and lock; who pays from the wallet may take the last seat."""
+    """Say what to take, look at and lock."""
     basket = command.basket
     return {
         "merchant_id": basket.shopper[0],
@@ -92,7 +89,6 @@ def _sought(command: JoinGroup, at: datetime) -> dict[str, Any]:
         "share_token": basket.share_token,
         "at": at,
         "today": clock.shanghai_day(at),
-        "is_locking_days": not basket.use_wallet,
     }
 
 
@@ -114,6 +110,8 @@ def _place(seen: Row[Any], group_public_id: str) -> placing.Place:
     price_fen = None if seen.variant_id is None else terms.price_of(seen.variant_id)
     if price_fen is None:
         raise VariantNotSold(field="variant_id")
+    if not terms.levers.is_pool_open and not seen.is_of_share:
+        raise ShareNeeded
     return placing.Place(
         group_id=seen.id,
         group_public_id=group_public_id,
@@ -128,5 +126,6 @@ def _place(seen: Row[Any], group_public_id: str) -> placing.Place:
         cap_on=clock.ending_day(seen.deadline_at),
         share_id=seen.share_id,
         flag=seen.flag,
-        daily_cash_cap_fen=seen.daily_cash_cap_fen,
+        caps=placing.merchant_caps(seen),
+        points_per_yuan=seen.points_per_yuan,
     )

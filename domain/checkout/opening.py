@@ -28,7 +28,9 @@ from domain.terms import Terms
 _LOOK = text(
     """
     SELECT c.id, c.public_id, c.state, c.starts_at, c.ends_at, c.rule_version_id, r.terms,
-        v.id AS variant_id, v.list_price_fen, s.flag, m.daily_cash_cap_fen, sh.id AS share_id
+        v.id AS variant_id, v.list_price_fen, s.flag, m.daily_subsidy_cap_fen,
+        m.monthly_subsidy_cap_fen, m.daily_failures_cap, m.monthly_failures_cap,
+        coalesce(m.points_per_yuan, 100) AS points_per_yuan, sh.id AS share_id
     FROM campaigns c
     JOIN rule_versions r ON r.merchant_id = c.merchant_id AND r.id = c.rule_version_id
     JOIN shoppers s ON s.merchant_id = c.merchant_id AND s.id = :shopper_id
@@ -60,9 +62,9 @@ _OPEN = text(
     """
     WITH opened AS (
         INSERT INTO groups (merchant_id, public_id, campaign_id, rule_version_id, state, size,
-            largest_subsidy_fen, held, created_at, moved_at, moved_by)
+            largest_subsidy_fen, largest_reward_fen, held, created_at, moved_at, moved_by)
         VALUES (:merchant_id, :public_id, :campaign_id, :rule_version_id, 'pending', :size,
-            :largest, 1, :at, :at, :actor)
+            :largest, :reward, 1, :at, :at, :actor)
         RETURNING id
     ), moved AS (
         INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, committed_fen,
@@ -121,6 +123,7 @@ def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, An
             "rule_version_id": seen.rule_version_id,
             "size": terms.group_size,
             "largest": terms.largest_subsidy_fen,
+            "reward": terms.reward.largest_fen,
             "worst": terms.worst_case_fen,
             "at": at,
             "actor": f"shopper:{shopper_id}",
@@ -140,10 +143,12 @@ def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, An
         cap_on=clock.ending_day(min(at + timedelta(seconds=terms.life_seconds), terms.ends_at)),
         share_id=seen.share_id,
         flag=seen.flag,
-        daily_cash_cap_fen=seen.daily_cash_cap_fen,
+        caps=placing.merchant_caps(seen),
+        points_per_yuan=seen.points_per_yuan,
     )
-    admitted = placing.admit(placing.lock_days(session, basket, place, at=at), place)
-    return placing.place_order(session, basket, place, admitted, at=at)
+    counts = placing.lock_shopper(session, basket, place, at=at)
+    decision = placing.admit(counts, place)
+    return placing.place_order(session, basket, place, counts, decision, at=at)
 
 
 def _commit_budget(session: Session, merchant_id: int, seen: Row[Any], terms: Terms) -> None:

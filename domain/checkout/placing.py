@@ -11,10 +11,10 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import clock, idempotency
-from domain.arrays import array
+from domain.checkout.choosing_means import choose_means
 from domain.checkout.commands import Basket
 from domain.database import one_row, transaction
-from domain.ledger import balances, posting
+from domain.ledger import posting
 from domain.orders import rules
 from domain.orders.errors import (
     ExpiredHoldLimitReached,
@@ -24,13 +24,15 @@ from domain.orders.errors import (
     UnpaidHoldExists,
 )
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
+from domain.points import rules as points
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
 from domain.risk.rules import Decision, Outcome, judge_join
 from domain.sealing import seal
-from domain.settlement.locking import lock_days_of
+from domain.settlement.spending import Means, take_means
 from domain.settlement.taking import take_prepaid_seat
-from domain.terms import Limits, Terms
+from domain.subsidies.rules import CapLeft, CapUse, Quote, quote_subsidy
+from domain.terms import Caps, Limits, SubsidyKind, Terms
 
 
 class Blocked(Exception):
@@ -58,49 +60,25 @@ class Place:
     cap_on: date
     share_id: int | None
     flag: str | None
-    daily_cash_cap_fen: int | None
+    caps: Caps
+    points_per_yuan: int
 
 
-_MAKE_DAYS = text(
-    """
-    WITH shopper AS MATERIALIZED (
-        SELECT merchant_id, id FROM shoppers
-        WHERE merchant_id = :merchant_id AND id = :shopper_id FOR NO KEY UPDATE
-    )
-    INSERT INTO shopper_days (merchant_id, shopper_id, on_day)
-    SELECT shopper.merchant_id, shopper.id, d
-    FROM shopper CROSS JOIN unnest(CAST(:days AS date[])) AS t (d) ORDER BY d
-    ON CONFLICT (merchant_id, shopper_id, on_day) DO NOTHING
-    """
+_LOCK_SHOPPER = text(
+    "SELECT * FROM lock_shopper(:merchant_id, :shopper_id, :campaign_id, :today, :cap_on)"
 )
-
-
-def lock_days_with_members(session: Session, basket: Basket, place: Place, *, at: datetime) -> None:
-    """Lock a joiner's days among the members', in one order: it may fill the group at once."""
-    merchant_id, shopper_id = basket.shopper
-    days = sorted({clock.shanghai_day(at), place.cap_on})
-    session.execute(
-        _MAKE_DAYS, {"merchant_id": merchant_id, "shopper_id": shopper_id, "days": array(days)}
-    )
-    lock_days_of(
-        session,
-        [(merchant_id, place.group_id)],
-        also=[(merchant_id, shopper_id, on_day) for on_day in days],
-    )
-
-
-_LOCK_DAYS = text("SELECT * FROM lock_shopper_days(:merchant_id, :shopper_id, :today, :cap_on)")
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What limits look at; the shopper and its days are locked."""
+    """What limits and caps look at; the shopper and its day are locked."""
 
     participations: int
     expired_holds: int
-    cap_day_cash_fen: int
     holds: int
     running: int
+    at_merchant: CapUse
+    in_campaign: CapUse
 
     @classmethod
     def of(cls, row: Row[Any]) -> Self:
@@ -108,19 +86,37 @@ class Counts:
         return cls(
             row.participations,
             row.expired_holds,
-            row.cap_day_cash_fen,
             row.holds,
             row.running,
+            CapUse(row.day_fen, row.month_fen, row.day_failures, row.month_failures),
+            CapUse(
+                row.campaign_day_fen,
+                row.campaign_month_fen,
+                row.campaign_day_failures,
+                row.campaign_month_failures,
+                row.campaign_failures,
+            ),
         )
 
 
-def lock_days(session: Session, basket: Basket, place: Place, *, at: datetime) -> Counts:
-    """Lock a shopper, then its days; returns what limits look at."""
+def merchant_caps(row: Row[Any]) -> Caps:
+    """Read a merchant's caps out of a row that has them among others."""
+    return Caps(
+        row.daily_subsidy_cap_fen,
+        row.monthly_subsidy_cap_fen,
+        row.daily_failures_cap,
+        row.monthly_failures_cap,
+    )
+
+
+def lock_shopper(session: Session, basket: Basket, place: Place, *, at: datetime) -> Counts:
+    """Lock a shopper, then its day; returns what limits and caps look at."""
     row = session.execute(
-        _LOCK_DAYS,
+        _LOCK_SHOPPER,
         {
             "merchant_id": basket.shopper[0],
             "shopper_id": basket.shopper[1],
+            "campaign_id": place.campaign_id,
             "today": clock.shanghai_day(at),
             "cap_on": place.cap_on,
         },
@@ -128,15 +124,7 @@ def lock_days(session: Session, basket: Basket, place: Place, *, at: datetime) -
     return Counts.of(row)
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A shopper within limits: the risk decision, and the cash promised or paid on the cap day."""
-
-    decision: Decision
-    cap_day_cash_fen: int
-
-
-def admit(counts: Counts, place: Place) -> Admitted:
+def admit(counts: Counts, place: Place) -> Decision:
     """Check a shopper's limits and risk. Raises the limit that is reached, or Blocked."""
     limits = place.terms.limits
     decision = judge_join(
@@ -148,7 +136,7 @@ def admit(counts: Counts, place: Place) -> Admitted:
     if decision.outcome is Outcome.BLOCK:
         raise Blocked(decision)
     _check_counts(counts, limits)
-    return Admitted(decision, counts.cap_day_cash_fen)
+    return decision
 
 
 def _check_counts(counts: Counts, limits: Limits) -> None:
@@ -190,24 +178,23 @@ _PLACE: Final = """
         UPDATE groups SET held = held + 1, version = version + 1
         WHERE merchant_id = %(merchant_id)s AND id = %(group_id)s AND %(is_open)s
     ), counted AS (
-        UPDATE shopper_days SET
-            participations = participations + CASE WHEN on_day = %(placed_on)s THEN 1 ELSE 0 END,
-            cash_reserved_fen = cash_reserved_fen
-                + CASE WHEN on_day = %(cap_on)s THEN %(quote)s ELSE 0 END
+        UPDATE shopper_days SET participations = participations + 1
         WHERE merchant_id = %(merchant_id)s AND shopper_id = %(shopper_id)s
-            AND on_day IN (%(placed_on)s, %(cap_on)s)
+            AND on_day = %(placed_on)s
     ), placed AS (
         INSERT INTO orders (
             merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state,
-            seat_state, price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen, quote_parts,
-            placed_on, cap_on, placed_at, hold_expires_at, address_sealed,
-            client_address, device, channel, share_id, risk_outcome, moved_at, moved_by)
+            seat_state, price_fen, list_price_fen, instrument_id, instrument_fen, points_fen,
+            wallet_fen, payable_fen, quote_fen, quote_parts, placed_on, cap_on, cap_fen, placed_at,
+            hold_expires_at, address_sealed, client_address, device, channel, share_id,
+            risk_outcome, moved_at, moved_by)
         VALUES (
             %(merchant_id)s, %(public_id)s, %(group_id)s, %(campaign_id)s, %(shopper_id)s,
-            %(variant_id)s, 'placed', 'held', %(price)s, %(list_price)s, %(wallet)s, %(payable)s,
-            %(quote)s, %(quote_parts)s, %(placed_on)s, %(cap_on)s, %(at)s, %(hold_expires_at)s,
-            %(address)s, %(client_address)s, %(device)s, %(channel)s, %(share_id)s,
-            %(risk_outcome)s, %(at)s, %(actor)s)
+            %(variant_id)s, 'placed', 'held', %(price)s, %(list_price)s, %(instrument_id)s,
+            %(instrument)s, %(points)s, %(wallet)s, %(payable)s, %(quote)s, %(quote_parts)s,
+            %(placed_on)s, %(cap_on)s, %(quote)s, %(at)s, %(hold_expires_at)s, %(address)s,
+            %(client_address)s, %(device)s, %(channel)s, %(share_id)s, %(risk_outcome)s, %(at)s,
+            %(actor)s)
         RETURNING id
     ), judged AS (
         INSERT INTO risk_decisions
@@ -225,25 +212,34 @@ _PLACE: Final = """
 """
 
 
-def place_order(
-    session: Session, basket: Basket, place: Place, admitted: Admitted, *, at: datetime
-) -> dict[str, Any]:
-    """Insert an order that holds a seat, reserve cap and wallet, store and return the answer.
+_HAS_PAID = text(
+    """
+    SELECT EXISTS (
+        SELECT FROM orders
+        WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND paid_at IS NOT NULL)
+    """
+)
 
-    A group that is being opened counts its leader's seat already. Locks the shopper's wallet if it
-    is used; where that leaves nothing payable, the seat is taken at once.
+
+def place_order(
+    session: Session,
+    basket: Basket,
+    place: Place,
+    counts: Counts,
+    decision: Decision,
+    *,
+    at: datetime,
+) -> dict[str, Any]:
+    """Insert an order that holds a seat, reserve cap and means, store and return the answer.
+
+    A group that is being opened counts its leader's seat already. Locks the means that are used;
+    where they leave nothing payable, the seat is taken at once.
     """
     merchant_id, shopper_id = basket.shopper
-    wallet_fen = 0
-    if basket.use_wallet:
-        balance = balances.locked_wallet_balance(session, basket.shopper)
-        wallet_fen = min(balance, place.price_fen)
-    cap = place.daily_cash_cap_fen
-    quote = rules.quote_cash(
-        place.terms.subsidy.amount_fen,
-        price_fen=place.price_fen,
-        cap_left_fen=None if cap is None else max(0, cap - admitted.cap_day_cash_fen),
+    means = choose_means(
+        session, basket, place.price_fen, points_per_yuan=place.points_per_yuan, at=at
     )
+    quote = _quote(session, basket, place, counts, means, at=at)
     view = OrderView(
         id=new_public_id(),
         state="placed",
@@ -252,8 +248,10 @@ def place_order(
         campaign_id=place.campaign_public_id,
         variant_id=basket.variant_id,
         price_fen=place.price_fen,
-        wallet_fen=wallet_fen,
-        payable_fen=place.price_fen - wallet_fen,
+        instrument_fen=means.instrument_fen,
+        points_fen=means.points_fen,
+        wallet_fen=means.wallet_fen,
+        payable_fen=place.price_fen - means.total_fen,
         quote_fen=quote.amount_fen,
         quote_parts=quote.parts,
         placed_at=at,
@@ -273,7 +271,10 @@ def place_order(
             "variant_id": place.variant_id,
             "price": place.price_fen,
             "list_price": place.list_price_fen,
-            "wallet": wallet_fen,
+            "instrument_id": means.instrument_id,
+            "instrument": means.instrument_fen,
+            "points": means.points_fen,
+            "wallet": means.wallet_fen,
             "payable": view.payable_fen,
             "quote": quote.amount_fen,
             "quote_parts": Jsonb(quote.parts),
@@ -288,9 +289,9 @@ def place_order(
             "device": basket.client.device,
             "channel": basket.client.channel,
             "share_id": place.share_id,
-            "risk_outcome": admitted.decision.outcome.value,
-            "fired": Jsonb(admitted.decision.fired),
-            "inputs": Jsonb(admitted.decision.inputs),
+            "risk_outcome": decision.outcome.value,
+            "fired": Jsonb(decision.fired),
+            "inputs": Jsonb(decision.inputs),
             "actor": f"shopper:{shopper_id}",
             "caller": basket.key.caller,
             "key": basket.key.key,
@@ -298,32 +299,42 @@ def place_order(
             "body": Jsonb(view.to_json()),
         },
     )
-    spend_wallet(session, basket.shopper, placed.id, wallet_fen, at=at)
+    order = (merchant_id, placed.id)
+    posting.post(session, take_means(session, order, shopper_id, means, at=at), at=at)
     if view.payable_fen:
         return view.to_json()
-    state = take_prepaid_seat(session, (merchant_id, placed.id), at=at)
+    state = take_prepaid_seat(session, order, at=at)
     body = replace(view, state=state, seat_state="taken", paid_at=at).to_json()
     idempotency.store(session, basket.key, body, at=at)
     return body
 
 
-def spend_wallet(
-    session: Session, shopper: tuple[int, int], order_id: int, wallet_fen: int, *, at: datetime
-) -> None:
-    """Take an order's wallet part out of the wallet."""
-    if wallet_fen:
-        posting.post(
-            session,
-            [
-                posting.Posting(
-                    shopper[0],
-                    "wallet.spent",
-                    order_id,
-                    posting.WALLET,
-                    posting.ORDER_DEPOSITS,
-                    wallet_fen,
-                    source_owner_id=shopper[1],
-                )
-            ],
-            at=at,
-        )
+def _quote(
+    session: Session,
+    basket: Basket,
+    place: Place,
+    counts: Counts,
+    means: Means,
+    *,
+    at: datetime,
+) -> Quote:
+    """Quote the subsidy: what counts is paid from wallet and gateway."""
+    rule, levers = place.terms.subsidy, place.terms.levers
+    is_new = (
+        bool(rule.new_shopper_fen)
+        and not session.execute(
+            _HAS_PAID, {"merchant_id": basket.shopper[0], "shopper_id": basket.shopper[1]}
+        ).scalar_one()
+    )
+    ahead = None if place.deadline_at is None else (place.deadline_at - at).total_seconds()
+    return quote_subsidy(
+        rule,
+        paid_fen=place.price_fen - means.instrument_fen - means.points_fen,
+        is_new=is_new,
+        caps=(
+            CapLeft("merchant", place.caps, counts.at_merchant),
+            CapLeft("campaign", place.terms.caps, counts.in_campaign),
+        ),
+        unit_fen=points.unit_fen(place.points_per_yuan) if rule.kind is SubsidyKind.POINTS else 1,
+        is_too_late=ahead is not None and ahead < levers.least_paid_seconds,
+    )

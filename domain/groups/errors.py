@@ -1,6 +1,6 @@
 """What can be wrong with a group."""
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Rejected
 
 
 class GroupNotFound(NotFound):
@@ -21,3 +21,7 @@ class AlreadyInGroup(Conflict):
 
 class TooLateToJoin(Conflict):
     """Less than a minute is left to the deadline."""
+
+
+class ShareNeeded(Rejected):
+    """The campaign's groups are joined through a share of theirs only."""

@@ -19,9 +19,16 @@ from domain.arrays import array
 
 Account = NewType("Account", str)
 
+BREAKAGE = Account("breakage")
+COUPONS_PAYABLE = Account("coupons_payable")
+EXTERNAL_POINTS_PAYABLE = Account("external_points_payable")
 GATEWAY = Account("gateway")
+GOODWILL_EXPENSE = Account("goodwill_expense")
 ORDER_DEPOSITS = Account("order_deposits")
+PASSES_PAYABLE = Account("passes_payable")
+POINTS_PAYABLE = Account("points_payable")
 REFUNDS_PAYABLE = Account("refunds_payable")
+REWARD_EXPENSE = Account("reward_expense")
 SALES = Account("sales")
 SUBSIDY_EXPENSE = Account("subsidy_expense")
 TAX_PAYABLE = Account("tax_payable")

@@ -69,7 +69,7 @@ def add_merchant(session: Session, *, name: str, at: datetime) -> Merchant:
     merchant = Merchant(public_id=new_public_id(), name=name, created_at=at)
     session.add(merchant)
     session.flush()
-    session.add(MerchantSettings(merchant_id=merchant.id, daily_cash_cap_fen=None))
+    session.add(MerchantSettings(merchant_id=merchant.id, daily_subsidy_cap_fen=None))
     session.flush()
     return merchant
 

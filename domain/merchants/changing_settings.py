@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from domain.models import MerchantSettings
 
 CHANGEABLE = (
-    "daily_cash_cap_fen",
+    "daily_subsidy_cap_fen",
     "is_withdrawal_on",
     "withdrawal_max_fen",
     "withdrawal_daily_fen",

@@ -12,8 +12,11 @@ from domain.models.directory import (
     StaffLogin,
     StaffSession,
 )
+from domain.models.external import ExternalIssue, ExternalProgramme
+from domain.models.goodwill import Approval, Clawback, CouponPush, Gift
 from domain.models.grant import Grant
 from domain.models.group import Group
+from domain.models.instrument import Instrument, PointLot, PointUse
 from domain.models.ledger import LedgerAccount, LedgerEntry, LedgerTransaction
 from domain.models.merchant import (
     AuditEntry,
@@ -29,6 +32,7 @@ from domain.models.payment import Payment, Refund
 from domain.models.product import Product, Variant
 from domain.models.reconciliation import BillLineRow, Reconciliation, ReconciliationTask
 from domain.models.record import IdempotencyKey, RiskDecision, StateMove
+from domain.models.referral import Referral, Reward
 from domain.models.share import Share, Visit
 from domain.models.shopper import Address, Shopper, ShopperDay, ShopperLogin
 from domain.models.withdrawal import Withdrawal
@@ -37,19 +41,26 @@ from domain.models.work import Fact, WorkRow
 __all__ = [
     "DIRECTORY",
     "Address",
+    "Approval",
     "AuditEntry",
     "Base",
     "BillLineRow",
     "Campaign",
     "CampaignMovement",
+    "Clawback",
     "ClockOffset",
+    "CouponPush",
+    "ExternalIssue",
+    "ExternalProgramme",
     "Fact",
     "GatewayAccount",
     "GatewayAddress",
     "GatewayQuota",
+    "Gift",
     "Grant",
     "Group",
     "IdempotencyKey",
+    "Instrument",
     "LedgerAccount",
     "LedgerEntry",
     "LedgerTransaction",
@@ -59,11 +70,15 @@ __all__ = [
     "Notice",
     "Order",
     "Payment",
+    "PointLot",
+    "PointUse",
     "Product",
     "Reconciliation",
     "ReconciliationTask",
+    "Referral",
     "Refund",
     "RefusedCallbacks",
+    "Reward",
     "RiskDecision",
     "RuleVersion",
     "Share",

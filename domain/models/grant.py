@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, Moving, TenantRow, in_states, refers
 from domain.states import GRANT
@@ -17,8 +17,11 @@ class Grant(Moving, TenantRow, Base):
         UniqueConstraint("merchant_id", "public_id"),
         UniqueConstraint("merchant_id", "order_id"),
         in_states(GRANT),
-        CheckConstraint("kind IN ('cash')", name="kind_known"),
+        CheckConstraint(
+            "kind IN ('cash', 'coupon', 'points', 'pass', 'external_points')", name="kind_known"
+        ),
         CheckConstraint("amount_fen >= 0 AND amount_fen <= quote_fen", name="within_quote"),
+        CheckConstraint("clawed_back_fen BETWEEN 0 AND amount_fen", name="clawed_back_within"),
         refers("order_id", to="orders"),
         refers("group_id", to="groups"),
         refers("campaign_id", to="campaigns"),
@@ -51,6 +54,7 @@ class Grant(Moving, TenantRow, Base):
     kind: Mapped[str]
     quote_fen: Mapped[FenColumn]
     amount_fen: Mapped[FenColumn]
+    clawed_back_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     parts: Mapped[list[Any]]
     deadline_at: Mapped[Instant]
     decided_at: Mapped[Instant]

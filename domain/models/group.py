@@ -12,7 +12,8 @@ class Group(Moving, TenantRow, Base):
 
     `taken`, `held` and `releasing` count seats; `version` grows with each change and is the ETag.
     `cut_at` is the instant of fail-now or cancel; `paid_seats` counts who had paid when
-    the group ended, late ones included.
+    the group ended, late ones included. Budget is committed for each seat's largest subsidy and
+    the largest reward for who invited it.
     """
 
     __tablename__ = "groups"
@@ -53,6 +54,7 @@ class Group(Moving, TenantRow, Base):
     state: Mapped[str]
     size: Mapped[int]
     largest_subsidy_fen: Mapped[FenColumn]
+    largest_reward_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     taken: Mapped[int] = mapped_column(server_default=text("0"))
     held: Mapped[int] = mapped_column(server_default=text("0"))
     releasing: Mapped[int] = mapped_column(server_default=text("0"))

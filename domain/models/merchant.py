@@ -10,21 +10,46 @@ from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant,
 
 
 class MerchantSettings(TenantRow, Base):
-    """A merchant's own limits; one row. `withdrawal_max_fen` is of one, `_daily_fen` of a day."""
+    """A merchant's own limits; one row. `withdrawal_max_fen` is of one, `_daily_fen` of a day.
+
+    Caps are per shopper, over all campaigns; unset is none. Acts above `approval_limit_fen` need a
+    second person. Points are worth 1 / `points_per_yuan` yuan each.
+    """
 
     __tablename__ = "merchant_settings"
     __table_args__ = (
         UniqueConstraint("merchant_id"),
-        CheckConstraint("daily_cash_cap_fen >= 0", name="daily_cash_cap_fen_positive"),
+        CheckConstraint("daily_subsidy_cap_fen >= 0", name="daily_subsidy_cap_fen_positive"),
         CheckConstraint(
             "withdrawal_max_fen BETWEEN 10 AND 199999 AND withdrawal_daily_fen >= 10",
             name="withdrawal_limits",
+        ),
+        CheckConstraint(
+            "monthly_subsidy_cap_fen >= 0 AND daily_failures_cap >= 0"
+            " AND monthly_failures_cap >= 0 AND approval_limit_fen >= 0",
+            name="caps_positive",
+        ),
+        CheckConstraint(
+            "goodwill_spent_fen BETWEEN 0 AND goodwill_budget_fen", name="goodwill_kept"
+        ),
+        CheckConstraint(
+            "points_per_yuan IN (1, 2, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)"
+            " AND points_valid_days BETWEEN 1 AND 3660",
+            name="points_worth",
         ),
         CheckConstraint("withdrawal_tax_bps BETWEEN 0 AND 9999", name="withdrawal_tax"),
         of_merchant(),
     )
 
-    daily_cash_cap_fen: Mapped[FenColumn | None]
+    daily_subsidy_cap_fen: Mapped[FenColumn | None]
+    monthly_subsidy_cap_fen: Mapped[FenColumn | None]
+    daily_failures_cap: Mapped[int | None]
+    monthly_failures_cap: Mapped[int | None]
+    goodwill_budget_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
+    goodwill_spent_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
+    approval_limit_fen: Mapped[FenColumn | None]
+    points_per_yuan: Mapped[int] = mapped_column(server_default=text("100"))
+    points_valid_days: Mapped[int] = mapped_column(server_default=text("365"))
     is_withdrawal_on: Mapped[bool] = mapped_column(server_default=text("true"))
     withdrawal_max_fen: Mapped[FenColumn] = mapped_column(server_default=text("20000"))
     withdrawal_daily_fen: Mapped[FenColumn] = mapped_column(server_default=text("200000"))

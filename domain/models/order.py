@@ -24,9 +24,11 @@ _BINDING = ", ".join(f"'{s}'" for s in ("placed", *(state.value for state in LIV
 class Order(Moving, TenantRow, Base):
     """What one shopper bought: a seat in a group (with its seat's state), or a product alone.
 
-    `price_fen` = `wallet_fen` (taken from the wallet when placed) + `payable_fen` (gateway).
-    `quote_fen` is the promised subsidy, reserved against the caps of `cap_on`; `quote_parts` says
-    how it came about. `hold_expires_at` is also the gateway's payment time-out.
+    `price_fen` = `instrument_fen` (by a coupon or pass) + `points_fen` + `wallet_fen` (all three
+    taken when placed) + `payable_fen` (gateway). `quote_fen` is the most subsidy that is promised;
+    `quote_parts` says how it came about. `cap_fen` is what counts against the caps of `cap_on`: the
+    quote while the order may still fail, then what was granted. `hold_expires_at` is also the
+    gateway's payment time-out.
     """
 
     __tablename__ = "orders"
@@ -39,17 +41,34 @@ class Order(Moving, TenantRow, Base):
         CheckConstraint("(seat_state IS NULL) = (group_id IS NULL)", name="seat_in_group"),
         CheckConstraint("(quote_fen IS NULL) = (group_id IS NULL)", name="quote_in_group"),
         CheckConstraint(
-            "price_fen > 0 AND wallet_fen >= 0 AND payable_fen >= 0"
-            " AND price_fen = wallet_fen + payable_fen",
+            "price_fen > 0 AND instrument_fen >= 0 AND points_fen >= 0 AND wallet_fen >= 0"
+            " AND payable_fen >= 0"
+            " AND price_fen = instrument_fen + points_fen + wallet_fen + payable_fen",
             name="price_split",
         ),
         CheckConstraint("quote_fen >= 0 AND quote_fen <= price_fen", name="quote_within_price"),
+        CheckConstraint(
+            "(instrument_id IS NULL) = (instrument_fen = 0)", name="instrument_has_value"
+        ),
+        CheckConstraint(
+            "cap_fen >= 0 AND (cap_fen = 0 OR cap_on IS NOT NULL AND cap_fen <= quote_fen)",
+            name="cap_within_quote",
+        ),
         of_merchant(),
         refers("group_id", to="groups"),
         refers("campaign_id", to="campaigns"),
         refers("shopper_id", to="shoppers"),
         refers("variant_id", to="variants"),
         refers("share_id", to="shares"),
+        refers("instrument_id", to="instruments", closes_a_cycle=True),
+        Index(
+            "ix_orders_capped",
+            "merchant_id",
+            "shopper_id",
+            "cap_on",
+            postgresql_include=["cap_fen", "campaign_id"],
+            postgresql_where=text("cap_fen > 0"),
+        ),
         Index(
             "uq_orders_one_per_group",
             "merchant_id",
@@ -114,12 +133,16 @@ class Order(Moving, TenantRow, Base):
     seat_state: Mapped[str | None]
     price_fen: Mapped[FenColumn]
     list_price_fen: Mapped[FenColumn]
+    instrument_id: Mapped[int | None]
+    instrument_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
+    points_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     wallet_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     payable_fen: Mapped[FenColumn]
     quote_fen: Mapped[FenColumn | None]
     quote_parts: Mapped[list[Any] | None]
     placed_on: Mapped[date]
     cap_on: Mapped[date | None]
+    cap_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     placed_at: Mapped[Instant]
     hold_expires_at: Mapped[Instant]
     releasing_at: Mapped[Instant | None]

@@ -1,11 +1,11 @@
-"""Shoppers, their logins and addresses, and their days (counters of limits and caps)."""
+"""Shoppers, their logins and addresses, and their days (counters of limits)."""
 
 from datetime import date
 
 from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant, refers
+from domain.models.base import Base, Instant, TenantRow, of_merchant, refers
 
 
 class Shopper(TenantRow, Base):
@@ -49,6 +49,7 @@ class Shopper(TenantRow, Base):
     created_at: Mapped[Instant]
     phone_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     phone_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    followed_at: Mapped[Instant | None]
 
 
 class ShopperLogin(TenantRow, Base):
@@ -90,16 +91,12 @@ class Address(TenantRow, Base):
 
 
 class ShopperDay(TenantRow, Base):
-    """A shopper's Shanghai day: participations of that day, and cash promised or paid for that day.
-
-    `participations` and `expired_holds` count by the order's day, the cash columns by the cap day.
-    """
+    """A shopper's Shanghai day: the participations and the expired holds of orders placed on it."""
 
     __tablename__ = "shopper_days"
     __table_args__ = (
         UniqueConstraint("merchant_id", "shopper_id", "on_day"),
         CheckConstraint("participations >= 0 AND expired_holds >= 0", name="counts_positive"),
-        CheckConstraint("cash_reserved_fen >= 0 AND cash_used_fen >= 0", name="cash_positive"),
         refers("shopper_id", to="shoppers"),
     )
 
@@ -107,5 +104,3 @@ class ShopperDay(TenantRow, Base):
     on_day: Mapped[date]
     participations: Mapped[int] = mapped_column(server_default=text("0"))
     expired_holds: Mapped[int] = mapped_column(server_default=text("0"))
-    cash_reserved_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
-    cash_used_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))

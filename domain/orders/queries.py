@@ -26,6 +26,8 @@ class OrderView:
     campaign_id: str | None
     variant_id: str
     price_fen: int
+    instrument_fen: int
+    points_fen: int
     wallet_fen: int
     payable_fen: int
     quote_fen: int | None
@@ -48,6 +50,8 @@ class OrderView:
             "campaign_id": self.campaign_id,
             "variant_id": self.variant_id,
             "price_fen": self.price_fen,
+            "instrument_fen": self.instrument_fen,
+            "points_fen": self.points_fen,
             "wallet_fen": self.wallet_fen,
             "payable_fen": self.payable_fen,
             "quote": None
@@ -63,8 +67,9 @@ class OrderView:
 
 
 _SELECT = """
-    SELECT o.id AS inner_id, o.public_id, o.state, o.seat_state, o.price_fen, o.wallet_fen,
-        o.payable_fen, o.quote_fen, o.quote_parts, o.placed_at, o.hold_expires_at, o.paid_at,
+    SELECT o.id AS inner_id, o.public_id, o.state, o.seat_state, o.price_fen, o.instrument_fen,
+        o.points_fen, o.wallet_fen, o.payable_fen, o.quote_fen, o.quote_parts, o.placed_at,
+        o.hold_expires_at, o.paid_at,
         o.address_sealed, g.public_id AS group_public_id, c.public_id AS campaign_public_id,
         v.public_id AS variant_public_id,
         r.state AS refund_state, r.amount_fen AS refund_fen, r.requested_at, r.accepted_at,
@@ -95,6 +100,8 @@ def _view(row: RowMapping) -> OrderView:
         campaign_id=row["campaign_public_id"],
         variant_id=row["variant_public_id"],
         price_fen=row["price_fen"],
+        instrument_fen=row["instrument_fen"],
+        points_fen=row["points_fen"],
         wallet_fen=row["wallet_fen"],
         payable_fen=row["payable_fen"],
         quote_fen=row["quote_fen"],

@@ -73,7 +73,7 @@ def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Chec
     with merchant_transaction(actor.merchant_id) as session:
         campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
         check = _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
-        cap_fen = _daily_cash_cap(session, actor.merchant_id)
+        cap_fen = _daily_subsidy_cap(session, actor.merchant_id)
     return replace(
         check,
         rules_text_zh=[*check.rules_text_zh, write_daily_cap(cap_fen, language="zh")],
@@ -168,13 +168,13 @@ def plan_of(
         stock_left=campaign.stock_units - campaign.stock_committed - campaign.stock_consumed,
         stock_units=campaign.stock_units,
         stock_of_variants=sum(by_id[price.variant_id].stock_units for price in terms.prices),
-        daily_cash_cap_fen=_daily_cash_cap(session, campaign.merchant_id),
+        daily_subsidy_cap_fen=_daily_subsidy_cap(session, campaign.merchant_id),
     )
 
 
-def _daily_cash_cap(session: Session, merchant_id: int) -> int | None:
+def _daily_subsidy_cap(session: Session, merchant_id: int) -> int | None:
     return session.scalars(
-        select(MerchantSettings.daily_cash_cap_fen).where(
+        select(MerchantSettings.daily_subsidy_cap_fen).where(
             MerchantSettings.merchant_id == merchant_id
         )
     ).one_or_none()

@@ -76,7 +76,7 @@ class Plan:
     stock_left: int
     stock_units: int
     stock_of_variants: int
-    daily_cash_cap_fen: int | None
+    daily_subsidy_cap_fen: int | None
 
 
 def largest_safe_subsidy_fen(gap_fen: int) -> int:
@@ -108,8 +108,8 @@ def _arbitrage(plan: Plan) -> Iterator[PublishWarning]:
 
 def _funds(plan: Plan) -> Iterator[PublishWarning]:
     terms = plan.terms
-    if plan.daily_cash_cap_fen is None:
-        yield PublishWarning("no_daily_cash_cap", Severity.AMBER)
+    if plan.daily_subsidy_cap_fen is None:
+        yield PublishWarning("no_daily_subsidy_cap", Severity.AMBER)
     if plan.budget_left_fen < terms.worst_case_fen:
         yield PublishWarning(
             "budget_below_one_group",

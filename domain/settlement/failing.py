@@ -12,14 +12,14 @@ from datetime import datetime, timedelta
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain import outbox
+from domain import outbox, work
 from domain.ledger import posting
-from domain.settlement.granting import Granted, grant_subsidies
+from domain.settlement.forming import REWARD_GROUP
+from domain.settlement.granting import Failed, Granted, grant_subsidies, terms_of
 from domain.settlement.locking import (
     Key,
     LockedGroup,
     LockedOrder,
-    change_days,
     lock_days_of,
     lock_groups,
     lock_members,
@@ -34,15 +34,18 @@ from domain.settlement.moving import (
     move_orders_and_seats,
 )
 from domain.settlement.receiving import Receipt
-from domain.settlement.refunding import refund_of, request_refunds, wallet_returns
+from domain.settlement.refunding import refund_of, request_refunds
 from domain.settlement.releasing import free_orders, start_release
+from domain.settlement.spending import give_back_means
 from domain.settlement.taking import pay_order
 from domain.states import FINAL_GROUP_STATES, GrantState, GroupState, OrderState, SeatState
 
 _ONE_MORE_PAID = text(
     "UPDATE groups SET paid_seats = paid_seats + 1 WHERE merchant_id = :merchant_id AND id = :id"
+    " RETURNING paid_seats"
 )
 ACTOR = "settlement:fail"
+WAITING = (GrantState.HELD, GrantState.SCHEDULED)
 LAST_SEAT_WAIT = timedelta(minutes=2)
 
 
@@ -148,12 +151,14 @@ def fail_groups(
         return
     keys = [g.key for g in groups]
     members = [member for key in keys for member in paid[key]]
-    deadlines = {g.key: g.deadline_at for g in groups if g.deadline_at is not None}
-    grants = _return_and_grant(session, members, deadlines, at=at)
+    terms = terms_of(session, groups)
+    failed = {g.key: Failed(g, terms[g.key], len(paid[g.key])) for g in groups}
+    grants = _return_and_grant(session, members, failed, at=at)
     mark_failed(session, {key: len(paid[key]) for key in keys}, at=at, actor=ACTOR)
     record_movements(
         session, [_movement(g, paid[g.key], releasing.get(g.key, 0), grants) for g in groups], at=at
     )
+    work.put(session, REWARD_GROUP, [g.key for g in groups if g.largest_reward_fen], due_at=at)
     outbox.emit(
         session, [outbox.NewFact(g.merchant_id, "group.failed", g.id) for g in groups], at=at
     )
@@ -162,11 +167,12 @@ def fail_groups(
 def _return_and_grant(
     session: Session,
     members: Sequence[LockedOrder],
-    deadlines: dict[Key, datetime],
+    failed: dict[Key, Failed],
     *,
     at: datetime,
 ) -> Granted:
-    """Move paid members to refunding, request their refunds, decide and credit their subsidies."""
+    """Move paid members to refunding, request their refunds, decide and issue their subsidies."""
+    granted = grant_subsidies(session, members, failed, at=at, actor=ACTOR)
     move_orders_and_seats(
         session,
         [m.key for m in members],
@@ -174,34 +180,33 @@ def _return_and_grant(
         SeatState.RELEASED,
         at=at,
         actor=ACTOR,
+        granted=granted.amounts(),
     )
     refunds = [refund for m in members if (refund := refund_of(m, "failed")) is not None]
     postings = request_refunds(session, refunds, at=at, actor=ACTOR)
-    granted = grant_subsidies(session, members, deadline_of=deadlines, at=at, actor=ACTOR)
-    change_days(session, granted.day_changes)
-    posting.post(session, [*postings, *wallet_returns(members), *granted.postings], at=at)
+    postings += give_back_means(session, members, at=at, actor=ACTOR, has_failed=True)
+    posting.post(session, [*postings, *granted.postings], at=at)
     without_gateway = [m.key for m in members if m.payment_id is None]
     move_orders(session, without_gateway, OrderState.REFUNDED, at=at, actor=ACTOR)
     return granted
 
 
-def _amount(members: Sequence[LockedOrder], granted: Granted, state: GrantState) -> int:
-    decisions = [granted.decisions[m.key] for m in members]
-    return sum(d.amount_fen for d in decisions if d.state is state)
-
-
 def _movement(
     group: LockedGroup, members: Sequence[LockedOrder], releasing: int, granted: Granted
 ) -> Movement:
-    """Build a failed group's movement: held grants and releasing seats keep their commitment."""
-    kept = _amount(members, granted, GrantState.HELD) + releasing * group.largest_subsidy_fen
+    """Build a failed group's movement.
+
+    Held and scheduled grants keep their commitment, and so do releasing seats, and rewards until
+    they are decided.
+    """
+    kept = granted.sum_of(members, *WAITING) + releasing * group.largest_subsidy_fen
     return Movement(
         group.merchant_id,
         group.campaign_id,
         group.id,
         "failed",
         committed_fen=kept - group.size * group.largest_subsidy_fen,
-        spent_fen=_amount(members, granted, GrantState.ISSUED),
+        spent_fen=granted.sum_of(members, GrantState.ISSUED),
         stock_committed=-group.size,
         groups_failed=1,
         people_paid=len(members),
@@ -221,9 +226,12 @@ def settle_late_member(
         session, order, group=None, receipt=receipt, paid_at=receipt.paid_at, at=at, actor=ACTOR
     )
     count_seats(session, {group.key: (0, 0, -1)})
-    session.execute(_ONE_MORE_PAID, {"merchant_id": group.merchant_id, "id": group.id})
+    paid_seats = session.execute(
+        _ONE_MORE_PAID, {"merchant_id": group.merchant_id, "id": group.id}
+    ).scalar_one()
     member = lock_orders(session, [order.key])[0]
-    granted = _return_and_grant(session, [member], {group.key: group.deadline_at}, at=at)
+    failed = Failed(group, terms_of(session, [group])[group.key], paid_seats)
+    granted = _return_and_grant(session, [member], {group.key: failed}, at=at)
     record_movements(
         session,
         [
@@ -233,9 +241,8 @@ def settle_late_member(
                 group.id,
                 "joined_late",
                 order_id=order.id,
-                committed_fen=_amount([member], granted, GrantState.HELD)
-                - group.largest_subsidy_fen,
-                spent_fen=_amount([member], granted, GrantState.ISSUED),
+                committed_fen=granted.sum_of([member], *WAITING) - group.largest_subsidy_fen,
+                spent_fen=granted.sum_of([member], GrantState.ISSUED),
                 people_paid=1,
             )
         ],

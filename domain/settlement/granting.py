@@ -1,42 +1,97 @@
-"""Deciding and issuing subsidies: one decision per order, credited at once unless held."""
+"""Deciding and issuing subsidies: one decision per order, issued at once unless held or delayed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
+from domain import work
 from domain.arrays import array
-from domain.ledger.posting import SUBSIDY_EXPENSE, WALLET, Posting
+from domain.ledger.posting import Posting
+from domain.points.rules import unit_fen
 from domain.public_ids import new_public_id
+from domain.risk import rules as risk
 from domain.risk.recording import Judged, record_decisions
-from domain.risk.rules import Outcome, judge_settlement
-from domain.settlement.locking import DayChange, LockedOrder
+from domain.settlement.issuing import Issue, Source, issue
+from domain.settlement.locking import Key, LockedGroup, LockedOrder, columns
 from domain.states import GrantState
-from domain.subsidies.rules import GrantDecision, decide_grant
+from domain.subsidies.drawing import draw
+from domain.subsidies.rules import GrantDecision, Outcome, Quote, decide_grant
+from domain.terms import SubsidyKind, SubsidyRule, Terms, read_terms
+
+ISSUE_GRANT = "issue_grant"
+"""Work: issuing a scheduled grant when it is due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failed group with its rules, and how many of its seats were paid."""
+
+    group: LockedGroup
+    terms: Terms
+    paid_seats: int
 
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """What deciding a batch came to: postings and day changes for the caller, outcome by order."""
+    """What deciding a batch came to: postings for the caller, the outcome by order."""
 
     postings: list[Posting]
-    day_changes: list[DayChange]
-    decisions: dict[tuple[int, int], GrantDecision]
+    decisions: dict[Key, GrantDecision]
+
+    def amounts(self) -> dict[Key, int]:
+        """Return the granted fen by order: what goes on counting against caps."""
+        return {key: decision.amount_fen for key, decision in self.decisions.items()}
+
+    def sum_of(self, members: Sequence[LockedOrder], *states: GrantState) -> int:
+        """Add up what members were granted in some states, in fen."""
+        decisions = [self.decisions[member.key] for member in members]
+        return sum(d.amount_fen for d in decisions if d.state in states)
 
 
+_TERMS = text(
+    """
+    SELECT r.merchant_id, r.id, r.terms::text AS terms
+    FROM rule_versions r
+    JOIN (
+        SELECT DISTINCT m, i
+        FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS u (m, i)
+    ) t ON r.merchant_id = t.m AND r.id = t.i
+    """
+)
+_POINTS_WORTH = text(
+    """
+    SELECT merchant_id, points_per_yuan FROM merchant_settings
+    WHERE merchant_id = ANY(CAST(:merchants AS bigint[]))
+    """
+)
+_INVITES = text(
+    """
+    SELECT h.merchant_id, h.group_id, h.shopper_id, count(*) AS invites
+    FROM orders o
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+        ON o.merchant_id = t.m AND o.group_id = t.i
+    JOIN shares h ON h.merchant_id = o.merchant_id AND h.id = o.share_id
+        AND h.group_id = o.group_id AND h.shopper_id <> o.shopper_id
+    LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+    WHERE o.state = 'paid' OR s.id IS NOT NULL
+    GROUP BY 1, 2, 3
+    """
+)
 _DECIDE = text(
     """
     INSERT INTO grants (merchant_id, public_id, order_id, group_id, campaign_id, shopper_id, state,
         kind, quote_fen, amount_fen, parts, deadline_at, decided_at, due_at, moved_at, moved_by)
     SELECT m, public_id, order_id, group_id, campaign_id, shopper_id, 'decided',
-        'cash', quote, amount, parts, deadline_at, :at, :at, :at, :actor
+        kind, quote, amount, parts, deadline_at, :at, due_at, :at, :actor
     FROM jsonb_to_recordset(:grants) AS t (
         m bigint, public_id text, order_id bigint, group_id bigint, campaign_id bigint,
-        shopper_id bigint, quote bigint, amount bigint, parts jsonb, deadline_at timestamptz)
+        shopper_id bigint, kind text, quote bigint, amount bigint, parts jsonb,
+        deadline_at timestamptz, due_at timestamptz)
     RETURNING merchant_id, id, order_id
     """
 ).bindparams(bindparam("grants", type_=JSONB))
@@ -52,37 +107,32 @@ _CONCLUDE = text(
 )
 
 
+def terms_of(session: Session, groups: Sequence[LockedGroup]) -> dict[Key, Terms]:
+    """Return the frozen rules that groups were opened under, by group."""
+    versions = sorted({(g.merchant_id, g.rule_version_id) for g in groups})
+    rows = session.execute(_TERMS, columns(versions))
+    found = {(row.merchant_id, row.id): read_terms(row.terms) for row in rows}
+    return {g.key: found[g.merchant_id, g.rule_version_id] for g in groups}
+
+
 def grant_subsidies(
     session: Session,
     orders: Sequence[LockedOrder],
+    failed: Mapping[Key, Failed],
     *,
-    deadline_of: dict[tuple[int, int], datetime],
     at: datetime,
     actor: str,
 ) -> Granted:
-    """Decide the subsidy of each order of a failed group, and issue what is not held.
+    """Decide the subsidy of each paid order of failed groups; issue what is not held or delayed.
 
-    Writes grants and risk decisions; the postings and the changes of the (locked) days are the
-    caller's to write, so that a whole chunk is posted once. Deciding an order twice breaks
+    Writes grants and risk decisions; the postings, and what now counts against the caps, are the
+    caller's to write, so that a whole chunk is written once. Deciding an order twice breaks
     `uq_grants_merchant_id_order_id`.
     """
     if not orders:
-        return Granted([], [], {})
-    judged = {o.key: judge_settlement(flag=o.flag, risk_so_far=o.risk_outcome) for o in orders}
-    record_decisions(
-        session,
-        [Judged(o.merchant_id, o.shopper_id, o.id, judged[o.key]) for o in orders],
-        point="settle",
-        at=at,
-    )
-    decisions = {
-        o.key: decide_grant(
-            o.quote_fen or 0,
-            o.quote_parts or [],
-            is_to_be_held=judged[o.key].outcome is not Outcome.ALLOW,
-        )
-        for o in orders
-    }
+        return Granted([], {})
+    decisions = _decide(session, orders, failed, at=at)
+    due_of = {o.key: _due_at(failed[o.group_key], at=at) for o in orders}
     made = session.execute(
         _DECIDE,
         {
@@ -96,10 +146,12 @@ def grant_subsidies(
                     "group_id": o.group_id,
                     "campaign_id": o.campaign_id,
                     "shopper_id": o.shopper_id,
+                    "kind": failed[o.group_key].terms.subsidy.kind.value,
                     "quote": o.quote_fen,
                     "amount": decisions[o.key].amount_fen,
                     "parts": decisions[o.key].parts,
-                    "deadline_at": deadline_of[o.group_key].isoformat(),
+                    "deadline_at": _deadline(failed[o.group_key]).isoformat(),
+                    "due_at": due_of[o.key].isoformat(),
                 }
                 for o in orders
             ],
@@ -116,52 +168,113 @@ def grant_subsidies(
             "states": array(decisions[o.key].state.value for o in orders),
         },
     )
-    return Granted(
-        _issue_postings(orders, decisions, grant_of), _day_changes(orders, decisions), decisions
-    )
-
-
-def _issue_postings(
-    orders: Sequence[LockedOrder],
-    decisions: dict[tuple[int, int], GrantDecision],
-    grant_of: dict[tuple[int, int], int],
-) -> list[Posting]:
-    return [
-        issue_posting(o.merchant_id, grant_of[o.key], o.shopper_id, decisions[o.key].amount_fen)
+    issues = [
+        issue_of(
+            (o.merchant_id, grant_of[o.key]),
+            o.shopper_id,
+            failed[o.group_key].terms.subsidy,
+            decisions[o.key].amount_fen,
+        )
         for o in orders
         if decisions[o.key].state is GrantState.ISSUED
     ]
+    for order in orders:
+        if decisions[order.key].state is GrantState.SCHEDULED:
+            grant = (order.merchant_id, grant_of[order.key])
+            work.put(session, ISSUE_GRANT, [grant], due_at=due_of[order.key])
+    return Granted(issue(session, issues, at=at, actor=actor), decisions)
 
 
-def issue_posting(merchant_id: int, grant_id: int, shopper_id: int, amount_fen: int) -> Posting:
-    """Build the one ledger transaction of an issued grant."""
-    return Posting(
-        merchant_id,
-        "grant.issued",
-        grant_id,
-        SUBSIDY_EXPENSE,
-        WALLET,
+def issue_of(grant: Key, shopper_id: int, rule: SubsidyRule, amount_fen: int) -> Issue:
+    """Say what a grant issues under its rule."""
+    return Issue(
+        grant[0],
+        Source.GRANT,
+        grant[1],
+        shopper_id,
+        rule.kind,
         amount_fen,
-        destination_owner_id=shopper_id,
+        threshold_fen=rule.threshold_fen,
+        valid_days=rule.valid_days,
+        programme_id=rule.programme_id,
     )
 
 
-def _day_changes(
-    orders: Sequence[LockedOrder], decisions: dict[tuple[int, int], GrantDecision]
-) -> list[DayChange]:
-    changes = []
+def _decide(
+    session: Session, orders: Sequence[LockedOrder], failed: Mapping[Key, Failed], *, at: datetime
+) -> dict[Key, GrantDecision]:
+    judged = {o.key: risk.judge_settlement(flag=o.flag, risk_so_far=o.risk_outcome) for o in orders}
+    record_decisions(
+        session,
+        [Judged(o.merchant_id, o.shopper_id, o.id, judged[o.key]) for o in orders],
+        point="settle",
+        at=at,
+    )
+    invites = _count_invites(session, failed)
+    units = _point_units(session, failed)
+    decisions = {}
     for order in orders:
-        decision = decisions[order.key]
-        if decision.state is GrantState.HELD or order.cap_on is None:
-            continue
-        used = decision.amount_fen if decision.state is GrantState.ISSUED else 0
-        changes.append(
-            DayChange(
-                order.merchant_id,
-                order.shopper_id,
-                order.cap_on,
-                reserved_fen=-(order.quote_fen or 0),
-                used_fen=used,
-            )
+        of = failed[order.group_key]
+        rule = of.terms.subsidy
+        outcome = Outcome(
+            base_fen=_base(rule, order.public_id, units.get(order.merchant_id, 1)),
+            is_first_paid=bool(order.is_first_paid),
+            invites=invites.get((*order.group_key, order.shopper_id), 0),
+            paid_seats=of.paid_seats,
+            paid_ahead_seconds=_paid_ahead(of, order),
+            is_to_be_held=judged[order.key].outcome is not risk.Outcome.ALLOW,
         )
-    return changes
+        quote = Quote(order.quote_fen or 0, order.quote_parts or [])
+        decisions[order.key] = decide_grant(rule, of.terms.levers, quote, outcome)
+    return decisions
+
+
+def _count_invites(
+    session: Session, failed: Mapping[Key, Failed]
+) -> dict[tuple[int, int, int], int]:
+    """Count the seats of each group paid through each member's share, where the rules pay them."""
+    groups = [key for key, of in failed.items() if of.terms.subsidy.invite_fen]
+    if not groups:
+        return {}
+    rows = session.execute(_INVITES, columns(groups))
+    return {(row.merchant_id, row.group_id, row.shopper_id): row.invites for row in rows}
+
+
+def _point_units(session: Session, failed: Mapping[Key, Failed]) -> dict[int, int]:
+    """Return the fen that random points are drawn in, by merchant."""
+    merchants = {
+        key[0]
+        for key, of in failed.items()
+        if of.terms.subsidy.kind is SubsidyKind.POINTS and of.terms.subsidy.is_random
+    }
+    if not merchants:
+        return {}
+    rows = session.execute(_POINTS_WORTH, {"merchants": array(sorted(merchants))})
+    return {row.merchant_id: unit_fen(row.points_per_yuan) for row in rows}
+
+
+def _base(rule: SubsidyRule, order_id: str, step: int) -> int:
+    if not rule.is_random:
+        return rule.amount_fen
+    return draw(order_id, least=rule.smallest_fen, most=rule.amount_fen, step=step)
+
+
+def _deadline(failed: Failed) -> datetime:
+    if failed.group.deadline_at is None:
+        raise ValueError("a failed group has a deadline")
+    return failed.group.deadline_at
+
+
+def _paid_ahead(failed: Failed, order: LockedOrder) -> float:
+    """Return how long before the deadline a member paid, in seconds."""
+    if order.paid_at is None:
+        raise ValueError("a member has paid")
+    return (_deadline(failed) - order.paid_at).total_seconds()
+
+
+def _due_at(failed: Failed, *, at: datetime) -> datetime:
+    """Return when a grant is due: at once, or the rule's delay after the deadline."""
+    delay = failed.terms.subsidy.delay_seconds
+    if not delay:
+        return at
+    return max(at, _deadline(failed) + timedelta(seconds=delay))

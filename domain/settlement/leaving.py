@@ -6,10 +6,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.ledger import posting
-from domain.settlement.locking import DayChange, LockedGroup, LockedOrder, change_days
+from domain.settlement.locking import LockedGroup, LockedOrder
 from domain.settlement.moving import count_seats, move_orders, move_orders_and_seats
-from domain.settlement.refunding import refund_of, request_refunds, wallet_returns
+from domain.settlement.refunding import refund_of, request_refunds
 from domain.settlement.releasing import end_empty_groups
+from domain.settlement.spending import give_back_means
 from domain.states import GroupState, OrderState, SeatState
 
 _HAND_OVER = text(
@@ -41,19 +42,8 @@ def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at:
     )
     refund = refund_of(order, "left")
     postings = request_refunds(session, [] if refund is None else [refund], at=at, actor=actor)
-    if order.cap_on is not None:
-        change_days(
-            session,
-            [
-                DayChange(
-                    order.merchant_id,
-                    order.shopper_id,
-                    order.cap_on,
-                    reserved_fen=-(order.quote_fen or 0),
-                )
-            ],
-        )
-    posting.post(session, [*postings, *wallet_returns([order])], at=at)
+    postings += give_back_means(session, [order], at=at, actor=actor)
+    posting.post(session, postings, at=at)
     if refund is None:
         move_orders(session, [order.key], OrderState.REFUNDED, at=at, actor=actor)
     counted = count_seats(session, {group.key: (-1, 0, 0)})

@@ -26,6 +26,7 @@ class LockedGroup(NamedTuple):
     held: int
     releasing: int
     largest_subsidy_fen: int
+    largest_reward_fen: int
     leader_id: int | None
     deadline_at: datetime | None
     cut_at: datetime | None
@@ -35,6 +36,11 @@ class LockedGroup(NamedTuple):
     def key(self) -> Key:
         """Return (merchant_id, id)."""
         return (self.merchant_id, self.id)
+
+    @property
+    def seat_cost_fen(self) -> int:
+        """Return the most one seat may cost: its subsidy, and the reward for who invited it."""
+        return self.largest_subsidy_fen + self.largest_reward_fen
 
     @property
     def cut(self) -> datetime | None:
@@ -55,6 +61,9 @@ class LockedOrder(NamedTuple):
     state: str
     seat_state: str | None
     price_fen: int
+    instrument_id: int | None
+    instrument_fen: int
+    points_fen: int
     wallet_fen: int
     payable_fen: int
     quote_fen: int | None
@@ -63,6 +72,9 @@ class LockedOrder(NamedTuple):
     cap_on: date | None
     paid_at: datetime | None
     release_reason: str | None
+    public_id: str
+    share_id: int | None
+    is_first_paid: bool | None
     risk_outcome: str
     flag: str | None
     payment_id: int | None
@@ -84,7 +96,8 @@ class LockedOrder(NamedTuple):
 _GROUPS = text(
     """
     SELECT g.merchant_id, g.id, g.campaign_id, g.rule_version_id, g.state, g.size, g.taken, g.held,
-        g.releasing, g.largest_subsidy_fen, g.leader_id, g.deadline_at, g.cut_at, g.end_reason
+        g.releasing, g.largest_subsidy_fen, g.largest_reward_fen, g.leader_id, g.deadline_at,
+        g.cut_at, g.end_reason
     FROM groups g
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
         ON g.merchant_id = t.m AND g.id = t.i
@@ -94,8 +107,9 @@ _GROUPS = text(
 )
 _ORDER_COLUMNS = """
     o.merchant_id, o.id, o.group_id, o.campaign_id, o.shopper_id, o.variant_id, o.state,
-    o.seat_state, o.price_fen, o.wallet_fen, o.payable_fen, o.quote_fen, o.quote_parts, o.placed_on,
-    o.cap_on, o.paid_at, o.release_reason, o.risk_outcome, s.flag, p.id AS payment_id,
+    o.seat_state, o.price_fen, o.instrument_id, o.instrument_fen, o.points_fen, o.wallet_fen,
+    o.payable_fen, o.quote_fen, o.quote_parts, o.placed_on, o.cap_on, o.paid_at, o.release_reason,
+    o.public_id, o.share_id, o.is_first_paid, o.risk_outcome, s.flag, p.id AS payment_id,
     p.received_fen
 """
 _ORDER_JOINS = """
@@ -130,12 +144,11 @@ _DAYS_OF_GROUPS = text(
     """
     SELECT d.id FROM shopper_days d
     JOIN (
-        SELECT o.merchant_id, o.shopper_id, day.on_day
+        SELECT o.merchant_id, o.shopper_id, o.placed_on AS on_day
         FROM orders o
         JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
             ON o.merchant_id = t.m AND o.group_id = t.i
-        CROSS JOIN LATERAL (VALUES (o.cap_on), (o.placed_on)) AS day (on_day)
-        WHERE o.state IN ('placed', 'paid')
+        WHERE o.state = 'placed'
         UNION
         SELECT also.m, also.s, also.on_day
         FROM unnest(
@@ -165,7 +178,7 @@ def lock_groups(session: Session, keys: Sequence[Key]) -> dict[Key, LockedGroup]
 def lock_days_of(
     session: Session, groups: Sequence[Key], *, also: Sequence[tuple[int, int, date]] = ()
 ) -> None:
-    """Lock the days (cap day, order's day) of the members of locked groups, by shopper and day.
+    """Lock the days of the unpaid orders of locked groups, by shopper and day.
 
     `also` names more (merchant, shopper, day), which exist, to be locked in the same order.
     """
@@ -192,32 +205,27 @@ def lock_orders(session: Session, orders: Sequence[Key]) -> list[LockedOrder]:
 
 @dataclass(frozen=True, slots=True)
 class DayChange:
-    """What changes in one shopper's day; counts and fen, added."""
+    """What changes in one shopper's day; counts, added."""
 
     merchant_id: int
     shopper_id: int
     on_day: date
     participations: int = 0
     expired_holds: int = 0
-    reserved_fen: int = 0
-    used_fen: int = 0
 
 
 _CHANGE_DAYS = text(
     """
     UPDATE shopper_days d SET
         participations = d.participations + c.participations,
-        expired_holds = d.expired_holds + c.expired_holds,
-        cash_reserved_fen = d.cash_reserved_fen + c.reserved,
-        cash_used_fen = d.cash_used_fen + c.used
+        expired_holds = d.expired_holds + c.expired_holds
     FROM (
         SELECT m, s, on_day, sum(participations) AS participations,
-            sum(expired_holds) AS expired_holds, sum(reserved) AS reserved, sum(used) AS used
+            sum(expired_holds) AS expired_holds
         FROM unnest(
             CAST(:merchants AS bigint[]), CAST(:shoppers AS bigint[]), CAST(:days AS date[]),
-            CAST(:participations AS bigint[]), CAST(:expired_holds AS bigint[]),
-            CAST(:reserved AS bigint[]), CAST(:used AS bigint[])
-        ) AS t (m, s, on_day, participations, expired_holds, reserved, used)
+            CAST(:participations AS bigint[]), CAST(:expired_holds AS bigint[])
+        ) AS t (m, s, on_day, participations, expired_holds)
         GROUP BY 1, 2, 3
     ) c
     WHERE d.merchant_id = c.m AND d.shopper_id = c.s AND d.on_day = c.on_day
@@ -236,7 +244,5 @@ def change_days(session: Session, changes: Sequence[DayChange]) -> None:
                 "days": array(c.on_day for c in changes),
                 "participations": array(c.participations for c in changes),
                 "expired_holds": array(c.expired_holds for c in changes),
-                "reserved": array(c.reserved_fen for c in changes),
-                "used": array(c.used_fen for c in changes),
             },
         )

@@ -1,6 +1,6 @@
 """Set-based moves of orders and groups; the triggers record each with its time and actor."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import text
@@ -20,9 +20,11 @@ _ORDERS = text(
 )
 _SEATS = text(
     """
-    UPDATE orders o SET state = :state, seat_state = :seat_state, moved_at = :at, moved_by = :actor,
-        ended_at = CASE WHEN :is_final THEN :at ELSE o.ended_at END
-    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+    UPDATE orders o SET state = :state, seat_state = :seat_state, cap_fen = t.cap, moved_at = :at,
+        moved_by = :actor, ended_at = CASE WHEN :is_final THEN :at ELSE o.ended_at END
+    FROM unnest(
+        CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:caps AS bigint[])
+    ) AS t (m, i, cap)
     WHERE o.merchant_id = t.m AND o.id = t.i
     """
 )
@@ -69,8 +71,12 @@ def move_orders_and_seats(
     *,
     at: datetime,
     actor: str,
+    granted: Mapping[Key, int] | None = None,
 ) -> None:
-    """Move locked orders together with their seats (None: a product bought alone has none)."""
+    """Move locked orders together with their seats (None: a product bought alone has none).
+
+    What was `granted` (fen) goes on counting against the caps; the rest of a quote is released.
+    """
     if orders:
         session.execute(
             _SEATS,
@@ -78,6 +84,7 @@ def move_orders_and_seats(
                 **columns(orders),
                 "state": to.value,
                 "seat_state": None if seat_to is None else seat_to.value,
+                "caps": array((granted or {}).get(key, 0) for key in orders),
                 "at": at,
                 "actor": actor,
                 "is_final": to in _FINAL_ORDERS,

@@ -1,4 +1,4 @@
-"""Requesting refunds: the means an order was paid by go back, each once."""
+"""Requesting refunds: what a gateway received goes back, each payment once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
 from domain import work
-from domain.ledger.posting import ORDER_DEPOSITS, REFUNDS_PAYABLE, WALLET, Posting
+from domain.ledger.posting import ORDER_DEPOSITS, REFUNDS_PAYABLE, Posting
 from domain.public_ids import new_public_id
 from domain.settlement.locking import LockedOrder
 
@@ -133,20 +133,3 @@ def refund_of(order: LockedOrder, purpose: str) -> WantedRefund | None:
     if order.payment_id is None or order.received_fen is None:
         return None
     return WantedRefund(order.merchant_id, order.payment_id, order.id, order.received_fen, purpose)
-
-
-def wallet_returns(orders: Sequence[LockedOrder]) -> list[Posting]:
-    """Build the postings that give wallet parts back; (wallet.returned, order) happens once."""
-    return [
-        Posting(
-            order.merchant_id,
-            "wallet.returned",
-            order.id,
-            ORDER_DEPOSITS,
-            WALLET,
-            order.wallet_fen,
-            destination_owner_id=order.shopper_id,
-        )
-        for order in orders
-        if order.wallet_fen
-    ]

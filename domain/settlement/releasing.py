@@ -28,7 +28,7 @@ from domain.settlement.locking import (
 )
 from domain.settlement.movements import Movement, record_movements
 from domain.settlement.moving import count_seats, move_groups, move_orders_and_seats
-from domain.settlement.refunding import wallet_returns
+from domain.settlement.spending import give_back_means
 from domain.states import GroupState, OrderState, SeatState
 
 DRIVE_PAYMENT = "drive_payment"
@@ -187,24 +187,17 @@ def free_orders(
     restocked = [(o.merchant_id, o.variant_id) for o in orders if o.group_id is None]
     if restocked:
         session.execute(_RESTOCK, columns(restocked))
-    posting.post(session, wallet_returns(orders), at=at)
+    posting.post(session, give_back_means(session, orders, at=at, actor=actor), at=at)
     _leave_groups(session, orders, groups, at=at, actor=actor)
 
 
 def _days_given_back(order: LockedOrder) -> list[DayChange]:
     """Say what freeing an order changes in its shopper's days; alone it took part in nothing."""
     shopper, is_expiry = (order.merchant_id, order.shopper_id), order.release_reason == "expired"
-    if order.cap_on is None:
-        return [DayChange(*shopper, order.placed_on, expired_holds=1)] if is_expiry else []
-    return [
-        DayChange(*shopper, order.cap_on, reserved_fen=-(order.quote_fen or 0)),
-        DayChange(
-            *shopper,
-            order.placed_on,
-            participations=-1 if is_expiry else 0,
-            expired_holds=1 if is_expiry else 0,
-        ),
-    ]
+    if not is_expiry:
+        return []
+    participations = 0 if order.group_id is None else -1
+    return [DayChange(*shopper, order.placed_on, participations=participations, expired_holds=1)]
 
 
 def _leave_groups(
@@ -267,7 +260,7 @@ def end_empty_groups(
                 groups[key].campaign_id,
                 groups[key].id,
                 "ended_empty",
-                committed_fen=-groups[key].size * groups[key].largest_subsidy_fen,
+                committed_fen=-groups[key].size * groups[key].seat_cost_fen,
                 stock_committed=-groups[key].size,
             )
             for key in (*abandoned, *closed)

@@ -17,6 +17,7 @@ from domain.settlement.locking import Key, LockedGroup, LockedOrder
 from domain.settlement.movements import Movement, record_movements
 from domain.settlement.moving import move_groups
 from domain.settlement.receiving import RECEIVED, Receipt
+from domain.settlement.spending import spend_instrument
 from domain.states import GroupState, OrderState, SeatState
 from domain.terms import Terms
 
@@ -140,8 +141,8 @@ def lock_payment(
 ) -> tuple[LockedPayment | None, LockedGroup | None, LockedOrder]:
     """Lock a payment, by its number at a gateway account, after what it may change.
 
-    That is the group, its members' days, the order. Days change only where the payment may fill the
-    group, or comes too late for its seat. None if there is no such payment.
+    That is the group, the shopper, the order's day where the payment comes too late for its seat,
+    the order. None if there is no such payment.
     """
     row = one_row(
         session,
@@ -199,6 +200,7 @@ def pay_order(
     )
     if receipt is not None:
         posting.check_entries(row.entries, of=1)
+    spend_instrument(session, order, at=at, actor=actor)
     taken: int | None = row.taken
     return taken
 

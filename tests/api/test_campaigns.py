@@ -164,7 +164,7 @@ def test_list_costs_few_statements_and_then_none(mall: Mall) -> None:
 def test_detail_has_the_frozen_text_and_the_present_cap_in_the_callers_language(
     client: FlaskClient, mall: Mall, campaign: MadeCampaign, language: str, texts: tuple[str, str]
 ) -> None:
-    mall.owner.patch("/v1/merchant/settings", daily_cash_cap_fen=2000, reason="防刷")
+    mall.owner.patch("/v1/merchant/settings", daily_subsidy_cap_fen=2000, reason="防刷")
     caller = Caller(client, mall.shopper.token, language=language)
 
     answer = caller.get(f"/v1/campaigns/{campaign.public_id}")

@@ -37,7 +37,7 @@ def shopper(arena: Arena) -> Shopper:
     arena.earn(shopper, 50_000)
     with transaction() as session:
         staff = make_staff(session, arena.merchant_id)
-        before, after = change_settings(session, arena.merchant_id, {"daily_cash_cap_fen": CAP})
+        before, after = change_settings(session, arena.merchant_id, {"daily_subsidy_cap_fen": CAP})
         audit(
             session,
             StaffActor(arena.merchant_id, staff.id, Role.OWNER),
@@ -45,8 +45,8 @@ def shopper(arena: Arena) -> Shopper:
             subject_kind="merchant_settings",
             subject_id=None,
             at=arena.start - DAY,
-            before={"daily_cash_cap_fen": before["daily_cash_cap_fen"]},
-            after={"daily_cash_cap_fen": after["daily_cash_cap_fen"]},
+            before={"daily_subsidy_cap_fen": before["daily_subsidy_cap_fen"]},
+            after={"daily_subsidy_cap_fen": after["daily_subsidy_cap_fen"]},
         )
     return shopper
 
@@ -74,7 +74,7 @@ def test_cap_is_overrun_where_days_are_read_without_a_lock(
 ) -> None:
     groups = [arena.opened(arena.start) for _ in range(5)]
     join_at_once(arena, shopper, groups[:1])
-    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
+    rewrite_function(crowd, "lock_shopper", "FOR NO KEY UPDATE", "")
     Meeting(4).after(monkeypatch, placing, "admit")
 
     promised = join_at_once(arena, shopper, groups[1:])

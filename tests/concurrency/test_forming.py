@@ -40,7 +40,7 @@ def assert_formed_once(arena: Arena, group_id: str) -> None:
     assert arena.one("SELECT count(*) FROM ledger_transactions WHERE kind = 'order.sold'") == 3
     assert arena.one("SELECT count(*) FROM grants") == 0
     assert arena.one("SELECT count(*) FROM refunds") == 0
-    assert arena.one("SELECT sum(cash_reserved_fen + cash_used_fen) FROM shopper_days") == 0
+    assert arena.one("SELECT sum(cap_fen) FROM orders") == 0
 
 
 @pytest.mark.parametrize("meeting", [False, True])

@@ -72,7 +72,7 @@ def join_two_groups(
     groups = [arena.opened(arena.start) for _ in range(2)]
     shopper = arena.shopper()
     arena.pay(arena.open(shopper, arena.start), arena.start)
-    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
+    rewrite_function(crowd, "lock_shopper", "FOR NO KEY UPDATE", "")
     Meeting(2).after(monkeypatch, placing, "admit")
     calls = [lambda g=group: arena.join(shopper, g, arena.start) for group in groups]
     return shopper, race(calls)
@@ -106,7 +106,7 @@ def buy_twice(
     """Buy two products at once, past an admission that locks nothing."""
     shopper = arena.shopper()
     arena.leave(shopper, arena.buy_alone(shopper, arena.start), arena.start)
-    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
+    rewrite_function(crowd, "lock_shopper", "FOR NO KEY UPDATE", "")
     Meeting(2).after(monkeypatch, buying_alone, "admit")
     return shopper, race([lambda: arena.buy_alone(shopper, arena.start)] * 2)
 

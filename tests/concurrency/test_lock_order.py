@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from domain.checkout import placing
 from domain.checkout.settling import fold_campaigns
 from domain.database import core_engine, transaction
 from domain.ledger import balances, posting
@@ -142,28 +141,3 @@ def test_folds_at_once_of_many_campaigns_do_not_wait_for_each_other_in_circles(
         ends: list[Any] = race([lambda: fold_campaigns(at=arena.start)] * 4)
         assert raised(ends) == []
         assert sum(ends) == len(others)
-
-
-def test_two_joins_of_one_shopper_want_its_days_in_the_same_order(
-    arena: Arena, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Today's row is there, the cap day's is new to both."""
-    shopper = arena.shopper()
-    arena.earn(shopper, 5000)
-    with transaction() as session:
-        hourly, pairs = (
-            replace(arena, campaign=make_campaign(session, arena.merchant_id, **values))
-            for values in ({"life_seconds": 3600}, {"group_size": 2})
-        )
-    hourly.pay(hourly.open(shopper, arena.start), arena.start)
-    pair, other = pairs.opened(arena.start), arena.opened(arena.start)
-    pause = Pause()
-    pause.before(monkeypatch, placing, "lock_days_of")
-
-    ends = overtake(
-        lambda: pairs.join(shopper, pair, arena.start, use_wallet=True),
-        lambda: arena.join(shopper, other, arena.start),
-        pause,
-    )
-
-    assert raised(ends) == []

@@ -88,7 +88,6 @@ def test_group_is_granted_twice_without_locks_and_constraints(
         "ALTER TABLE state_moves DROP CONSTRAINT ck_state_moves_edge_legal",
         "ALTER TABLE grants DROP CONSTRAINT uq_grants_merchant_id_order_id",
         "ALTER TABLE groups DROP CONSTRAINT ck_groups_seats_kept",
-        "ALTER TABLE shopper_days DROP CONSTRAINT ck_shopper_days_cash_positive",
         "ALTER TABLE campaign_movements DROP CONSTRAINT"
         " uq_campaign_movements_merchant_id_group_id_reason_order_id",
         "DROP INDEX uq_refunds_one_live",

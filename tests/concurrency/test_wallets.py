@@ -36,7 +36,7 @@ def spend_on_two_products_at_once(crowd: DatabaseUrls, arena: Arena, shopper: Sh
     made before.
     """
     arena.leave(shopper, arena.buy_alone(shopper, arena.start), arena.start)
-    rewrite_function(crowd, "lock_shopper_days", "FOR NO KEY UPDATE", "")
+    rewrite_function(crowd, "lock_shopper", "FOR NO KEY UPDATE", "")
     with transaction() as session:
         other = replace(arena, campaign=make_campaign(session, arena.merchant_id))
     return race(

@@ -64,7 +64,7 @@ class FakeApi:
         self.shoppers = made_up.shoppers(now)
         self.grants = made_up.grants(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
-        self.settings: Json = {"daily_cash_cap_fen": 3000}
+        self.settings: Json = {"daily_subsidy_cap_fen": 3000}
         self.refund_queue: Json = {}
 
     @property
@@ -357,7 +357,7 @@ def read_settings(api: FakeApi, _call: Call) -> Answer:
 
 
 def change_settings(api: FakeApi, call: Call) -> Answer:
-    api.settings["daily_cash_cap_fen"] = call.body["daily_cash_cap_fen"]
+    api.settings["daily_subsidy_cap_fen"] = call.body["daily_subsidy_cap_fen"]
     return 200, api.settings
 
 

@@ -440,8 +440,8 @@ def audit_log(now: datetime, made_campaigns: list[Json]) -> list[Json]:
             "settings.changed",
             "settings",
             "大促期间收紧",
-            {"daily_cash_cap_fen": 5000},
-            {"daily_cash_cap_fen": 3000},
+            {"daily_subsidy_cap_fen": 5000},
+            {"daily_subsidy_cap_fen": 3000},
         ),
     )  # fmt: skip
     entries = []

@@ -26,7 +26,7 @@ def make_merchant(
     name: str = "拼补零食",
     app_id: str | None = None,
     app_secret: str = "app-secret",
-    daily_cash_cap_fen: int | None = None,
+    daily_subsidy_cap_fen: int | None = None,
 ) -> MadeMerchant:
     merchant = Merchant(public_id=new_public_id(), name=name, created_at=clock.real_now())
     session.add(merchant)
@@ -37,6 +37,8 @@ def make_merchant(
         secret_sealed=sealing.seal(app_secret, purpose="app-secret"),
     )
     session.add(app)
-    session.add(MerchantSettings(merchant_id=merchant.id, daily_cash_cap_fen=daily_cash_cap_fen))
+    session.add(
+        MerchantSettings(merchant_id=merchant.id, daily_subsidy_cap_fen=daily_subsidy_cap_fen)
+    )
     session.flush()
     return MadeMerchant(merchant.id, merchant.public_id, merchant.name, app.app_id)

@@ -186,11 +186,11 @@ class Stage:
         return found
 
 
-def make_stage(*, daily_cash_cap_fen: int | None = None, **campaign: Any) -> Stage:
+def make_stage(*, daily_subsidy_cap_fen: int | None = None, **campaign: Any) -> Stage:
     """Build a merchant with a gateway account and a published campaign."""
     start = clock.real_now().replace(microsecond=0) + timedelta(seconds=1)
     with transaction() as session:
-        merchant = make_merchant(session, daily_cash_cap_fen=daily_cash_cap_fen)
+        merchant = make_merchant(session, daily_subsidy_cap_fen=daily_subsidy_cap_fen)
         made = make_campaign(session, merchant.id, **campaign)
         account = make_gateway_account(session, merchant.id)
     return Stage(merchant.id, made, account.id, start)

@@ -9,7 +9,7 @@ from domain.withdrawals.rules import LEAST_FEN, MOST_FEN
 class SettingsSchema(Schema):
     """A merchant's own limits."""
 
-    daily_cash_cap_fen = Fen(allow_none=True, metadata={"description": "null: no cap"})
+    daily_subsidy_cap_fen = Fen(allow_none=True, metadata={"description": "null: no cap"})
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(metadata={"description": "the most of one withdrawal"})
     withdrawal_daily_fen = Fen(metadata={"description": "the most of a shopper and day"})
@@ -20,7 +20,7 @@ class SettingsSchema(Schema):
 class SettingsChangeSchema(Schema):
     """New settings, and why; what is not named stays."""
 
-    daily_cash_cap_fen = Fen(allow_none=True)
+    daily_subsidy_cap_fen = Fen(allow_none=True)
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(
         validate=ma.validate.Range(LEAST_FEN, MOST_FEN),

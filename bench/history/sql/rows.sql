@@ -14,12 +14,14 @@ ORDER BY g.id;
 
 INSERT INTO orders (merchant_id, id, public_id, group_id, campaign_id, shopper_id, variant_id,
     state, seat_state, price_fen, list_price_fen, wallet_fen, payable_fen, quote_fen, quote_parts,
-    placed_on, cap_on, placed_at, hold_expires_at, releasing_at, release_reason, paid_at,
+    placed_on, cap_on, cap_fen, placed_at, hold_expires_at, releasing_at, release_reason, paid_at,
     is_first_paid, ended_at, client_address, device, channel, risk_outcome, moved_at, moved_by)
 SELECT %(merchant_id)s, id, public_id, group_id, %(campaign_id)s, shopper_id, %(variant_id)s,
     state, seat_state, %(price_fen)s, %(list_price_fen)s, 0, %(price_fen)s, %(subsidy_fen)s,
     jsonb_build_array(jsonb_build_object('kind', 'base', 'amount_fen', %(subsidy_fen)s)),
-    placed_on, cap_on, placed_at, hold_expires_at, releasing_at,
+    placed_on, cap_on,
+    CASE WHEN state IN ('placed', 'paid') OR grant_id IS NOT NULL THEN %(subsidy_fen)s ELSE 0 END,
+    placed_at, hold_expires_at, releasing_at,
     CASE WHEN releasing_at IS NOT NULL THEN 'expired' END, paid_at,
     CASE WHEN is_paid THEN is_first END, ended_at, '203.0.113.7', 'bench', 'bench', 'allow',
     coalesce(ended_at, decided_at, paid_at, placed_at), 'bench'
@@ -50,22 +52,10 @@ SELECT %(merchant_id)s, grant_id, substr(md5('grant' || grant_id || random()), 1
     deadline_at, decided_at, decided_at, decided_at, decided_at, 'bench'
 FROM made_orders WHERE grant_id IS NOT NULL ORDER BY grant_id;
 
-INSERT INTO shopper_days AS d (merchant_id, shopper_id, on_day, participations, expired_holds,
-    cash_reserved_fen, cash_used_fen)
-SELECT %(merchant_id)s, shopper_id, on_day, sum(participations), sum(expired), sum(reserved), sum(used)
-FROM (
-    SELECT shopper_id, placed_on AS on_day, CASE state WHEN 'expired' THEN 0 ELSE 1 END
-        AS participations, CASE state WHEN 'expired' THEN 1 ELSE 0 END AS expired,
-        0 AS reserved, 0 AS used
-    FROM made_orders
-    UNION ALL
-    SELECT shopper_id, cap_on, 0, 0,
-        CASE WHEN state IN ('placed', 'paid') THEN %(subsidy_fen)s ELSE 0 END,
-        CASE WHEN grant_id IS NOT NULL THEN %(subsidy_fen)s ELSE 0 END
-    FROM made_orders
-) parts GROUP BY shopper_id, on_day
+INSERT INTO shopper_days AS d (merchant_id, shopper_id, on_day, participations, expired_holds)
+SELECT %(merchant_id)s, shopper_id, placed_on, count(*) FILTER (WHERE state <> 'expired'),
+    count(*) FILTER (WHERE state = 'expired')
+FROM made_orders GROUP BY shopper_id, placed_on
 ON CONFLICT (merchant_id, shopper_id, on_day) DO UPDATE SET
     participations = d.participations + excluded.participations,
-    expired_holds = d.expired_holds + excluded.expired_holds,
-    cash_reserved_fen = d.cash_reserved_fen + excluded.cash_reserved_fen,
-    cash_used_fen = d.cash_used_fen + excluded.cash_used_fen;
+    expired_holds = d.expired_holds + excluded.expired_holds;

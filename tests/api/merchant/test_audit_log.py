@@ -9,7 +9,7 @@ PATH = "/v1/merchant/audit-log"
 
 def test_log_names_staff_subject_and_change_newest_first(mall: Mall) -> None:
     product = mall.operator.post("/v1/merchant/products", title="松子").json
-    mall.owner.patch("/v1/merchant/settings", daily_cash_cap_fen=100, reason="防刷单")
+    mall.owner.patch("/v1/merchant/settings", daily_subsidy_cap_fen=100, reason="防刷单")
 
     newest, oldest = mall.viewer.get(PATH).json["items"]
 
@@ -22,7 +22,7 @@ def test_log_names_staff_subject_and_change_newest_first(mall: Mall) -> None:
 def test_log_is_filtered_by_action_and_paged(mall: Mall) -> None:
     for title in ("一", "二", "三"):
         mall.operator.post("/v1/merchant/products", title=title)
-    mall.owner.patch("/v1/merchant/settings", daily_cash_cap_fen=100, reason="防刷单")
+    mall.owner.patch("/v1/merchant/settings", daily_subsidy_cap_fen=100, reason="防刷单")
 
     page = mall.viewer.get(PATH, action="product.created", limit=2).json
     rest = mall.viewer.get(PATH, action="product.created", limit=2, cursor=page["next_cursor"]).json

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.transactional
 
 PATH = "/v1/merchant/settings"
 FIRST = {
-    "daily_cash_cap_fen": None,
+    "daily_subsidy_cap_fen": None,
     "is_withdrawal_on": True,
     "withdrawal_max_fen": 20_000,
     "withdrawal_daily_fen": 200_000,
@@ -23,26 +23,26 @@ def test_there_is_no_cap_until_one_is_set(mall: Mall) -> None:
 
 
 def test_owner_sets_the_cap_with_a_reason(mall: Mall) -> None:
-    answer = mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+    answer = mall.owner.patch(PATH, daily_subsidy_cap_fen=5000, reason="防刷单")
 
-    assert answer.json == FIRST | {"daily_cash_cap_fen": 5000}
+    assert answer.json == FIRST | {"daily_subsidy_cap_fen": 5000}
     with transaction() as session:
         kept = session.scalars(
             select(MerchantSettings).where(MerchantSettings.merchant_id == mall.id)
         ).one()
         entry = session.scalars(select(AuditEntry).where(AuditEntry.merchant_id == mall.id)).one()
-    assert kept.daily_cash_cap_fen == 5000
+    assert kept.daily_subsidy_cap_fen == 5000
     assert (entry.action, entry.reason) == ("settings.changed", "防刷单")
     assert (entry.before, entry.after) == (
-        {"daily_cash_cap_fen": None},
-        {"daily_cash_cap_fen": 5000},
+        {"daily_subsidy_cap_fen": None},
+        {"daily_subsidy_cap_fen": 5000},
     )
 
 
 def test_cap_is_lifted(mall: Mall) -> None:
-    mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+    mall.owner.patch(PATH, daily_subsidy_cap_fen=5000, reason="防刷单")
 
-    assert mall.owner.patch(PATH, daily_cash_cap_fen=None, reason="不限").json == FIRST
+    assert mall.owner.patch(PATH, daily_subsidy_cap_fen=None, reason="不限").json == FIRST
 
 
 def test_owner_sets_the_rules_of_withdrawals(mall: Mall) -> None:
@@ -64,7 +64,7 @@ def test_owner_sets_the_rules_of_withdrawals(mall: Mall) -> None:
 
 @pytest.mark.parametrize("role", ["operator", "viewer"])
 def test_only_owners_set_the_cap(mall: Mall, role: str) -> None:
-    answer = getattr(mall, role).patch(PATH, daily_cash_cap_fen=1, reason="x")
+    answer = getattr(mall, role).patch(PATH, daily_subsidy_cap_fen=1, reason="x")
 
     assert answer.status_code == 403
     assert answer.json["required"] == "owner"
@@ -73,8 +73,8 @@ def test_only_owners_set_the_cap(mall: Mall, role: str) -> None:
 @pytest.mark.parametrize(
     ("body", "field", "code"),
     [
-        ({"daily_cash_cap_fen": -1, "reason": "x"}, "daily_cash_cap_fen", "out_of_range"),
-        ({"daily_cash_cap_fen": 10}, "reason", "required"),
+        ({"daily_subsidy_cap_fen": -1, "reason": "x"}, "daily_subsidy_cap_fen", "out_of_range"),
+        ({"daily_subsidy_cap_fen": 10}, "reason", "required"),
         ({"withdrawal_max_fen": 9, "reason": "x"}, "withdrawal_max_fen", "out_of_range"),
         ({"withdrawal_max_fen": 200_000, "reason": "x"}, "withdrawal_max_fen", "out_of_range"),
         ({"withdrawal_daily_fen": 9, "reason": "x"}, "withdrawal_daily_fen", "out_of_range"),
@@ -93,6 +93,6 @@ def test_bad_input_names_field_and_code(
 
 
 def test_each_merchant_has_its_own(mall: Mall, other_mall: Mall) -> None:
-    mall.owner.patch(PATH, daily_cash_cap_fen=5000, reason="防刷单")
+    mall.owner.patch(PATH, daily_subsidy_cap_fen=5000, reason="防刷单")
 
     assert other_mall.owner.get(PATH).json == FIRST

@@ -196,8 +196,8 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         (quoted(0, "[]"),),
         (quoted(1, cut_by("whim")),),
         (quoted(1, cut_by("paid")),),
-        (quoted(1, cut_by("merchant_daily_cash_cap")),),
-        ("UPDATE merchant_settings SET daily_cash_cap_fen = NULL",),
+        (quoted(1, cut_by("merchant_daily_subsidy_cap")),),
+        ("UPDATE merchant_settings SET daily_subsidy_cap_fen = NULL",),
     ),
     "payments.posted": (
         (unposted("payment.received"),),
@@ -395,18 +395,21 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE orders SET state = 'cancelled' WHERE state = 'expired' AND group_id IS NULL",),
         ("DELETE FROM shopper_days",),
     ),
-    "days.cash-recounted": (
-        ("UPDATE shopper_days SET cash_reserved_fen = cash_reserved_fen + 1",),
-        ("UPDATE shopper_days SET cash_used_fen = cash_used_fen + 1",),
-        ("UPDATE orders SET cap_on = cap_on + 1 WHERE state = 'paid'",),
+    "caps.recounted": (
+        ("UPDATE orders SET cap_fen = cap_fen - 1 WHERE state = 'paid' AND cap_fen > 0",),
+        (
+            "UPDATE orders o SET cap_fen = 0 FROM grants s WHERE s.order_id = o.id"
+            " AND s.state = 'issued'",
+        ),
+        ("UPDATE orders SET cap_fen = quote_fen WHERE state = 'fulfilling'",),
     ),
     "days.within-cap": (
-        ("UPDATE merchant_settings SET daily_cash_cap_fen = 999",),
+        ("UPDATE merchant_settings SET daily_subsidy_cap_fen = 999",),
         (
-            "UPDATE merchant_settings SET daily_cash_cap_fen = 999",
+            "UPDATE merchant_settings SET daily_subsidy_cap_fen = 999",
             "INSERT INTO audit_log (merchant_id, staff_id, action, subject_kind, before, at)"
             " SELECT merchant_id, 1, 'settings.changed', 'settings',"
-            """ '{"daily_cash_cap_fen": 900}', min(placed_at) FROM orders GROUP BY 1""",
+            """ '{"daily_subsidy_cap_fen": 900}', min(placed_at) FROM orders GROUP BY 1""",
         ),
     ),
     "days.within-limit": (

@@ -218,7 +218,7 @@ STORIES: tuple[Story, ...] = (
 
 def begin() -> World:
     """Make a world in which nothing has happened."""
-    return World(make_stage(daily_cash_cap_fen=2500, group_price_fen=1990, subsidy_fen=1000))
+    return World(make_stage(daily_subsidy_cap_fen=2500, group_price_fen=1990, subsidy_fen=1000))
 
 
 def play() -> World:

@@ -58,13 +58,13 @@ def test_cap_that_was_lowered_later_breaks_no_promise(fresh_database: object) ->
                 """
                 INSERT INTO audit_log
                     (merchant_id, staff_id, action, subject_kind, before, after, at)
-                SELECT :m, id, 'settings.changed', 'settings', '{"daily_cash_cap_fen": 2500}',
-                    '{"daily_cash_cap_fen": 10}', :at
+                SELECT :m, id, 'settings.changed', 'settings', '{"daily_subsidy_cap_fen": 2500}',
+                    '{"daily_subsidy_cap_fen": 10}', :at
                 FROM staff WHERE merchant_id = :m
                 """
             ),
             {"m": world.stage.merchant_id, "at": world.start + MINUTE},
         )
-        session.execute(text("UPDATE merchant_settings SET daily_cash_cap_fen = 10"))
+        session.execute(text("UPDATE merchant_settings SET daily_subsidy_cap_fen = 10"))
 
     assert audit(at=world.start).is_ok

@@ -57,5 +57,5 @@ def test_both_languages_say_the_same_things_and_leave_nothing_open() -> None:
 def test_daily_cap_is_told_with_its_amount() -> None:
     assert "最多发放现金补贴 20 元" in write_daily_cap(2000, language="zh")
     assert "at most 20 yuan" in write_daily_cap(2000, language="en")
-    assert "没有每人每天的现金补贴上限" in write_daily_cap(None, language="zh")
+    assert "没有每人每天的补贴上限" in write_daily_cap(None, language="zh")
     assert "no daily cap" in write_daily_cap(None, language="en")

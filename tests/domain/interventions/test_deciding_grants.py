@@ -71,9 +71,8 @@ def books(stage: Stage, shopper_id: int) -> dict[str, Any]:
             " WHERE t.kind = 'grant.issued' AND g.shopper_id = :v",
             shopper_id,
         ),
-        "day": stage.rows(
-            "SELECT cash_reserved_fen, cash_used_fen FROM shopper_days"
-            " WHERE shopper_id = :v AND cash_reserved_fen + cash_used_fen > 0",
+        "caps": stage.rows(
+            "SELECT cap_fen FROM orders WHERE shopper_id = :v AND cap_fen > 0",
             shopper_id,
         ),
         "campaign": stage.rows(
@@ -88,7 +87,7 @@ def test_held_grant_is_reserved_and_committed(stage: Stage) -> None:
     assert books(stage, shopper_id) == {
         "wallet": 0,
         "postings": 0,
-        "day": [(1000, 0)],
+        "caps": [(1000,)],
         "campaign": (1000, 0),
     }
 
@@ -107,7 +106,7 @@ def test_release_credits_once_and_spends_what_was_committed(stage: Stage) -> Non
     assert books(stage, shopper_id) == {
         "wallet": 1000,
         "postings": 1,
-        "day": [(0, 1000)],
+        "caps": [(1000,)],
         "campaign": (0, 1000),
     }
 
@@ -126,7 +125,7 @@ def test_denial_never_pays_and_gives_back_what_was_committed(stage: Stage) -> No
     assert books(stage, shopper_id) == {
         "wallet": 0,
         "postings": 0,
-        "day": [],
+        "caps": [],
         "campaign": (0, 0),
     }
 

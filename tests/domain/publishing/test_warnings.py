@@ -40,7 +40,7 @@ def plan(
         "stock_left": 100,
         "stock_units": 100,
         "stock_of_variants": 100,
-        "daily_cash_cap_fen": 2000,
+        "daily_subsidy_cap_fen": 2000,
     }
     return Plan(**given | changes)
 
@@ -90,7 +90,7 @@ def test_the_smallest_gap_counts() -> None:
 
 
 def test_missing_daily_cap_is_amber() -> None:
-    assert found(plan(daily_cash_cap_fen=None)) == [("no_daily_cash_cap", "amber")]
+    assert found(plan(daily_subsidy_cap_fen=None)) == [("no_daily_subsidy_cap", "amber")]
 
 
 @pytest.mark.parametrize(("left", "warnings"), [(900, 0), (899, 1)])
@@ -164,7 +164,7 @@ def test_sentences_exist_in_both_languages() -> None:
         budget_left_fen=0,
         stock_left=0,
         stock_of_variants=0,
-        daily_cash_cap_fen=None,
+        daily_subsidy_cap_fen=None,
     )
 
     for warning in find_warnings(worst):

@@ -1,0 +1,1 @@
+"""Points: worth so much each, in lots that expire."""
