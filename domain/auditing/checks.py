@@ -4,8 +4,11 @@ Statements are set-based and read one snapshot; each returns a row for every bre
 probe share the scan of a large table.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +24,16 @@ class Check:
 class Probe:
     """Checks that one statement decides: it returns (name, key) for each breach.
 
-    `key` tells a person which row is meant. A probe that `needs_rest` may only be asked once all
+    `key` tells a person which row is meant. Where SQL cannot judge, `is_so` does: the statement then
+    returns every row that the one check is about, and those that are not so are breaches. A probe
+    that `needs_rest` may only be asked once all
     queues are drained; its statement may use `:at`, the business instant.
     """
 
     checks: tuple[Check, ...]
     statement: str
     needs_rest: bool = False
+    is_so: Callable[[Row[Any]], bool] | None = None
 
 
 def probe(check: Check, finds: str, *, needs_rest: bool = False) -> Probe:

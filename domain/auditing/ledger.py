@@ -17,11 +17,12 @@ PAYMENTS_POSTED = Check(
     "A successful payment has exactly one transaction of what it received, from its gateway account"
     " to the order deposits; nothing else has one.",
 )
-WALLETS_RETURNED = Check(
-    "orders.wallet-part-returned-once",
-    3,
-    "An order's wallet part left the wallet once; it came back once if the order is over without a"
-    " product, else not.",
+MEANS_RETURNED = Check(
+    "orders.means-returned-once",
+    8,
+    "What an order takes of a wallet, of points, of a coupon or a pass (the rest of its value is"
+    " lost) left where it was held once; it came back once if the order is over without a product,"
+    " else not.",
 )
 SALES_POSTED = Check(
     "orders.sales-posted", 6, "An order that is fulfilled has one transaction of its whole price."
@@ -35,8 +36,9 @@ REFUNDS_POSTED = Check(
 GRANTS_POSTED = Check(
     "grants.issued-once",
     5,
-    "An issued grant has exactly one transaction of its amount into its shopper's wallet; no other"
-    " grant has one.",
+    "An issued grant, reward or gift has exactly one transaction of its amount, out of its expense"
+    " into its shopper's wallet, or into what is owed as coupons, passes or points; no other has"
+    " one.",
 )
 WITHDRAWALS_POSTED = Check(
     "withdrawals.posted",
@@ -57,19 +59,49 @@ ACCOUNTS_EXPLAINED = Check(
     "ledger.accounts-explained",
     6,
     "Order deposits are what placed and paid orders hold, the gateway account what came and has not"
-    " gone back or out, refunds and withdrawals payable what has not arrived; sales, tax payable"
-    " and subsidy expense likewise.",
+    " gone back or out, refunds and withdrawals payable what has not arrived, coupons, passes and"
+    " points payable what is live of them; sales, tax payable, breakage and expenses likewise.",
 )
 
 _BY_KIND = f"""
     CASE WHEN kind = 'payment.received' THEN '{PAYMENTS_POSTED.name}'
-        WHEN kind IN ('wallet.spent', 'wallet.returned') THEN '{WALLETS_RETURNED.name}'
+        WHEN split_part(kind, '.', 1) IN ('wallet', 'points', 'coupon', 'pass')
+            AND split_part(kind, '.', 2) IN ('spent', 'returned', 'rest_spent', 'rest_returned')
+            THEN '{MEANS_RETURNED.name}'
         WHEN kind = 'order.sold' THEN '{SALES_POSTED.name}'
         WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
             THEN '{REFUNDS_POSTED.name}'
-        WHEN kind = 'grant.issued' THEN '{GRANTS_POSTED.name}'
+        WHEN kind IN ('grant.issued', 'reward.issued', 'gift.issued') THEN '{GRANTS_POSTED.name}'
         WHEN kind LIKE 'withdrawal.%' THEN '{WITHDRAWALS_POSTED.name}'
         ELSE '{CAUSED.name}' END
+"""
+
+ISSUED = """
+    SELECT merchant_id, 'grant' AS source, id, shopper_id, kind, amount_fen FROM grants
+    WHERE state IN ('issued', 'clawed_back')
+    UNION ALL
+    SELECT merchant_id, 'reward', id, referrer_id, 'coupon', amount_fen FROM rewards
+    UNION ALL
+    SELECT merchant_id, 'gift', id, shopper_id, kind, amount_fen FROM gifts
+"""
+"""What was issued: (source, id) names it."""
+
+_MEANS = """
+    SELECT o.merchant_id, o.id, v.means, v.amount, v.source_id, v.destination_id,
+        o.state IN ('refunding', 'refunded', 'expired', 'cancelled') AS is_over
+    FROM orders o
+    JOIN books b ON b.merchant_id = o.merchant_id
+    LEFT JOIN wallets w ON w.merchant_id = o.merchant_id AND w.owner_id = o.shopper_id
+    LEFT JOIN instruments n ON n.merchant_id = o.merchant_id AND n.id = o.instrument_id
+    CROSS JOIN LATERAL (VALUES
+        ('wallet.', o.wallet_fen, w.id, b.deposits),
+        ('points.', o.points_fen, b.points, b.deposits),
+        (n.kind || '.', o.instrument_fen,
+            CASE n.kind WHEN 'coupon' THEN b.coupons ELSE b.passes END, b.deposits),
+        (n.kind || '.rest_', n.value_fen - o.instrument_fen,
+            CASE n.kind WHEN 'coupon' THEN b.coupons ELSE b.passes END, b.breakage)
+    ) AS v (means, amount, source_id, destination_id)
+    WHERE o.wallet_fen > 0 OR o.points_fen > 0 OR o.instrument_fen > 0
 """
 
 PROBES: tuple[Probe, ...] = (
@@ -79,7 +111,7 @@ PROBES: tuple[Probe, ...] = (
             EFFECTS_ONCE,
             CAUSED,
             PAYMENTS_POSTED,
-            WALLETS_RETURNED,
+            MEANS_RETURNED,
             SALES_POSTED,
             REFUNDS_POSTED,
             GRANTS_POSTED,
@@ -93,7 +125,14 @@ PROBES: tuple[Probe, ...] = (
                 max(id) FILTER (WHERE kind = 'sales') AS sales,
                 max(id) FILTER (WHERE kind = 'subsidy_expense') AS expense,
                 max(id) FILTER (WHERE kind = 'withdrawals_payable') AS withdrawals,
-                max(id) FILTER (WHERE kind = 'tax_payable') AS tax
+                max(id) FILTER (WHERE kind = 'tax_payable') AS tax,
+                max(id) FILTER (WHERE kind = 'coupons_payable') AS coupons,
+                max(id) FILTER (WHERE kind = 'passes_payable') AS passes,
+                max(id) FILTER (WHERE kind = 'points_payable') AS points,
+                max(id) FILTER (WHERE kind = 'external_points_payable') AS external_points,
+                max(id) FILTER (WHERE kind = 'reward_expense') AS rewards,
+                max(id) FILTER (WHERE kind = 'goodwill_expense') AS goodwill,
+                max(id) FILTER (WHERE kind = 'breakage') AS breakage
             FROM ledger_accounts WHERE owner_id = 0 GROUP BY 1
         ), gateways AS (
             SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'gateway'
@@ -120,25 +159,27 @@ PROBES: tuple[Probe, ...] = (
             FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
             WHERE r.state = 'closed'
             UNION ALL
-            SELECT o.merchant_id, 'wallet.spent', o.id, o.wallet_fen, w.id, b.deposits
-            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
-            LEFT JOIN wallets w ON w.merchant_id = o.merchant_id AND w.owner_id = o.shopper_id
-            WHERE o.wallet_fen > 0
-            UNION ALL
-            SELECT o.merchant_id, 'wallet.returned', o.id, o.wallet_fen, b.deposits, w.id
-            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
-            LEFT JOIN wallets w ON w.merchant_id = o.merchant_id AND w.owner_id = o.shopper_id
-            WHERE o.wallet_fen > 0
-                AND o.state IN ('refunding', 'refunded', 'expired', 'cancelled')
+            SELECT m.merchant_id, m.means || v.suffix, m.id, m.amount,
+                CASE WHEN v.is_back THEN m.destination_id ELSE m.source_id END,
+                CASE WHEN v.is_back THEN m.source_id ELSE m.destination_id END
+            FROM ({_MEANS}) m
+            CROSS JOIN LATERAL (
+                VALUES ('spent', false, true), ('returned', true, m.is_over)
+            ) AS v (suffix, is_back, is_owed)
+            WHERE v.is_owed AND m.amount > 0
             UNION ALL
             SELECT o.merchant_id, 'order.sold', o.id, o.price_fen, b.deposits, b.sales
             FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
             WHERE o.state IN ('fulfilling', 'fulfilled', 'aftersale')
             UNION ALL
-            SELECT s.merchant_id, 'grant.issued', s.id, s.amount_fen, b.expense, w.id
-            FROM grants s JOIN books b ON b.merchant_id = s.merchant_id
-            LEFT JOIN wallets w ON w.merchant_id = s.merchant_id AND w.owner_id = s.shopper_id
-            WHERE s.state IN ('issued', 'clawed_back')
+            SELECT i.merchant_id, i.source || '.issued', i.id, i.amount_fen,
+                CASE i.source WHEN 'grant' THEN b.expense WHEN 'reward' THEN b.rewards
+                    ELSE b.goodwill END,
+                CASE i.kind WHEN 'cash' THEN w.id WHEN 'coupon' THEN b.coupons
+                    WHEN 'pass' THEN b.passes WHEN 'points' THEN b.points
+                    ELSE b.external_points END
+            FROM ({ISSUED}) i JOIN books b ON b.merchant_id = i.merchant_id
+            LEFT JOIN wallets w ON w.merchant_id = i.merchant_id AND w.owner_id = i.shopper_id
             UNION ALL
             SELECT d.merchant_id, v.kind, d.id, v.amount, v.source_id, v.destination_id
             FROM withdrawals d JOIN books b ON b.merchant_id = d.merchant_id
@@ -205,7 +246,8 @@ PROBES: tuple[Probe, ...] = (
         ), owed AS (
             SELECT merchant_id, kind, owner_id, sum(amount) AS balance FROM (
                 SELECT merchant_id, 'order_deposits' AS kind, 0 AS owner_id,
-                    CASE state WHEN 'placed' THEN wallet_fen ELSE price_fen END AS amount
+                    CASE state WHEN 'placed' THEN price_fen - payable_fen ELSE price_fen END
+                        AS amount
                 FROM orders WHERE state IN ('placed', 'paid')
                 UNION ALL
                 SELECT merchant_id, 'refunds_payable', 0, amount_fen
@@ -222,8 +264,29 @@ PROBES: tuple[Probe, ...] = (
                 SELECT merchant_id, 'sales', 0, price_fen
                 FROM orders WHERE state IN ('fulfilling', 'fulfilled', 'aftersale')
                 UNION ALL
-                SELECT merchant_id, 'subsidy_expense', 0, -amount_fen
-                FROM grants WHERE state IN ('issued', 'clawed_back')
+                SELECT merchant_id, CASE source WHEN 'grant' THEN 'subsidy_expense'
+                    WHEN 'reward' THEN 'reward_expense' ELSE 'goodwill_expense' END, 0, -amount_fen
+                FROM ({ISSUED}) i
+                UNION ALL
+                SELECT merchant_id, CASE source WHEN 'grant' THEN 'subsidy_expense'
+                    WHEN 'reward' THEN 'reward_expense' ELSE 'goodwill_expense' END, 0, amount_fen
+                FROM clawbacks
+                UNION ALL
+                SELECT merchant_id, CASE kind WHEN 'coupon' THEN 'coupons_payable'
+                    ELSE 'passes_payable' END, 0, value_fen
+                FROM instruments WHERE state = 'issued'
+                UNION ALL
+                SELECT merchant_id, 'points_payable', 0, left_fen FROM point_lots
+                UNION ALL
+                SELECT merchant_id, 'external_points_payable', 0, amount_fen FROM external_issues
+                UNION ALL
+                SELECT n.merchant_id, 'breakage', 0, CASE n.state WHEN 'expired' THEN n.value_fen
+                    ELSE n.value_fen - o.instrument_fen END
+                FROM instruments n
+                LEFT JOIN orders o ON o.merchant_id = n.merchant_id AND o.id = n.order_id
+                WHERE n.state IN ('expired', 'reserved', 'spent')
+                UNION ALL
+                SELECT merchant_id, 'breakage', 0, expired_fen FROM point_lots
                 UNION ALL
                 SELECT merchant_id, 'withdrawals_payable', 0, gross_fen
                 FROM withdrawals WHERE state NOT IN ('succeeded', 'failed', 'expired', 'cancelled')

@@ -37,8 +37,127 @@ KEEP_RULES = Check(
     "orders.keep-their-rules",
     3,
     "An order's price and promised subsidy are those of its group's rule version; the promise is"
-    " only cut to what was paid or where promises reach the merchant's daily cap, and says so.",
+    " the rule's largest amount with its extras, only cut to what is paid in money or by a cap or"
+    " lever that there is, and says so; coupons and passes are whole or zero.",
 )
+
+KNOWN_CUTS = (
+    "paid",
+    "paid_late",
+    *(
+        f"{of}_{name}"
+        for of in ("merchant", "campaign")
+        for name in (
+            "daily_subsidy_cap",
+            "monthly_subsidy_cap",
+            "daily_failures",
+            "monthly_failures",
+            "failures",
+        )
+    ),
+)
+"""What may cut a promise: see `subsidies.rules.quote_subsidy`."""
+
+_KEEP_RULES = f"""
+    WITH rules AS (
+        SELECT r.merchant_id, r.id, (price ->> 'variant_id')::bigint AS variant_id,
+            (price ->> 'group_price_fen')::bigint AS price_fen, s.kind, s.amount_fen AS base_fen,
+            coalesce(s.new_shopper_fen, 0) AS new_fen,
+            coalesce(s.invite_fen * s.invites_most, 0) AS invites_fen, s.invites_most,
+            jsonb_build_object('kind', 'base', 'amount_fen', s.amount_fen) || CASE
+                WHEN s.least_fen < s.amount_fen THEN jsonb_build_object('least_fen', s.least_fen)
+                ELSE '{{}}' END AS base,
+            coalesce(r.terms -> 'caps', '{{}}') AS caps,
+            coalesce((r.terms -> 'levers' ->> 'least_paid_seconds')::bigint, 0) AS ahead_seconds
+        FROM rule_versions r
+        CROSS JOIN LATERAL jsonb_array_elements(r.terms -> 'prices') price
+        CROSS JOIN LATERAL jsonb_to_record(r.terms -> 'subsidy') AS s (
+            kind text, amount_fen bigint, least_fen bigint, new_shopper_fen bigint,
+            invite_fen bigint, invites_most bigint)
+    ), promised AS (
+        SELECT o.merchant_id, o.id, o.shopper_id, o.group_id, o.cap_on, o.placed_at, o.price_fen,
+            o.price_fen - o.instrument_fen - o.points_fen AS money_fen, o.quote_fen, o.quote_parts,
+            r.kind, r.base_fen, r.new_fen, r.invites_fen, r.invites_most, r.base, r.caps,
+            r.ahead_seconds,
+            coalesce(r.price_fen = o.price_fen AND o.campaign_id = g.campaign_id, false)
+                AS is_priced
+        FROM orders o
+        JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        LEFT JOIN rules r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+            AND r.variant_id = o.variant_id
+    ), unusual AS MATERIALIZED (
+        SELECT * FROM promised
+        WHERE NOT is_priced OR new_fen > 0 OR invites_fen > 0 OR base_fen > money_fen
+            OR (quote_fen = base_fen AND quote_parts = jsonb_build_array(base)) IS NOT TRUE
+    ), before AS (
+        SELECT u.merchant_id, u.id, sum(o.quote_fen) FILTER (WHERE o.cap_on = u.cap_on)
+                AS promised_fen,
+            count(*) FILTER (WHERE told.occurred_at < u.placed_at) AS paid_before,
+            count(*) FILTER (WHERE told.occurred_at <= u.placed_at) AS paid_by_then
+        FROM unusual u
+        JOIN orders o ON o.merchant_id = u.merchant_id AND o.shopper_id = u.shopper_id
+            AND o.id < u.id
+        LEFT JOIN state_moves told ON told.merchant_id = o.merchant_id AND told.machine = 'order'
+            AND told.subject_id = o.id AND told.to_state = 'paid'
+        GROUP BY 1, 2
+    ), caps AS (
+        SELECT merchant_id, min(cap) AS lowest_fen
+        FROM (
+            SELECT merchant_id, daily_subsidy_cap_fen AS cap FROM merchant_settings
+            UNION ALL
+            SELECT merchant_id, (before ->> 'daily_subsidy_cap_fen')::bigint FROM audit_log
+            WHERE before ? 'daily_subsidy_cap_fen'
+        ) AS known GROUP BY 1
+    ), parts AS (
+        SELECT u.merchant_id, u.id, sum((part ->> 'amount_fen')::bigint) AS total_fen,
+            sum((part ->> 'amount_fen')::bigint) FILTER (WHERE part ->> 'kind' <> 'cut')
+                AS whole_fen,
+            bool_or(part ->> 'kind' = 'new_shopper') AS is_new,
+            bool_and(coalesce(CASE part ->> 'kind'
+                WHEN 'base' THEN part = u.base
+                WHEN 'new_shopper' THEN (part ->> 'amount_fen')::bigint = u.new_fen
+                    AND u.new_fen > 0
+                WHEN 'invites' THEN (part ->> 'amount_fen')::bigint = u.invites_fen
+                    AND (part ->> 'count')::bigint = u.invites_most
+                WHEN 'cut' THEN (part ->> 'amount_fen')::bigint < 0
+                    AND part ->> 'by' IN ({listed(KNOWN_CUTS)})
+                    AND CASE part ->> 'by'
+                        WHEN 'paid' THEN u.base_fen + u.new_fen + u.invites_fen > u.money_fen
+                        WHEN 'paid_late' THEN u.ahead_seconds > 0
+                        WHEN 'campaign_daily_subsidy_cap' THEN u.caps ->> 'day_fen' IS NOT NULL
+                        WHEN 'campaign_monthly_subsidy_cap' THEN u.caps ->> 'month_fen' IS NOT NULL
+                        WHEN 'campaign_daily_failures'
+                            THEN u.caps ->> 'day_failures' IS NOT NULL
+                        WHEN 'campaign_monthly_failures'
+                            THEN u.caps ->> 'month_failures' IS NOT NULL
+                        WHEN 'campaign_failures' THEN u.caps ->> 'failures' IS NOT NULL
+                        WHEN 'merchant_daily_subsidy_cap' THEN u.quote_fen
+                            + coalesce(b.promised_fen, 0) >= c.lowest_fen
+                            OR u.kind IN ('coupon', 'pass', 'points') AND c.lowest_fen IS NOT NULL
+                        ELSE true END
+                ELSE false END, false)) AS are_true,
+            count(*) FILTER (WHERE part ->> 'kind' = 'base') AS bases,
+            count(*) FILTER (WHERE part ->> 'kind' = 'invites') AS invites,
+            bool_or(part ->> 'kind' = 'cut') AS is_cut
+        FROM unusual u
+        LEFT JOIN before b ON b.merchant_id = u.merchant_id AND b.id = u.id
+        LEFT JOIN caps c ON c.merchant_id = u.merchant_id
+        CROSS JOIN LATERAL jsonb_array_elements(u.quote_parts) AS part
+        GROUP BY 1, 2
+    )
+    SELECT format('order %s/%s: price %s fen, quote %s fen: %s', u.merchant_id, u.id, u.price_fen,
+        u.quote_fen, u.quote_parts) AS key
+    FROM unusual u
+    LEFT JOIN parts p ON p.merchant_id = u.merchant_id AND p.id = u.id
+    LEFT JOIN before b ON b.merchant_id = u.merchant_id AND b.id = u.id
+    WHERE (u.is_priced AND u.quote_fen BETWEEN 0 AND u.money_fen AND p.are_true
+        AND p.total_fen = u.quote_fen AND p.bases = 1
+        AND p.invites = CASE WHEN u.invites_fen > 0 THEN 1 ELSE 0 END
+        AND (u.new_fen = 0 OR CASE WHEN p.is_new THEN coalesce(b.paid_before, 0) = 0
+            ELSE b.paid_by_then > 0 END)
+        AND (u.kind IN ('cash', 'points', 'external_points') OR u.quote_fen IN (0, p.whole_fen))
+    ) IS NOT TRUE
+"""
 
 PROBES: tuple[Probe, ...] = (
     Probe(
@@ -122,61 +241,5 @@ PROBES: tuple[Probe, ...] = (
             AND (g.deadline_at IS NULL OR o.paid_at >= least(g.deadline_at, g.cut_at))
         """,
     ),
-    probe(
-        KEEP_RULES,
-        """
-        WITH rules AS (
-            SELECT r.merchant_id, r.id, (price ->> 'variant_id')::bigint AS variant_id,
-                (price ->> 'group_price_fen')::bigint AS price_fen,
-                (r.terms -> 'subsidy' ->> 'amount_fen')::bigint AS base_fen,
-                jsonb_build_array(jsonb_build_object(
-                    'kind', 'base', 'amount_fen', r.terms -> 'subsidy' -> 'amount_fen')) AS base
-            FROM rule_versions r CROSS JOIN LATERAL jsonb_array_elements(r.terms -> 'prices') price
-        ), promised AS (
-            SELECT o.merchant_id, o.id, o.shopper_id, o.cap_on, o.price_fen, o.quote_fen,
-                o.quote_parts, r.base_fen, r.base, least(r.base_fen, r.price_fen) AS uncapped_fen,
-                coalesce(r.price_fen = o.price_fen AND o.campaign_id = g.campaign_id, false)
-                    AS is_priced
-            FROM orders o
-            JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
-            LEFT JOIN rules r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
-                AND r.variant_id = o.variant_id
-        ), unusual AS MATERIALIZED (
-            SELECT * FROM promised
-            WHERE NOT is_priced OR (quote_fen = base_fen AND quote_parts = base) IS NOT TRUE
-                OR base_fen > price_fen
-        ), before AS (
-            SELECT u.merchant_id, u.id, sum(o.quote_fen) AS promised_fen
-            FROM unusual u
-            JOIN orders o ON o.merchant_id = u.merchant_id AND o.shopper_id = u.shopper_id
-                AND o.cap_on = u.cap_on AND o.id < u.id
-            GROUP BY 1, 2
-        ), caps AS (
-            SELECT merchant_id, min(cap) AS lowest_fen
-            FROM (
-                SELECT merchant_id, daily_subsidy_cap_fen AS cap FROM merchant_settings
-                UNION ALL
-                SELECT merchant_id, (before ->> 'daily_subsidy_cap_fen')::bigint FROM audit_log
-                WHERE before ? 'daily_subsidy_cap_fen'
-            ) AS known GROUP BY 1
-        )
-        SELECT format('order %s/%s: price %s fen, quote %s fen: %s', u.merchant_id, u.id,
-            u.price_fen, u.quote_fen, u.quote_parts) AS key
-        FROM unusual u
-        LEFT JOIN before b ON b.merchant_id = u.merchant_id AND b.id = u.id
-        LEFT JOIN caps c ON c.merchant_id = u.merchant_id
-        WHERE (u.is_priced
-            AND u.quote_fen BETWEEN 0 AND u.uncapped_fen
-            AND (u.quote_fen = u.uncapped_fen
-                OR u.quote_fen + coalesce(b.promised_fen, 0) >= c.lowest_fen)
-            AND u.quote_parts = u.base
-                || CASE WHEN u.uncapped_fen = u.base_fen THEN '[]' ELSE jsonb_build_array(
-                    jsonb_build_object('kind', 'cut', 'by', 'paid',
-                        'amount_fen', u.uncapped_fen - u.base_fen)) END
-                || CASE WHEN u.quote_fen = u.uncapped_fen THEN '[]' ELSE jsonb_build_array(
-                    jsonb_build_object('kind', 'cut', 'by', 'merchant_daily_subsidy_cap',
-                        'amount_fen', u.quote_fen - u.uncapped_fen)) END
-        ) IS NOT TRUE
-        """,
-    ),
+    probe(KEEP_RULES, _KEEP_RULES),
 )

@@ -8,6 +8,7 @@ Revises: 9d4a7c2e61b0
 """
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -286,31 +287,6 @@ _NEW_KINDS = (
     "'coupons_payable', 'passes_payable', 'points_payable', 'external_points_payable',"
     " 'reward_expense', 'goodwill_expense', 'breakage'"
 )
-_COLUMNS = {
-    "orders": (
-        sa.Column("instrument_id", sa.BigInteger()),
-        sa.Column("instrument_fen", sa.BigInteger(), nullable=False, server_default="0"),
-        sa.Column("points_fen", sa.BigInteger(), nullable=False, server_default="0"),
-        sa.Column("cap_fen", sa.BigInteger(), nullable=False, server_default="0"),
-    ),
-    "grants": (sa.Column("clawed_back_fen", sa.BigInteger(), nullable=False, server_default="0"),),
-    "groups": (
-        sa.Column("largest_reward_fen", sa.BigInteger(), nullable=False, server_default="0"),
-    ),
-    "products": (sa.Column("default_subsidy", sa.dialects.postgresql.JSONB()),),
-    "variants": (sa.Column("points_price_fen", sa.BigInteger()),),
-    "shoppers": (sa.Column("followed_at", sa.DateTime(timezone=True)),),
-    "merchant_settings": (
-        sa.Column("monthly_subsidy_cap_fen", sa.BigInteger()),
-        sa.Column("daily_failures_cap", sa.BigInteger()),
-        sa.Column("monthly_failures_cap", sa.BigInteger()),
-        sa.Column("goodwill_budget_fen", sa.BigInteger(), nullable=False, server_default="0"),
-        sa.Column("goodwill_spent_fen", sa.BigInteger(), nullable=False, server_default="0"),
-        sa.Column("approval_limit_fen", sa.BigInteger()),
-        sa.Column("points_per_yuan", sa.BigInteger(), nullable=False, server_default="100"),
-        sa.Column("points_valid_days", sa.BigInteger(), nullable=False, server_default="365"),
-    ),
-}
 _CHECKS = {
     "orders": {
         "price_split": "price_fen > 0 AND instrument_fen >= 0 AND points_fen >= 0"
@@ -365,15 +341,45 @@ _DAYS_FROM_ROWS = """
 """
 
 
+def _columns() -> dict[str, tuple[sa.Column[Any], ...]]:
+    return {
+        "orders": (
+            sa.Column("instrument_id", sa.BigInteger()),
+            sa.Column("instrument_fen", sa.BigInteger(), nullable=False, server_default="0"),
+            sa.Column("points_fen", sa.BigInteger(), nullable=False, server_default="0"),
+            sa.Column("cap_fen", sa.BigInteger(), nullable=False, server_default="0"),
+        ),
+        "grants": (
+            sa.Column("clawed_back_fen", sa.BigInteger(), nullable=False, server_default="0"),
+        ),
+        "groups": (
+            sa.Column("largest_reward_fen", sa.BigInteger(), nullable=False, server_default="0"),
+        ),
+        "products": (sa.Column("default_subsidy", sa.dialects.postgresql.JSONB()),),
+        "variants": (sa.Column("points_price_fen", sa.BigInteger()),),
+        "shoppers": (sa.Column("followed_at", sa.DateTime(timezone=True)),),
+        "merchant_settings": (
+            sa.Column("monthly_subsidy_cap_fen", sa.BigInteger()),
+            sa.Column("daily_failures_cap", sa.BigInteger()),
+            sa.Column("monthly_failures_cap", sa.BigInteger()),
+            sa.Column("goodwill_budget_fen", sa.BigInteger(), nullable=False, server_default="0"),
+            sa.Column("goodwill_spent_fen", sa.BigInteger(), nullable=False, server_default="0"),
+            sa.Column("approval_limit_fen", sa.BigInteger()),
+            sa.Column("points_per_yuan", sa.BigInteger(), nullable=False, server_default="100"),
+            sa.Column("points_valid_days", sa.BigInteger(), nullable=False, server_default="365"),
+        ),
+    }
+
+
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '3s'")
     _rename_cap("daily_cash_cap_fen", "daily_subsidy_cap_fen")
     for statement in _DDL.split(";"):
         if statement.strip():
             op.execute(statement)
-    for table, columns in _COLUMNS.items():
+    for table, columns in _columns().items():
         for column in columns:
-            op.add_column(table, column.copy())
+            op.add_column(table, column)
     _check(_CHECKS, dropping=_FORMER_CHECKS)
     op.execute(_CAP_FROM_ROWS)
     op.create_foreign_key(
@@ -473,7 +479,7 @@ def downgrade() -> None:
     op.execute(f"DELETE FROM ledger_accounts WHERE kind IN ({_NEW_KINDS})")  # noqa: S608 - constants only
     _check_ledger_kinds(_KINDS)
     _check(_FORMER_CHECKS, dropping=_CHECKS)
-    for table, columns in _COLUMNS.items():
+    for table, columns in _columns().items():
         for column in columns:
             op.drop_column(table, column.name)
     _rename_cap("daily_subsidy_cap_fen", "daily_cash_cap_fen")

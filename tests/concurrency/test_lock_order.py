@@ -1,31 +1,24 @@
 """Rows are locked in one order everywhere: who waits for whom never closes a circle."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from domain.checkout.settling import fold_campaigns
-from domain.database import core_engine, transaction
+from domain.database import transaction
 from domain.ledger import balances, posting
 from domain.orders.rules import RELEASING_LIMIT
 from domain.settlement.applying_payments import Applied
 from domain.settlement.releasing import find_overdue_releases, free_overdue
 from domain.terms import Limits
 from launcher.addresses import DatabaseUrls
-from tests.concurrency.arena import DAY, Arena, make_arena, raised
+from tests.concurrency.arena import Arena, make_arena, raised
 from tests.concurrency.racing import Pause, overtake, race
 from tests.factories.campaigns import make_campaign
-from tests.sandbox_server import wait_until
 
 pytestmark = pytest.mark.transactional
 
-WAITING = (
-    "SELECT count(*) FROM pg_stat_activity"
-    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
-)
 LIMITS = Limits(open_groups=20, participations_per_day=20)
 
 
@@ -34,42 +27,7 @@ def arena(crowd: DatabaseUrls) -> Arena:
     return make_arena(limits=LIMITS)
 
 
-def test_joining_and_forming_want_a_shopper_s_days_in_the_same_order(arena: Arena) -> None:
-    """The cap day's row is older than today's: a longer group was joined yesterday."""
-    with transaction() as session:
-        longer = replace(
-            arena,
-            campaign=make_campaign(
-                session, arena.merchant_id, limits=LIMITS, life_seconds=2 * 86_400
-            ),
-        )
-    shopper = arena.shopper()
-    longer.pay(longer.open(shopper, arena.start), arena.start)
-    today = arena.start + DAY
-    filling = arena.opened(today)
-    arena.pay(arena.join(shopper, filling, today), today)
-    last = arena.add_payment(arena.join(arena.shopper(), filling, today), today)
-    other = arena.opened(today)
-
-    with core_engine().connect() as holder, ThreadPoolExecutor(2) as pool:
-        holder.execute(
-            text(
-                "SELECT id FROM shopper_days WHERE shopper_id = :shopper ORDER BY id DESC LIMIT 1"
-                " FOR UPDATE"
-            ),
-            {"shopper": shopper[1]},
-        )
-        joining = pool.submit(arena.join, shopper, other, today)
-        wait_until(lambda: arena.one(WAITING) == 1)
-        forming = pool.submit(arena.succeed, last, today)
-        wait_until(lambda: arena.one(WAITING) == 2)
-        holder.rollback()
-
-        assert (joining.exception(), forming.exception()) == (None, None)
-    assert arena.group(filling)["state"] == "formed"
-
-
-def test_prepaid_last_seat_and_forming_want_members_days_in_the_same_order(
+def test_prepaid_last_seat_and_a_payment_fill_two_groups_of_the_same_shoppers_at_once(
     arena: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two shoppers are in two groups together; both groups fill at once."""

@@ -107,14 +107,14 @@ def test_group_is_granted_twice_without_locks_and_constraints(
         ((), "ck_state_moves_edge_legal"),
         (
             ("ALTER TABLE state_moves DROP CONSTRAINT ck_state_moves_edge_legal",),
-            "uq_refunds_one_live",
+            "uq_grants_merchant_id_order_id",
         ),
         (
             (
                 "ALTER TABLE state_moves DROP CONSTRAINT ck_state_moves_edge_legal",
-                "DROP INDEX uq_refunds_one_live",
+                "ALTER TABLE grants DROP CONSTRAINT uq_grants_merchant_id_order_id",
             ),
-            "uq_grants_merchant_id_order_id",
+            "uq_refunds_one_live",
         ),
     ],
 )

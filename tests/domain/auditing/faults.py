@@ -37,7 +37,8 @@ def posted_twice(kind: str) -> str:
 def quoted(amount_fen: int, parts: str) -> str:
     """Change what a paid order was promised."""
     return (
-        f"UPDATE orders SET quote_fen = {amount_fen}, quote_parts = '{parts}'"  # noqa: S608
+        f"UPDATE orders SET quote_fen = {amount_fen}, cap_fen = {amount_fen},"  # noqa: S608
+        f" quote_parts = '{parts}'"
         " WHERE state = 'paid'"
     )
 
@@ -190,7 +191,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE state = 'paid'",
         ),
         ("UPDATE orders SET quote_fen = 1001 WHERE state = 'paid'",),
-        ("UPDATE orders SET quote_fen = 1 WHERE state = 'paid'",),
+        ("UPDATE orders SET quote_fen = 1, cap_fen = 1 WHERE state = 'paid'",),
         ("UPDATE orders SET campaign_id = campaign_id + 1 WHERE state = 'paid'",),
         (quoted(1, '[{"kind": "base", "amount_fen": 1}]'),),
         (quoted(0, "[]"),),
@@ -207,7 +208,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " SELECT min(id) FROM ledger_transactions WHERE kind = 'payment.received')",
         ),
     ),
-    "orders.wallet-part-returned-once": (
+    "orders.means-returned-once": (
         (unposted("wallet.returned"),),
         (unposted("wallet.spent"),),
         ("UPDATE orders SET wallet_fen = 1, payable_fen = payable_fen - 1 WHERE state = 'paid'",),
@@ -278,7 +279,10 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE grants SET parts = '[]' WHERE state = 'issued'",),
         ("UPDATE grants SET amount_fen = amount_fen - 1 WHERE state = 'held'",),
         ("UPDATE grants SET state = 'issued' WHERE state = 'zero'",),
-        ("UPDATE orders SET quote_fen = quote_fen - 1 WHERE state = 'refunded' AND quote_fen > 0",),
+        (
+            "UPDATE orders SET quote_fen = quote_fen - 1, cap_fen = 0"
+            " WHERE state = 'refunded' AND quote_fen > 0",
+        ),
         (decided(500, """'[{"kind": "base", "amount_fen": 500}]'""", "issued", was="issued"),),
         (decided(500, "parts", "held", was="held"),),
         (decided(500, "parts", "denied", was="denied"),),
@@ -401,7 +405,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "UPDATE orders o SET cap_fen = 0 FROM grants s WHERE s.order_id = o.id"
             " AND s.state = 'issued'",
         ),
-        ("UPDATE orders SET cap_fen = quote_fen WHERE state = 'fulfilling'",),
+        ("UPDATE orders SET cap_fen = quote_fen WHERE state = 'fulfilling' AND quote_fen > 0",),
     ),
     "days.within-cap": (
         ("UPDATE merchant_settings SET daily_subsidy_cap_fen = 999",),
@@ -480,8 +484,8 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "tenants.keys-hold-the-merchant": (
         ("ALTER TABLE orders DROP CONSTRAINT fk_orders_merchant_id_group_id",),
-        ("CREATE TABLE gifts (id bigint PRIMARY KEY)",),
-        ("CREATE TABLE gifts (merchant_id bigint)",),
+        ("CREATE TABLE keepsakes (id bigint PRIMARY KEY)",),
+        ("CREATE TABLE keepsakes (merchant_id bigint)",),
         ("CREATE UNIQUE INDEX ON shoppers (openid)",),
         (
             "CREATE UNIQUE INDEX ON groups (merchant_id, id, campaign_id)",
