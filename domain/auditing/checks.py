@@ -24,9 +24,9 @@ class Check:
 class Probe:
     """Checks that one statement decides: it returns (name, key) for each breach.
 
-    `key` tells a person which row is meant. Where SQL cannot judge, `is_so` does: the statement then
-    returns every row that the one check is about, and those that are not so are breaches. A probe
-    that `needs_rest` may only be asked once all
+    `key` tells a person which row is meant. Where SQL cannot judge, `is_so` does: the statement
+    then returns every row that the one check is about, and those that are not so are breaches. A
+    probe that `needs_rest` may only be asked once all
     queues are drained; its statement may use `:at`, the business instant.
     """
 

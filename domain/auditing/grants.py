@@ -24,9 +24,9 @@ PRODUCT_OR_DECISION = Check(
 EXPLAINED = Check(
     "grants.explained",
     5,
-    "A decision is on its order's own quote and its rule's kind, and the sum of its parts: the base,"
-    " what a new shopper and its invites add, less what levers take; never above the quote, and"
-    " below it for a reason that is so; denied nothing, and by its last part.",
+    "A decision is on its order's own quote and its rule's kind, and the sum of its parts: the"
+    " base, what a new shopper and its invites add, less what levers take; never above the quote,"
+    " and below it for a reason that is so; denied nothing, and by its last part.",
 )
 DRAWN = Check(
     "grants.drawn",
@@ -82,7 +82,7 @@ _EXPLAINED = """
                 WHEN 'invites' THEN (part ->> 'amount_fen')::bigint
                         = (part ->> 'count')::bigint * (d.rule ->> 'invite_fen')::bigint
                     AND (part ->> 'count')::bigint BETWEEN 1 AND least(
-                        (d.rule ->> 'invites_most')::bigint, i.invites)
+                        (d.rule ->> 'invites_most')::bigint, coalesce(i.invites, 0))
                 WHEN 'cut' THEN (part ->> 'amount_fen')::bigint < 0
                 WHEN 'held' THEN true
                 WHEN 'denied' THEN (part ->> 'amount_fen')::bigint < 0

@@ -108,6 +108,12 @@ PROBES = (
         WHERE r.id IS NULL OR r.campaign_id <> g.campaign_id
             OR g.size <> (r.terms ->> 'group_size')::bigint
             OR g.largest_subsidy_fen <> (r.terms -> 'subsidy' ->> 'amount_fen')::bigint
+                + coalesce((r.terms -> 'subsidy' ->> 'new_shopper_fen')::bigint, 0)
+                + coalesce((r.terms -> 'subsidy' ->> 'invite_fen')::bigint
+                    * (r.terms -> 'subsidy' ->> 'invites_most')::bigint, 0)
+            OR g.largest_reward_fen <> coalesce(greatest(
+                (r.terms -> 'reward' ->> 'formed_fen')::bigint,
+                (r.terms -> 'reward' ->> 'failed_fen')::bigint), 0)
         """,
     ),
 )

@@ -157,7 +157,7 @@ _KEEP_RULES = f"""
             ELSE b.paid_by_then > 0 END)
         AND (u.kind IN ('cash', 'points', 'external_points') OR u.quote_fen IN (0, p.whole_fen))
     ) IS NOT TRUE
-"""
+"""  # noqa: S608 - constants only
 
 PROBES: tuple[Probe, ...] = (
     Probe(

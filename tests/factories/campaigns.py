@@ -8,7 +8,16 @@ from sqlalchemy.orm import Session
 from domain import clock
 from domain.models import Campaign, Product, RuleVersion, Staff, Variant
 from domain.public_ids import new_public_id
-from domain.terms import GroupPrice, Limits, SubsidyKind, SubsidyRule, Terms
+from domain.terms import (
+    Caps,
+    GroupPrice,
+    Levers,
+    Limits,
+    RewardRule,
+    SubsidyKind,
+    SubsidyRule,
+    Terms,
+)
 from tests.factories.products import make_product, make_variant
 from tests.factories.staff import make_staff
 
@@ -51,6 +60,10 @@ def make_draft(
     life_seconds: int = 86_400,
     group_price_fen: int = 1990,
     subsidy_fen: int = 1000,
+    subsidy: SubsidyRule | None = None,
+    reward: RewardRule | None = None,
+    caps: Caps | None = None,
+    levers: Levers | None = None,
     limits: Limits | None = None,
     budget_fen: int = 10_000_000,
     stock_units: int = 100_000,
@@ -64,10 +77,13 @@ def make_draft(
         group_size=group_size,
         life_seconds=life_seconds,
         prices=tuple(GroupPrice(variant.id, group_price_fen) for variant in variants),
-        subsidy=SubsidyRule(SubsidyKind.CASH, subsidy_fen),
+        subsidy=subsidy or SubsidyRule(SubsidyKind.CASH, subsidy_fen),
         starts_at=starts_at or now - timedelta(days=1),
         ends_at=ends_at or now + timedelta(days=30),
         limits=limits or Limits(),
+        reward=reward or RewardRule(),
+        caps=caps or Caps(),
+        levers=levers or Levers(),
     )
     campaign = Campaign(
         merchant_id=merchant_id,
@@ -102,6 +118,10 @@ def make_campaign(
     life_seconds: int = 86_400,
     group_price_fen: int = 1990,
     subsidy_fen: int = 1000,
+    subsidy: SubsidyRule | None = None,
+    reward: RewardRule | None = None,
+    caps: Caps | None = None,
+    levers: Levers | None = None,
     limits: Limits | None = None,
     budget_fen: int = 10_000_000,
     stock_units: int = 100_000,
@@ -119,6 +139,10 @@ def make_campaign(
         life_seconds=life_seconds,
         group_price_fen=group_price_fen,
         subsidy_fen=subsidy_fen,
+        subsidy=subsidy,
+        reward=reward,
+        caps=caps,
+        levers=levers,
         limits=limits,
         budget_fen=budget_fen,
         stock_units=stock_units,

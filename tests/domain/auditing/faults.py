@@ -55,7 +55,7 @@ def decided(amount_fen: int, parts: str, state: str, *, was: str) -> str:
     """Change what was decided of a subsidy."""
     return (
         f"UPDATE grants SET state = '{state}', amount_fen = {amount_fen},"  # noqa: S608
-        f" parts = {parts} WHERE state = '{was}'"
+        f" parts = {parts} WHERE state = '{was}' AND quote_fen >= {amount_fen}"
     )
 
 
@@ -292,6 +292,69 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         (decided(0, "parts - -1", "denied", was="denied"),),
         (decided(1000, "parts - -1", "held", was="held"),),
         ("UPDATE orders SET quote_parts = '[]' WHERE quote_fen = 0",),
+        ("UPDATE grants SET kind = 'points' WHERE kind = 'coupon'",),
+        (
+            "UPDATE grants SET parts = replace(parts::text, 'few_paid_seats', 'paid_late')::jsonb"
+            " WHERE parts::text LIKE '%few_paid_seats%'",
+        ),
+        ("UPDATE shares SET shopper_id = shopper_id + 1",),
+        ("UPDATE orders SET is_first_paid = NOT is_first_paid WHERE group_id IS NOT NULL",),
+    ),
+    "grants.drawn": (
+        (
+            "UPDATE grants SET parts = jsonb_set(parts, '{0,amount_fen}',"
+            " to_jsonb((parts -> 0 ->> 'amount_fen')::bigint + 1))",
+        ),
+        (
+            "UPDATE orders o SET public_id = 'another' || o.id FROM grants s"
+            " WHERE s.order_id = o.id",
+        ),
+    ),
+    "instruments.issued-once": (
+        ("DELETE FROM instruments WHERE kind = 'coupon' AND state = 'issued'",),
+        ("UPDATE instruments SET value_fen = value_fen + 1 WHERE state = 'spent'",),
+        ("UPDATE point_lots SET shopper_id = shopper_id + 1",),
+        ("UPDATE instruments SET source_id = source_id + 1000 WHERE kind = 'pass'",),
+        ("UPDATE instruments SET kind = 'pass' WHERE kind = 'coupon'",),
+    ),
+    "instruments.used-once": (
+        (
+            "UPDATE instruments SET state = 'issued', order_id = NULL"
+            " WHERE state = 'spent' AND kind = 'coupon'",
+        ),
+        ("UPDATE instruments SET state = 'reserved' WHERE state = 'spent'",),
+        ("UPDATE instruments SET threshold_fen = 9999 WHERE state = 'spent'",),
+        (
+            "UPDATE instruments n SET state = 'spent', order_id = o.id FROM orders o"
+            " WHERE o.instrument_id = n.id AND o.state IN ('refunding', 'refunded')"
+            " AND n.state = 'issued'",
+        ),
+        (
+            "UPDATE orders o SET instrument_id = (SELECT max(id) FROM instruments)"
+            " WHERE instrument_id IS NOT NULL",
+        ),
+    ),
+    "points.counted": (
+        (
+            "UPDATE point_lots SET left_fen = left_fen + 1, spent_fen = spent_fen - 1"
+            " WHERE spent_fen > 0",
+        ),
+        ("UPDATE point_uses SET returned_at = NULL",),
+        ("UPDATE point_uses SET returned_at = used_at",),
+        ("DELETE FROM point_uses",),
+        ("UPDATE point_uses SET amount_fen = amount_fen + 1",),
+    ),
+    "clawbacks.within-issued": (
+        ("UPDATE grants SET clawed_back_fen = 1 WHERE state = 'issued' AND kind = 'cash'",),
+        (
+            "INSERT INTO clawbacks (merchant_id, public_id, source, source_id, amount_fen, reason,"
+            " actor, at) SELECT merchant_id, 'lost', 'grant', id, 1, 'none', 'staff:1', decided_at"
+            " FROM grants WHERE state = 'issued' LIMIT 1",
+        ),
+        (
+            "UPDATE instruments SET state = 'clawed_back', order_id = NULL"
+            " WHERE state = 'issued' AND kind = 'coupon'",
+        ),
     ),
     "grants.issued-once": (
         (unposted("grant.issued"),),

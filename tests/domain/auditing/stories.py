@@ -9,6 +9,7 @@ from domain.checkout.settling import fold_campaigns
 from domain.gateways.protocol import TransferStatus
 from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
+from domain.terms import Levers, SubsidyKind, SubsidyRule
 from tests.domain.auditing.world import DAY, MINUTE, SECOND, World
 from tests.scenarios.stage import make_stage
 
@@ -113,6 +114,57 @@ def buy_without_a_group(world: World, at: datetime) -> None:
     world.stage.expire(at + 15 * MINUTE)
 
 
+COUPON = SubsidyRule(SubsidyKind.COUPON, 500, threshold_fen=1500, valid_days=30)
+POINTS = SubsidyRule(SubsidyKind.POINTS, 700)
+PASS = SubsidyRule(SubsidyKind.PASS, 1500, valid_days=30)
+CASH = SubsidyRule(
+    SubsidyKind.CASH, 500, least_fen=100, new_shopper_fen=200, invite_fen=100, invites_most=2
+)
+LEVERS = Levers(full_from_seats=2, consolation_fen=50, least_paid_seconds=1800)
+
+
+def fail_in_kind(world: World, at: datetime) -> None:
+    """Groups fail that promised coupons, points and a pass; two shoppers of each, who spend them.
+
+    One campaign draws its cash, pays more to new shoppers and inviters, less to a group of one, and
+    nothing to who pays late.
+    """
+    world.named["spenders"] = {}
+    for rule in (COUPON, POINTS, PASS):
+        of_kind = world.with_campaign(subsidy=rule)
+        shoppers = [world.stage.shopper() for _ in range(3)]
+        of_kind.join(of_kind.open(at, shoppers[0]), at + MINUTE, shoppers[1])
+        of_kind.open(at, shoppers[2])
+        world.named["spenders"][rule.kind] = shoppers
+    drawing = world.with_campaign(subsidy=CASH, levers=LEVERS)
+    leader = world.stage.shopper()
+    group = drawing.open(at, leader)
+    drawing.join(group, at + DAY - 20 * MINUTE)
+    inviting = drawing.open(at, leader)
+    token = world.share(leader, inviting, at)
+    drawing.join(inviting, at + MINUTE, share_token=token)
+    drawing.open(at)
+
+
+def spend_in_kind(world: World, at: datetime) -> None:
+    """Coupons, points and passes pay seats that form, fail, are given up and are left unpaid."""
+    at += DAY + 5 * MINUTE
+    for kind, (first, second, third) in world.named["spenders"].items():
+        cheap = world.with_campaign(group_price_fen=1200, subsidy_fen=300)
+        dear = world if kind is SubsidyKind.COUPON else cheap
+        means = [world.means_of(kind, shopper) for shopper in (first, second, third)]
+        forming = dear.open(at)
+        dear.join(forming, at, first, **means[0])
+        dear.join(forming, at)
+        dear.open(at, second, **means[1])
+        order = dear.stage.open(third, at, **means[2])
+        if order["payable_fen"]:
+            dear.give_up(third, order, at + MINUTE)
+            dear.stage.open(third, at + 2 * MINUTE, **means[2])
+    world.stage.expire(at + 15 * MINUTE)
+    world.settle(at + DAY)
+
+
 def settle_the_day(world: World, at: datetime) -> None:
     world.settle(at + DAY)
     world.stage.succeed(world.named["heard_late"], at + DAY - SECOND, at=at + DAY + MINUTE)
@@ -206,9 +258,11 @@ STORIES: tuple[Story, ...] = (
     pay_another_amount,
     pay_what_is_closed,
     buy_without_a_group,
+    fail_in_kind,
     settle_the_day,
     decide_what_is_held,
     hear_of_refunds,
+    spend_in_kind,
     spend_the_wallet,
     withdraw_and_wait,
     come_to_rest,

@@ -22,6 +22,7 @@ from domain.merchants.rules import Role
 from domain.money import Fen
 from domain.notices.writing import write_notices
 from domain.public_ids import new_public_id
+from domain.referrals.sharing import share_group
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
@@ -35,6 +36,7 @@ from domain.settlement.releasing import (
     record_closed,
 )
 from domain.states import RefundState, WithdrawalState
+from domain.terms import SubsidyKind
 from tests.factories.campaigns import make_campaign
 from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
@@ -125,6 +127,18 @@ class World:
         if order["payable_fen"]:
             self.pay(order, at)
         return order
+
+    def share(self, shopper: Shopper, group_id: str, at: datetime) -> str:
+        """Share a group; returns the share's token."""
+        with transaction() as session:
+            return share_group(session, shopper, group_id, at=at).token
+
+    def means_of(self, kind: SubsidyKind, shopper: Shopper) -> dict[str, Any]:
+        """Say how a shopper pays with what it was given of a kind."""
+        if kind is SubsidyKind.POINTS:
+            return {"use_points": True}
+        own = "SELECT public_id FROM instruments WHERE shopper_id = :v"
+        return {f"{kind.value}_id": self.stage.one(own, shopper[1])}
 
     def give_up(self, shopper: Shopper, order: Order, at: datetime) -> None:
         key = RequestKey.of(
