@@ -20,6 +20,18 @@ WITHIN_CAP = Check(
     "Subsidies reserved and granted for a cap day are within the merchant's daily cap, as it stood"
     " while the day's orders were placed.",
 )
+WITHIN_CAMPAIGN_CAPS = Check(
+    "caps.within-campaigns",
+    7,
+    "What a shopper's orders count against the caps of a campaign, by day, month and in all, in fen"
+    " and in failures, is within the caps of the rules that its groups were opened under.",
+)
+WITHIN_MERCHANT_CAPS = Check(
+    "caps.within-merchants",
+    7,
+    "What a shopper's orders count by month, and their subsidised failures by day and month, are"
+    " within the merchant's caps, as they stood while the orders were placed.",
+)
 WITHIN_LIMIT = Check(
     "days.within-limit",
     7,
@@ -34,7 +46,64 @@ _COUNTED = """
     WHERE o.cap_on IS NOT NULL AND (o.state IN ('placed', 'paid') OR s.id IS NOT NULL)
 """
 
+_WITHIN_CAMPAIGN_CAPS = f"""
+    WITH counted AS ({_COUNTED}), promised AS (
+        SELECT c.merchant_id, c.shopper_id, c.campaign_id, c.cap_on,
+            date_trunc('month', c.cap_on)::date AS month_on, c.fen,
+            r.terms -> 'caps' AS caps
+        FROM counted c
+        JOIN orders o ON o.merchant_id = c.merchant_id AND o.id = c.id
+        JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+        WHERE c.fen > 0
+    ), spans AS (
+        SELECT p.merchant_id, p.shopper_id, p.campaign_id, v.span, v.begins_on, sum(p.fen) AS fen,
+            count(*) AS failures, max(v.cap_fen) AS cap_fen, max(v.cap_failures) AS cap_failures,
+            bool_or(v.cap_fen IS NULL) AS is_any_fen, bool_or(v.cap_failures IS NULL) AS is_any
+        FROM promised p
+        CROSS JOIN LATERAL (VALUES
+            ('day', p.cap_on, (p.caps ->> 'day_fen')::bigint,
+                (p.caps ->> 'day_failures')::bigint),
+            ('month', p.month_on, (p.caps ->> 'month_fen')::bigint,
+                (p.caps ->> 'month_failures')::bigint),
+            ('campaign', NULL, NULL, (p.caps ->> 'failures')::bigint)
+        ) AS v (span, begins_on, cap_fen, cap_failures)
+        GROUP BY 1, 2, 3, 4, 5
+    )
+    SELECT format('shopper %s/%s in campaign %s, %s %s: %s fen of %s, %s failures of %s',
+        merchant_id, shopper_id, campaign_id, span, begins_on, fen, cap_fen, failures,
+        cap_failures) AS key
+    FROM spans
+    WHERE (NOT is_any_fen AND fen > cap_fen) OR (NOT is_any AND failures > cap_failures)
+"""  # noqa: S608 - constants only
+_WITHIN_MERCHANT_CAPS = f"""
+    WITH counted AS ({_COUNTED}), spans AS (
+        SELECT c.merchant_id, c.shopper_id, v.cap, v.begins_on, min(c.placed_at) AS promised_at,
+            CASE WHEN v.cap LIKE '%failures%' THEN count(*) ELSE sum(c.fen) END AS used
+        FROM counted c
+        CROSS JOIN LATERAL (VALUES
+            ('daily_failures_cap', c.cap_on),
+            ('monthly_failures_cap', date_trunc('month', c.cap_on)::date),
+            ('monthly_subsidy_cap_fen', date_trunc('month', c.cap_on)::date)
+        ) AS v (cap, begins_on)
+        WHERE c.fen > 0 GROUP BY 1, 2, 3, 4
+    ), allowed AS (
+        SELECT s.*, (to_jsonb(m) ->> s.cap)::bigint AS most
+        FROM spans s LEFT JOIN merchant_settings m ON m.merchant_id = s.merchant_id
+    )
+    SELECT format('shopper %s/%s from %s: %s of %s, %s', merchant_id, shopper_id, begins_on, used,
+        most, cap) AS key
+    FROM allowed a
+    WHERE used > most AND NOT EXISTS (
+        SELECT 1 FROM audit_log l
+        WHERE l.merchant_id = a.merchant_id AND l.before ? a.cap
+            AND l.at >= a.promised_at - interval '1 minute'
+            AND (l.before ->> a.cap IS NULL OR used <= (l.before ->> a.cap)::bigint))
+"""  # noqa: S608 - constants only
+
 PROBES = (
+    probe(WITHIN_CAMPAIGN_CAPS, _WITHIN_CAMPAIGN_CAPS),
+    probe(WITHIN_MERCHANT_CAPS, _WITHIN_MERCHANT_CAPS),
     probe(
         CAPPED,
         f"""

@@ -470,6 +470,24 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ),
         ("UPDATE orders SET cap_fen = quote_fen WHERE state = 'fulfilling' AND quote_fen > 0",),
     ),
+    "caps.within-campaigns": (
+        *(
+            (
+                "UPDATE rule_versions SET terms = jsonb_set(terms, '{caps}',"  # noqa: S608
+                f""" '{{"day_fen": {day}, "month_fen": {month}, "failures": {failures}}}')""",
+            )
+            for day, month, failures in (
+                (999, "null", "null"),
+                ("null", 999, "null"),
+                ("null", "null", 0),
+            )
+        ),
+    ),
+    "caps.within-merchants": (
+        ("UPDATE merchant_settings SET monthly_subsidy_cap_fen = 999",),
+        ("UPDATE merchant_settings SET daily_failures_cap = 0",),
+        ("UPDATE merchant_settings SET monthly_failures_cap = 1",),
+    ),
     "days.within-cap": (
         ("UPDATE merchant_settings SET daily_subsidy_cap_fen = 999",),
         (
