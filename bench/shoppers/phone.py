@@ -11,7 +11,12 @@ PAID_POLLS_SECONDS = (0.05, 0.1, 0.2, 0.2, 0.3, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0, 4.
 MOST_SIGN_INS = 5
 CODE_REFUSED = (401, 422)
 PAGE = "100"
-LISTED_WHOLE = ("/v1/me/orders", "/v1/me/subsidies", "/v1/me/wallet/entries")
+LISTED_WHOLE = (
+    "/v1/me/orders",
+    "/v1/me/subsidies",
+    "/v1/me/wallet/entries",
+    "/v1/me/withdrawals",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,10 @@ class Phone:
         """Read one withdrawal, with what confirming it needs."""
         return self._need("withdrawal", "GET", f"/v1/me/withdrawals/{withdrawal_id}")
 
+    def read_withdrawals(self) -> list[dict[str, Any]]:
+        """List all withdrawals of this shopper (a page holds 100)."""
+        return self._listed("my_withdrawals", "/v1/me/withdrawals")
+
     def confirm_withdrawal(self, withdrawal: dict[str, Any]) -> Answer:
         """Hand the client parameters to the gateway, as `wx.requestMerchantTransfer` does."""
         parameters = {**withdrawal["client_parameters"], "openid": self.openid}
@@ -219,7 +228,7 @@ class Phone:
             self._access_token,
             self._next_key(operation) if keyed else None,
             self._device | ({} if self.is_signed_in else {"X-App-Id": self._mall.app_id}),
-            {"limit": PAGE} if path in LISTED_WHOLE else {},
+            {"limit": PAGE} if method == "GET" and path in LISTED_WHOLE else {},
             is_harmless,
         )
         answer = self._mall.api.call(request)

@@ -20,6 +20,7 @@ from domain.merchants import adding
 from domain.merchants.auditing import StaffActor
 from domain.merchants.rules import Role
 from domain.models import Campaign
+from domain.notices.templates import KEYS, Template, keep_templates
 from domain.publishing.publishing import (
     Acknowledgement,
     PublishCampaign,
@@ -30,7 +31,11 @@ from domain.terms import SubsidyKind, SubsidyRule
 
 PRICE_FEN, LIST_PRICE_FEN = 1990, 3000
 ADDRESS = {"recipient": "小红", "phone": "13800000000", "region": "上海市", "detail": "一号"}
+TEMPLATE = "soak"
 _PLENTY = 10**9
+_TOLD = {
+    key: Template(TEMPLATE, "pages/group", {"thing1": "text", "time2": "time"}) for key in KEYS
+}
 
 
 @dataclass
@@ -68,6 +73,13 @@ class House:
         number = f"{self.seed}.{len(self.guests)}"
         phone = Phone(self.mall, number, f"客{number}", channel="soak")
         phone.sign_in()
+        self.control(
+            "/consents",
+            appid=self.mall.app_id,
+            openid=phone.openid,
+            template_id=TEMPLATE,
+            granted=len(self.guests) % 3,
+        )
         guest = Guest(phone)
         self.guests.append(guest)
         return guest
@@ -116,6 +128,16 @@ def open_house(theatre: Theatre, seed: int, dice: random.Random) -> House:
         staff = adding.add_staff(session, merchant.id, owner, at=at)
         merchant_id, account_id = merchant.id, account.public_id
         actor = StaffActor(merchant_id, staff.id, Role.OWNER)
+        keep_templates(session, app_id, _TOLD)
+    theatre.gateway.need(
+        Request(
+            "templates",
+            "POST",
+            "/control/templates",
+            {"appid": app_id, "template_id": TEMPLATE, "keywords": ["thing1", "time2"]},
+            is_harmless=True,
+        )
+    )
     campaign_id, variant_id = _offer(actor, dice)
     mall = Mall(theatre.api, theatre.gateway, app_id, run=f"soak{seed}", sleep=_doze)
     return House(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
-from bench.soak.endings import finish
+from bench.soak.endings import finish, mend_the_gateway
 from bench.soak.house import House, open_house
 from bench.soak.plot import play
 from bench.soak.theatre import Theatre
@@ -76,6 +76,8 @@ def play_seed(theatre: Theatre, seed: int) -> tuple[House | None, list[str]]:
         finish(house)
         return house, judge(house)
     except Exception:
+        if house is not None:
+            mend_the_gateway(house)
         return house, [traceback.format_exc()]
 
 

@@ -2,86 +2,38 @@
 
 import random
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 from bench.shoppers.calling import Answer, Refused, Unanswered
+from bench.soak.faults import deal
 from bench.soak.house import ADDRESS, Guest, House
-from domain.database import read_clock
-
-FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    *(("drop_after", {"operation": op}) for op in ("prepay", "refund", "transfer", "close")),
-    ("latency_after", {"operation": "refund", "latency_ms": 30}),
-    *(("error_before", {"operation": op}) for op in ("refund", "transfer", "prepay")),
-    *(("error_after", {"operation": op}) for op in ("refund", "transfer", "close")),
-    ("drop_before", {"operation": "query"}),
-    ("bad_signature", {"operation": "refund"}),
-    ("bad_signature", {"operation": "transfer"}),
-    ("bad_signature", {"operation": "query_refund"}),
-    ("other_spelling", {}),
-    ("frequency_limited", {"operation": "refund"}),
-    ("frequency_limited", {"operation": "transfer"}),
-    ("frequency_limited", {"operation": "query"}),
-    ("not_found", {}),
-    ("paid_before_answer", {}),
-    ("callback_before_answer", {"operation": "refund"}),
-    ("paid_at_close", {}),
-    ("closed_then_paid", {}),
-    ("not_enough", {"operation": "refund"}),
-    ("not_enough", {"operation": "transfer"}),
-    ("refund_slow", {"days": 2}),
-    ("refund_abnormal", {}),
-    ("refund_closed", {}),
-    ("refund_too_soon", {}),
-    ("refund_too_many", {}),
-    ("refund_too_old", {}),
-    ("transfer_fails", {"reason": "REAL_NAME_CHECK_FAIL"}),
-    ("transfer_fails_at_confirm", {"reason": "ACCOUNT_FROZEN"}),
-    ("transfer_stuck", {}),
-    ("transfer_overdue", {}),
-    ("transfer_closes_cancelled", {}),
-    ("transfer_conflict", {}),
-    ("confirmed_at_cancel", {}),
-    ("callback_never", {}),
-    ("callback_late", {"latency_ms": 600_000}),
-    ("callback_twice", {}),
-    ("callback_parallel", {}),
-    ("callback_out_of_order", {}),
-    *((f"callback_{kind}", {}) for kind in ("signtest", "tampered", "forged", "stale", "unsigned")),
-    *((f"callback_{kind}", {}) for kind in ("unknown_serial", "certificate_signed", "wrong_key")),
-    *(
-        (f"callback_{kind}", {"operation": "payment_callback"})
-        for kind in ("wrong_amount", "wrong_mchid", "wrong_appid", "wrong_currency")
-    ),
-    ("login_code_used", {}),
-    ("bill_late", {}),
-    ("bill_bad_hash", {}),
-)
+from domain.clock import shanghai_day
+from domain.database import read_clock, transaction
+from domain.reconciliation.planning import WORK, plan_days, ready_at
+from domain.work import put
 
 Act = Callable[[House, random.Random], str]
 
 
 def play(house: House, dice: random.Random) -> None:
     """Play a seed's middle: rounds of groups, with whatever else happens between."""
-    _break_the_gateway(house, dice)
-    for _ in range(dice.randint(2, 3)):
+    rules = deal(house.seed, house.mch_no)
+    _break_the_gateway(house, rules)
+    _play_round(house, dice)
+    if dice.random() < 0.2 or any(rule["name"].startswith("bill_") for rule in rules):
+        _do(house, dice, end_day)
+    for _ in range(dice.randint(1, 2)):
         _play_round(house, dice)
 
 
-def _break_the_gateway(house: House, dice: random.Random) -> None:
-    for name, options in dice.sample(FAULTS, k=dice.randint(1, 6)):
-        rule = {
-            "name": name,
-            "mchid": None if name == "login_code_used" else house.mch_no,
-            "probability": dice.choice((0.4, 0.7, 1.0)),
-            "count": dice.randint(1, 5),
-            **options,
-        }
-        given = {key: value for key, value in rule.items() if value is not None}
-        told = house.control("/faults", **given)
+def _break_the_gateway(house: House, rules: list[dict[str, Any]]) -> None:
+    for rule in rules:
+        told = house.control("/faults", **rule)
         if "id" not in told:
-            raise ValueError(f"{given}: {told}")
-        house.steps.append(f"fault {given}")
+            raise ValueError(f"{rule}: {told}")
+        house.steps.append(f"fault {rule}")
 
 
 def _play_round(house: House, dice: random.Random) -> None:
@@ -91,7 +43,7 @@ def _play_round(house: House, dice: random.Random) -> None:
     _do(house, dice, open_group)
     _do(house, dice, pay)
     for _ in range(dice.randint(0, 4)):
-        _do(house, dice, join_group)
+        _do(house, dice, dice.choices((join_group, crowd), (6, 1))[0])
         _do(house, dice, dice.choices((pay, fail_payment, give_up, work), (8, 1, 1, 1))[0])
     _happen(house, dice, dice.randint(1, 6))
     for _ in range(dice.choice((0, 2, 4))):
@@ -149,6 +101,32 @@ def join_group(house: House, dice: random.Random) -> str:
     return _ordered(guest, guest.phone.join_group(group_id, _order(house, dice)))
 
 
+def crowd(house: House, dice: random.Random) -> str:
+    """Let several join and pay at the same time, while workers are at work."""
+    if not house.groups:
+        return "no group"
+    group_id = dice.choice(house.groups[-2:])
+    guests = dice.sample(house.guests, k=min(len(house.guests), dice.randint(2, 4)))
+    orders = [_order(house, dice) for _ in guests]
+    with ThreadPoolExecutor(len(guests)) as pool:
+        going = [
+            pool.submit(_join_and_pay, guest, group_id, order)
+            for guest, order in zip(guests, orders, strict=True)
+        ]
+        house.theatre.run_some_jobs(dice)
+        return "; ".join(one.result() for one in going)
+
+
+def _join_and_pay(guest: Guest, group_id: str, order: dict[str, Any]) -> str:
+    try:
+        told = _ordered(guest, guest.phone.join_group(group_id, order))
+        if not _prepare(guest):
+            return told
+        return f"{told}, {_told(guest.phone.pay(guest.prepared[-1]))}"
+    except (Unanswered, Refused) as problem:
+        return f"{type(problem).__name__}: {problem}"
+
+
 def buy_alone(house: House, dice: random.Random) -> str:
     """Buy without a group."""
     guest = _guest(house, dice)
@@ -159,7 +137,7 @@ def pay(house: House, dice: random.Random) -> str:
     """Prepare a payment and make it; mostly stay until it has been heard of."""
     waiting = [guest for guest in house.guests if guest.unpaid]
     guest = dice.choice(waiting or house.guests)
-    if not _prepare(guest):
+    if not _prepare(guest, is_kept=dice.random() < 0.2):
         return "nothing to pay"
     answer = guest.phone.pay(guest.prepared[-1])
     if answer.is_ok and dice.random() < 0.8:
@@ -261,10 +239,24 @@ def jump(house: House, dice: random.Random) -> str:
     return "jumped"
 
 
+def end_day(house: House, _: random.Random) -> str:
+    """Let funds come, the night pass, and the day's bill be compared while faults last."""
+    house.control(f"/accounts/{house.mch_no}", balance_fen=10**6)
+    on = shanghai_day(read_clock())
+    house.theatre.jump_to(ready_at(on) + timedelta(minutes=1))
+    at = read_clock()
+    with transaction() as session:
+        days = plan_days(session, house.opened_on, on, at=at, merchant_id=house.merchant_id)
+        put(session, WORK, days, due_at=at)
+    house.theatre.jump(at + timedelta(minutes=40))
+    return f"{len(days)} bills"
+
+
 ACTS: tuple[Act, ...] = (
     come,
     open_group,
     join_group,
+    crowd,
     buy_alone,
     pay,
     pay_something_old,
@@ -279,7 +271,7 @@ ACTS: tuple[Act, ...] = (
     work,
     jump,
 )
-WEIGHTS = (1, 1, 3, 2, 4, 3, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2)
+WEIGHTS = (1, 1, 3, 2, 2, 4, 3, 3, 1, 2, 2, 2, 1, 2, 2, 3, 2)
 
 
 def _guest(house: House, dice: random.Random) -> Guest:
@@ -301,11 +293,16 @@ def _ordered(guest: Guest, answer: Answer) -> str:
     return _told(answer)
 
 
-def _prepare(guest: Guest) -> bool:
-    """Prepare the payment of what was ordered last; returns whether there is one to make."""
+def _prepare(guest: Guest, *, is_kept: bool = False) -> bool:
+    """Prepare the payment of what was ordered last; returns whether there is one to make.
+
+    What is kept will be prepared and paid again, whatever becomes of it now.
+    """
     if not guest.unpaid:
         return False
     order_id = guest.unpaid.pop()
+    if is_kept:
+        guest.unpaid.insert(0, order_id)
     answer = guest.phone.prepare_payment(order_id)
     if answer.is_ok:
         guest.prepared.append({**answer.body, "order_id": order_id})

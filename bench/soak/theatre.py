@@ -5,21 +5,19 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from pkgutil import resolve_name
 
 from bench.shoppers.calling import Caller
 from bench.shoppers.journal import Journal
 from bench.stage.ground import HOST, Ground, free_port, ground
 from bench.stage.serving import API, served
-from domain.checkout import driving_messages, driving_payments, driving_refunds, settling
-from domain.checkout.driving_withdrawals import drive_withdrawals
-from domain.checkout.reacting import consume_facts
+from domain.checkout.looking import find_due
 from domain.config import settings
 from domain.database import dispose_engines, read_clock
-from domain.reconciliation.driving import drive_reconciliations
 from domain.timekeeping.advancing import (
     ClockView,
     NotDrained,
@@ -27,25 +25,27 @@ from domain.timekeeping.advancing import (
     leap_clock,
     look_at_clock,
 )
-from jobs.reactions import REACTIONS
+from jobs.schedule import SCHEDULE, WORK_KINDS
 from launcher.probes import answers
 from launcher.programs import Program
 
 PATIENCE_SECONDS = 20.0
-Job = Callable[[datetime], int]
 
-JOBS: tuple[Job, ...] = (
-    lambda at: settling.settle_due_groups(at=at),
-    lambda at: settling.release_due_holds(at=at),
-    lambda at: settling.fold_campaigns(at=at),
-    lambda at: consume_facts("notify", REACTIONS["notify"], at=at),
-    lambda at: driving_messages.drive_messages(at=at),
-    lambda at: driving_payments.drive_payments(at=at),
-    lambda at: driving_refunds.drive_refunds(at=at),
-    lambda at: drive_withdrawals(at=at),
-    lambda at: drive_reconciliations(at=at),
+
+@dataclass(frozen=True)
+class Job:
+    """A job of the schedule, and what it looks for; None: whatever is due."""
+
+    run: Callable[[], int | None]
+    looks_for: str | None
+
+
+JOBS: tuple[Job, ...] = tuple(
+    Job(resolve_name(entry.function), entry.looks_for)
+    for entry in SCHEDULE
+    if entry.looks_for != "bills"
 )
-"""What the schedule looks for, but the planning of each day's bills: a seed does it for itself."""
+"""The schedule's, but the planning of bills: it would plan each day of every earlier seed, too."""
 
 
 class Stuck(AssertionError):
@@ -62,22 +62,24 @@ class Theatre:
 
     def run_some_jobs(self, dice: random.Random) -> None:
         """Run some of the jobs once, in random order, as busy workers would."""
-        for job in dice.sample(JOBS, k=dice.randint(1, len(JOBS))):
-            job(read_clock())
+        self.run_jobs(dice.sample(JOBS, k=dice.randint(1, len(JOBS))))
+
+    def run_jobs(self, jobs: Iterable[Job]) -> int:
+        """Run jobs once, one after the other; returns how much was done."""
+        return sum(job.run() or 0 for job in jobs)
 
     def drain(self) -> ClockView:
         """Run all jobs until nothing is due, here or at the gateway. Raises Stuck."""
         until = time.monotonic() + PATIENCE_SECONDS
         while True:
-            at = read_clock()
-            done = sum(job(at) for job in JOBS)
-            view = look_at_clock()
-            if not view.waiting and not done:
-                return view
-            if time.monotonic() > until:
-                raise Stuck(f"still waiting: {view.waiting}")
-            if not done:
+            found = find_due(WORK_KINDS, at=read_clock())
+            if not self.run_jobs(job for job in JOBS if job.looks_for in found):
+                view = look_at_clock()
+                if not view.waiting:
+                    return view
                 time.sleep(0.005)
+            if time.monotonic() > until:
+                raise Stuck(f"still waiting: {look_at_clock().waiting}")
 
     def jump(self, until_at: datetime | None = None) -> None:
         """Drain, and jump to what is due next, or to an instant where that is sooner."""
