@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from bench.soak.theatre import Theatre, theatre_of
 from bench.soak.verdicts import judge_all
 from domain.clock import shanghai_day
 from domain.database import read_clock, transaction
+from domain.notices.templates import KEYS, Template, keep_templates
 from domain.reconciliation.driving import reconcile_day
 from domain.reconciliation.planning import ready_at
 from domain.reconciliation.reporting import list_tasks
@@ -102,6 +104,50 @@ def test_01_order_placed_without_an_answer_is_paid_once(world: World, theatre: T
     assert len(world.sandbox.items("/orders", mchid=world.mch_no)) == 1
 
 
+@pytest.mark.parametrize("name", ["drop_after", "latency_after"])
+def test_01_transfer_accepted_without_an_answer_is_repeated_under_its_number(
+    world: World, theatre: Theatre, name: str
+) -> None:
+    """Damage: a new number would pay the shopper twice; none, and the wallet is poorer."""
+    latency = {"latency_ms": 11_000} if name == "latency_after" else {}
+    fault(world, name, operation="transfer", count=1, **latency)
+    leader, withdrawal_id = withdrawn(world, theatre)
+    theatre.jump_to(read_clock() + timedelta(minutes=10))
+
+    confirmed = confirm(world, leader, withdrawal_id)
+    theatre.jump_to(read_clock() + HOUR)
+
+    assert confirmed.status_code == 200, confirmed.text
+    assert transfers(world) == [("SUCCESS", 500)]
+    assert wallet(leader) == 500
+
+
+@pytest.mark.parametrize("name", ["error_before", "error_after"])
+@pytest.mark.parametrize("operation", ["prepay", "transfer"])
+def test_02_system_error_of_a_payment_or_transfer_is_repeated_under_its_number(
+    world: World, theatre: Theatre, name: str, operation: str
+) -> None:
+    """Damage: two orders to be paid, or two transfers to be confirmed, for one."""
+    fault(world, name, operation=operation, count=1)
+    if operation == "prepay":
+        leader = world.phone()
+        order = leader.open()
+        first = leader.post(f"/v1/orders/{order['id']}/payments", key="again")
+        assert first.status_code == 502
+        again = expect(201, leader.post(f"/v1/orders/{order['id']}/payments", key="again"))
+        expect(200, leader.pay(again))
+        wait_until(lambda: leader.order(order)["state"] == "paid")
+    else:
+        leader, withdrawal_id = withdrawn(world, theatre)
+        theatre.jump_to(read_clock() + timedelta(minutes=10))
+        expect(200, confirm(world, leader, withdrawal_id))
+        theatre.jump_to(read_clock() + HOUR)
+        assert (transfers(world), wallet(leader)) == ([("SUCCESS", 500)], 500)
+
+    assert len(world.sandbox.items("/orders", mchid=world.mch_no)) == 1
+    assert receipts(world) == [(1,)]
+
+
 @pytest.mark.parametrize("name", ["error_before", "error_after"])
 def test_02_system_error_says_nothing_about_the_effect(
     world: World, theatre: Theatre, name: str
@@ -137,8 +183,9 @@ def test_04_repeated_callbacks_seat_and_post_once(
     theatre.jump_to(read_clock() + HOUR)
 
     assert receipts(world) == [(1,)]
-    assert world.rows("SELECT count(*) FROM grants WHERE state = 'issued'") == [(1,)]
+    assert wallet(leader) == 1000
     assert leader.order(order)["state"] == "refunded"
+    assert at_gateway(world) == [("SUCCESS", 1990)]
 
 
 def test_05_payment_told_after_its_refund_moves_nothing_back(
@@ -173,6 +220,20 @@ def test_06_what_no_callback_tells_is_asked_for(world: World, theatre: Theatre) 
     theatre.jump_to(read_clock() + HOUR)
 
     assert leader.order(order)["state"] == "refunded"
+
+
+def test_06_confirmed_transfer_that_no_callback_tells_is_asked_for(
+    world: World, theatre: Theatre
+) -> None:
+    """Damage: the shopper has the money, and after a day the wallet has it, too."""
+    fault(world, "callback_never", operation="transfer_callback")
+    leader, withdrawal_id = withdrawn(world, theatre)
+    expect(200, confirm(world, leader, withdrawal_id))
+
+    theatre.jump_to(read_clock() + 25 * HOUR)
+
+    assert transfers(world) == [("SUCCESS", 500)]
+    assert wallet(leader) == 500
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORGED if not kind.startswith("wrong_a")])
@@ -265,6 +326,21 @@ def test_10_refund_waits_for_funds_and_goes_out_under_its_number(
     assert at_gateway(world) == [("SUCCESS", 1990)]
 
 
+def test_10_transfer_waits_for_funds_and_goes_out_under_its_number(
+    world: World, theatre: Theatre
+) -> None:
+    """Damage: a withdrawal that fails for want of the merchant's money, or is sent twice."""
+    fault(world, "not_enough", operation="transfer", count=3)
+    leader, withdrawal_id = withdrawn(world, theatre)
+    assert transfers(world) == []
+
+    theatre.jump_to(read_clock() + timedelta(minutes=10))
+    expect(200, confirm(world, leader, withdrawal_id))
+    theatre.jump_to(read_clock() + HOUR)
+
+    assert (transfers(world), wallet(leader)) == ([("SUCCESS", 500)], 500)
+
+
 def test_11_slow_refund_is_asked_after_until_it_arrives(world: World, theatre: Theatre) -> None:
     """Damage: a refund that is forgotten while the bank takes days."""
     fault(world, "refund_slow", days=3, count=1)
@@ -313,6 +389,20 @@ def test_12_second_refund_within_a_minute_waits_under_its_number(
     assert at_gateway(world) == [("SUCCESS", 1990)]
 
 
+def test_12_refund_after_a_closed_one_keeps_the_gateways_distance(
+    world: World, theatre: Theatre
+) -> None:
+    """Damage: the new number of a closed refund is refused as too soon, and given up."""
+    fault(world, "refund_closed", count=2)
+    leader, order = failed_group(world, theatre)
+
+    theatre.jump_to(read_clock() + HOUR)
+
+    assert leader.order(order)["state"] == "refunded"
+    ends = sorted(status for status, _ in at_gateway(world))
+    assert ends == ["CLOSED", "CLOSED", "SUCCESS"]
+
+
 @pytest.mark.parametrize("name", ["refund_too_many", "refund_too_old"])
 def test_12_refused_refund_waits_for_a_person_and_keeps_its_number(
     world: World, theatre: Theatre, name: str
@@ -346,6 +436,19 @@ def withdrawn(world: World, theatre: Theatre) -> tuple[Phone, str]:
 def wallet(phone: Phone) -> int:
     balance_fen: int = expect(200, phone.get("/v1/me/wallet"))["balance_fen"]
     return balance_fen
+
+
+def transfers(world: World) -> list[tuple[str, int]]:
+    """List the transfers of the sandbox's own record."""
+    found = world.sandbox.items("/transfers", mchid=world.mch_no)
+    return [(transfer["state"], transfer["transfer_fen"]) for transfer in found]
+
+
+def confirm(world: World, phone: Phone, withdrawal_id: str) -> httpx.Response:
+    """Confirm a withdrawal as the shopper's phone does."""
+    found = expect(200, phone.get(f"{WITHDRAWALS}/{withdrawal_id}"))
+    parameters = {**found["client_parameters"], "openid": phone.openid}
+    return world.sandbox.http.post("/shopper/transfer", json=parameters)
 
 
 def test_13_cancellation_that_meets_a_confirmation_pays_once(
@@ -426,6 +529,26 @@ def test_16_busy_gateway_is_asked_again_later_under_the_same_number(
     assert at_gateway(world) == [("SUCCESS", 1990)]
 
 
+@pytest.mark.parametrize("operation", ["refund", "query_refund", "transfer", "query_transfer"])
+def test_16_gateway_that_stays_busy_is_asked_less_than_twice_a_minute(
+    world: World, theatre: Theatre, operation: str
+) -> None:
+    """Damage: a burst answered by another burst, until the account is blocked."""
+    if operation == "query_refund":
+        fault(world, "refund_slow", days=1)
+    rule = world.sandbox.fault("frequency_limited", operation=operation, mchid=world.mch_no)
+    leader, _ = (
+        withdrawn(world, theatre) if "transfer" in operation else failed_group(world, theatre)
+    )
+
+    theatre.jump_to(read_clock() + HOUR)
+
+    [fired] = [r["fired"] for r in world.sandbox.get("/faults")["items"] if r["id"] == rule["id"]]
+    assert 1 <= fired <= 120
+    assert wallet(leader) == (500 if "transfer" in operation else 1000)
+    assert sum(status == "SUCCESS" for status, _ in at_gateway(world)) <= 1
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -469,6 +592,22 @@ def test_18_answer_with_a_bad_signature_is_unknown_not_failed(
     assert at_gateway(world) == [("SUCCESS", 1990)]
 
 
+@pytest.mark.parametrize("operation", ["transfer", "query_transfer", "cancel_transfer"])
+def test_18_transfers_answer_with_a_bad_signature_is_unknown_not_failed(
+    world: World, theatre: Theatre, operation: str
+) -> None:
+    """Damage: the wallet gets back what the shopper can still confirm."""
+    fault(world, "bad_signature", operation=operation, count=1)
+    leader, withdrawal_id = withdrawn(world, theatre)
+    theatre.jump_to(read_clock() + timedelta(minutes=10))
+    expect(201, leader.post(f"{WITHDRAWALS}/{withdrawal_id}/cancellation"))
+
+    theatre.jump_to(read_clock() + HOUR)
+
+    assert transfers(world) == [("CANCELLED", 500)]
+    assert wallet(leader) == 1000
+
+
 def test_19_login_code_works_once(world: World, theatre: Theatre) -> None:
     """Damage: who saw a code logs in as its shopper, and withdraws."""
     code = world.sandbox.post("/codes", appid=world.app_id)["code"]
@@ -490,3 +629,29 @@ def test_19_token_that_ends_in_the_middle_is_renewed_once(world: World, theatre:
     answer = leader.post(f"/v1/shares/{token}/link")
 
     assert answer.status_code in (200, 201), answer.text
+
+
+def test_19_refused_message_is_not_sent_again_and_costs_nothing(
+    world: World, theatre: Theatre
+) -> None:
+    """Damage: a shopper who said no is told for ever; or who is not told is not paid."""
+    with_templates(world)
+    rule = world.sandbox.fault("subscribe_refused", operation="send_message")
+    leader, order = failed_group(world, theatre)
+
+    theatre.jump_to(read_clock() + HOUR)
+
+    told = world.rows("SELECT DISTINCT send_result FROM notices")
+    assert told == [("refused",)]
+    [fired] = [r["fired"] for r in world.sandbox.get("/faults")["items"] if r["id"] == rule["id"]]
+    assert world.rows("SELECT count(*) FROM notices") == [(fired,)]
+    assert (leader.order(order)["state"], wallet(leader)) == ("refunded", 1000)
+
+
+def with_templates(world: World) -> None:
+    """Let every notice be told by a subscribe message."""
+    fields = {"thing1": "text", "time2": "time"}
+    world.sandbox.post("/templates", appid=world.app_id, template_id="told", keywords=list(fields))
+    with transaction() as session:
+        templates = {key: Template("told", "pages/group", fields) for key in KEYS}
+        keep_templates(session, world.app_id, templates)
