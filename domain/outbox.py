@@ -21,6 +21,8 @@ CONSUMERS: Mapping[str, tuple[str, ...]] = {
     "payment.returned": ("notify",),
     "grant.released": ("notify",),
     "grant.denied": ("notify",),
+    "grant.matured": ("notify",),
+    "reward.issued": ("notify",),
     "withdrawal.awaiting": ("notify",),
     "withdrawal.paid": ("notify",),
     "withdrawal.returned": ("notify",),

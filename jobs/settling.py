@@ -1,4 +1,4 @@
-"""Jobs that settle groups, release holds and fold campaigns."""
+"""Jobs that settle groups, issue grants, reward, release holds and fold campaigns."""
 
 from domain.checkout import settling
 from jobs.looping import until_done
@@ -7,6 +7,16 @@ from jobs.looping import until_done
 def settle_groups() -> int:
     """Settle groups whose deadline has come."""
     return until_done(lambda at: settling.settle_due_groups(at=at))
+
+
+def issue_grants() -> int:
+    """Issue scheduled grants that are due."""
+    return until_done(lambda at: settling.issue_due_grants(at=at))
+
+
+def reward_groups() -> int:
+    """Reward who brought the members of groups that are over."""
+    return until_done(lambda at: settling.reward_due_groups(at=at))
 
 
 def release_holds() -> int:

@@ -13,7 +13,8 @@ COMMITTED_COVERED = Check(
 BUDGET_RECOUNTED = Check(
     "budgets.recounted",
     7,
-    "Committed and spent, with the movements to be folded, are what groups, seats and grants say.",
+    "Committed and spent, with the movements to be folded, are what groups, seats, grants and"
+    " rewards say.",
 )
 STOCK_KEPT = Check(
     "stock.kept",
@@ -49,10 +50,13 @@ PROBES = (
             SELECT g.merchant_id, g.campaign_id,
                 sum(CASE
                     WHEN g.state IN ('pending', 'open', 'frozen', 'closing')
-                        THEN g.size * g.largest_subsidy_fen
+                        THEN g.size * (g.largest_subsidy_fen + g.largest_reward_fen)
                     WHEN g.state IN ('failed', 'cancelled')
                         THEN coalesce(r.seats, 0) * g.largest_subsidy_fen
-                    ELSE 0 END) AS committed,
+                    ELSE 0 END
+                    + CASE WHEN g.state IN ('formed', 'formed_short', 'failed', 'cancelled')
+                        AND w.group_id IS NULL THEN g.size * g.largest_reward_fen ELSE 0 END
+                ) AS committed,
                 sum(g.size) FILTER (WHERE g.state IN ('pending', 'open', 'frozen', 'closing'))
                     AS stock_committed,
                 count(*) FILTER (WHERE g.opened_at IS NOT NULL) AS opened,
@@ -60,6 +64,8 @@ PROBES = (
                 count(*) FILTER (WHERE g.state = 'failed') AS failed
             FROM groups g
             LEFT JOIN releasing r ON r.merchant_id = g.merchant_id AND r.group_id = g.id
+            LEFT JOIN campaign_movements w ON w.merchant_id = g.merchant_id
+                AND w.group_id = g.id AND w.reason = 'rewarded'
             GROUP BY 1, 2
         ), of_orders AS (
             SELECT merchant_id, campaign_id, count(*) AS sold FROM orders
@@ -70,6 +76,8 @@ PROBES = (
                 sum(amount_fen) FILTER (WHERE state IN ('decided', 'scheduled', 'held')) AS held,
                 sum(amount_fen) FILTER (WHERE state IN ('issued', 'clawed_back')) AS issued
             FROM grants GROUP BY 1, 2
+        ), of_rewards AS (
+            SELECT merchant_id, campaign_id, sum(amount_fen) AS issued FROM rewards GROUP BY 1, 2
         ), unfolded AS (
             SELECT merchant_id, campaign_id, sum(committed_fen) AS committed,
                 sum(spent_fen) AS spent, sum(stock_committed) AS stock_committed,
@@ -85,7 +93,7 @@ PROBES = (
                 c.stock_committed + coalesce(u.stock_committed, 0) AS said_stock_committed,
                 c.stock_consumed + coalesce(u.stock_consumed, 0) AS said_stock_consumed,
                 coalesce(g.committed, 0) + coalesce(s.held, 0) AS committed,
-                coalesce(s.issued, 0) AS spent,
+                coalesce(s.issued, 0) + coalesce(w.issued, 0) AS spent,
                 coalesce(g.stock_committed, 0) AS stock_reserved,
                 coalesce(o.sold, 0) AS sold,
                 ARRAY[c.groups_opened + coalesce(u.opened, 0),
@@ -98,6 +106,7 @@ PROBES = (
             LEFT JOIN of_groups g ON g.merchant_id = c.merchant_id AND g.campaign_id = c.id
             LEFT JOIN of_orders o ON o.merchant_id = c.merchant_id AND o.campaign_id = c.id
             LEFT JOIN of_grants s ON s.merchant_id = c.merchant_id AND s.campaign_id = c.id
+            LEFT JOIN of_rewards w ON w.merchant_id = c.merchant_id AND w.campaign_id = c.id
             LEFT JOIN unfolded u ON u.merchant_id = c.merchant_id AND u.campaign_id = c.id
         )
         SELECT v.name, format('campaign %s/%s: %s', merchant_id, id, v.why) AS key

@@ -27,6 +27,13 @@ REFUNDS_WATCHED = Check(
     10,
     "A refund that has neither arrived nor waits for a person has work that sends it or asks.",
 )
+GRANTS_WATCHED = Check("work.issues-grants", 10, "A scheduled grant has work that issues it.")
+REWARDS_WATCHED = Check(
+    "work.rewards-groups",
+    10,
+    "A group that is over, whose rules reward referrers, was looked at for them, or has work that"
+    " does.",
+)
 WITHDRAWALS_WATCHED = Check(
     "work.drives-withdrawals",
     10,
@@ -91,7 +98,7 @@ PROBES = (
             UNION ALL
             SELECT merchant_id, id, subject_id,
                 CASE kind WHEN 'order.settled_late' THEN 'group.failed' ELSE kind END
-            FROM done WHERE kind IN ('order.settled_late', 'order.refunded')
+            FROM done WHERE kind IN ('order.settled_late', 'order.refunded', 'grant.matured')
             UNION ALL
             SELECT merchant_id, id, (payload ->> 'order_id')::bigint,
                 'payment.returned.' || subject_id
@@ -112,6 +119,14 @@ PROBES = (
             WHERE n.merchant_id = w.merchant_id AND n.shopper_id = w.shopper_id
                 AND n.order_id IS NULL AND n.key = d.kind || '.' || w.id)
         UNION ALL
+        SELECT format('fact %s/%s: no notice %s', d.merchant_id, d.id, d.kind)
+        FROM done d
+        JOIN rewards r ON r.merchant_id = d.merchant_id AND r.id = d.subject_id
+        WHERE d.kind = 'reward.issued' AND NOT EXISTS (
+            SELECT 1 FROM notices n
+            WHERE n.merchant_id = r.merchant_id AND n.shopper_id = r.referrer_id
+                AND n.order_id IS NULL AND n.key = d.kind || '.' || r.id)
+        UNION ALL
         SELECT format('order %s/%s: %s notices %s', merchant_id, order_id, count(*), key)
         FROM notices GROUP BY merchant_id, order_id, key HAVING count(*) > 1
         """,
@@ -128,6 +143,22 @@ PROBES = (
             "drive_withdrawal",
             "'requested', 'sending', 'awaiting_shopper', 'unknown', 'needs_funds'",
         ),
+    ),
+    probe(GRANTS_WATCHED, _unwatched("grants", "issue_grant", "'scheduled'")),
+    probe(
+        REWARDS_WATCHED,
+        """
+        SELECT format('group %s/%s is %s', g.merchant_id, g.id, g.state) AS key
+        FROM groups g
+        LEFT JOIN campaign_movements m ON m.merchant_id = g.merchant_id AND m.group_id = g.id
+            AND m.reason = 'rewarded'
+        WHERE g.largest_reward_fen > 0
+            AND g.state IN ('formed', 'formed_short', 'failed', 'cancelled')
+            AND m.id IS NULL AND NOT EXISTS (
+                SELECT 1 FROM work_rows w
+                WHERE w.merchant_id = g.merchant_id AND w.kind = 'reward_group'
+                    AND w.subject_id = g.id AND w.state <> 'done')
+        """,
     ),
     probe(
         REFUNDS_WATCHED,

@@ -40,6 +40,12 @@ GRANTS_POSTED = Check(
     " into its shopper's wallet, or into what is owed as coupons, passes or points; no other has"
     " one.",
 )
+CLAWBACKS_POSTED = Check(
+    "clawbacks.posted",
+    8,
+    "A claw-back has exactly one transaction of its amount, from where the value was held back to"
+    " the expense that it was issued out of.",
+)
 WITHDRAWALS_POSTED = Check(
     "withdrawals.posted",
     5,
@@ -72,6 +78,7 @@ _BY_KIND = f"""
         WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
             THEN '{REFUNDS_POSTED.name}'
         WHEN kind IN ('grant.issued', 'reward.issued', 'gift.issued') THEN '{GRANTS_POSTED.name}'
+        WHEN kind = 'clawback' THEN '{CLAWBACKS_POSTED.name}'
         WHEN kind LIKE 'withdrawal.%' THEN '{WITHDRAWALS_POSTED.name}'
         ELSE '{CAUSED.name}' END
 """
@@ -115,6 +122,7 @@ PROBES: tuple[Probe, ...] = (
             SALES_POSTED,
             REFUNDS_POSTED,
             GRANTS_POSTED,
+            CLAWBACKS_POSTED,
             WITHDRAWALS_POSTED,
         ),
         f"""
@@ -180,6 +188,16 @@ PROBES: tuple[Probe, ...] = (
                     ELSE b.external_points END
             FROM ({ISSUED}) i JOIN books b ON b.merchant_id = i.merchant_id
             LEFT JOIN wallets w ON w.merchant_id = i.merchant_id AND w.owner_id = i.shopper_id
+            UNION ALL
+            SELECT c.merchant_id, 'clawback', c.id, c.amount_fen,
+                CASE i.kind WHEN 'cash' THEN w.id WHEN 'coupon' THEN b.coupons
+                    WHEN 'pass' THEN b.passes WHEN 'points' THEN b.points END,
+                CASE c.source WHEN 'grant' THEN b.expense WHEN 'reward' THEN b.rewards
+                    ELSE b.goodwill END
+            FROM clawbacks c JOIN books b ON b.merchant_id = c.merchant_id
+            LEFT JOIN ({ISSUED}) i ON i.merchant_id = c.merchant_id AND i.source = c.source
+                AND i.id = c.source_id
+            LEFT JOIN wallets w ON w.merchant_id = c.merchant_id AND w.owner_id = i.shopper_id
             UNION ALL
             SELECT d.merchant_id, v.kind, d.id, v.amount, v.source_id, v.destination_id
             FROM withdrawals d JOIN books b ON b.merchant_id = d.merchant_id

@@ -1,4 +1,4 @@
-"""Settling what is due: groups at their deadline, holds that ran out; a chunk is a transaction."""
+"""Settling what is due: groups, holds that ran out, grants, rewards; a chunk is a transaction."""
 
 import logging
 from collections.abc import Sequence
@@ -8,9 +8,12 @@ from typing import Protocol
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from domain import work
+from domain.checkout.working_off import CHUNK, work_off
 from domain.database import reading, transaction
 from domain.settlement.failing import settle_groups
+from domain.settlement.forming import REWARD_GROUP
+from domain.settlement.granting import ISSUE_GRANT
+from domain.settlement.issuing_grants import issue_scheduled
 from domain.settlement.locking import Key
 from domain.settlement.movements import find_unfolded, fold_movements
 from domain.settlement.releasing import (
@@ -20,12 +23,12 @@ from domain.settlement.releasing import (
     find_overdue_releases,
     free_overdue,
 )
+from domain.settlement.rewarding import reward_groups
 from domain.settlement.taking import SETTLE_GROUP
-from domain.work import Lease
 
 logger = logging.getLogger(__name__)
 
-CHUNK = 500
+ISSUER = "settlement:issue"
 
 
 class Release(Protocol):
@@ -36,45 +39,33 @@ class Release(Protocol):
 
 
 def settle_due_groups(*, at: datetime, limit: int = CHUNK) -> int:
-    """Settle up to `limit` groups whose deadline has come; returns how many were looked at.
-
-    A chunk that fails is done again one by one, so that a poison group is parked and holds up
-    nobody.
-    """
-    with transaction() as session:
-        leases = work.claim(session, SETTLE_GROUP, limit=limit, at=at)
-    if not leases:
-        return 0
-    try:
-        _settle(leases, at)
-    except Exception:
-        logger.exception("settling a chunk failed", extra={"groups": len(leases)})
-        for lease in leases:
-            _settle_alone(lease, at)
-    return len(leases)
+    """Settle up to `limit` groups whose deadline has come; returns how many were looked at."""
+    return work_off(
+        SETTLE_GROUP,
+        lambda session, groups, when: settle_groups(session, groups, at=when),
+        at=at,
+        limit=limit,
+    )
 
 
-def _settle(leases: Sequence[Lease], at: datetime) -> None:
-    with transaction() as session:
-        kept = work.hold(session, leases)
-        waits = settle_groups(session, [lease.subject for lease in kept], at=at)
-        work.finish(session, [lease for lease in kept if lease.subject not in waits])
-        for lease in kept:
-            if lease.subject in waits:
-                work.put_back(session, [lease], due_at=waits[lease.subject])
+def issue_due_grants(*, at: datetime, limit: int = CHUNK) -> int:
+    """Issue up to `limit` scheduled grants that are due; returns how many were looked at."""
+    return work_off(
+        ISSUE_GRANT,
+        lambda session, grants, when: issue_scheduled(session, grants, at=when, actor=ISSUER),
+        at=at,
+        limit=limit,
+    )
 
 
-def _settle_alone(lease: Lease, at: datetime) -> None:
-    try:
-        _settle([lease], at)
-    except OperationalError:
-        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
-    except Exception as error:
-        logger.exception(
-            "settling a group failed", extra={"group_id": lease.subject_id, "try": lease.attempts}
-        )
-        with transaction() as session:
-            work.fail(session, lease, at=at, error=work.describe_error(error))
+def reward_due_groups(*, at: datetime, limit: int = CHUNK) -> int:
+    """Reward who brought the members of groups that are over; returns how many were looked at."""
+    return work_off(
+        REWARD_GROUP,
+        lambda session, groups, when: reward_groups(session, groups, at=when),
+        at=at,
+        limit=limit,
+    )
 
 
 def release_due_holds(*, at: datetime, limit: int = CHUNK) -> int:

@@ -27,6 +27,7 @@ _PARAMETERS: Final = (
     "refund_fen",
     "subsidy_fen",
     "subsidy_state",
+    "subsidy_kind",
     "amount_fen",
     "withdrawal",
     "advice",
@@ -91,7 +92,7 @@ def plain_key(key: str) -> str:
 
 
 def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> str:
-    """Write a notice's text: the one for the state of its subsidy, where there is one."""
+    """Write a notice's text: the one for its subsidy's state and kind, where there is one."""
     values = dict(parameters)
     for name in ("refund", "subsidy", "amount"):
         amount_fen = parameters.get(f"{name}_fen")
@@ -99,8 +100,11 @@ def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> s
             values[name] = yuan(amount_fen)
     if "advice" in parameters:
         values["advice"] = text_of(f"withdrawals.advice.{parameters['advice']}", language)
-    special = f"notices.{key}.{parameters.get('subsidy_state')}"
-    return text_of(special if has_text(special) else f"notices.{key}", language, **values)
+    state, kind = parameters.get("subsidy_state"), parameters.get("subsidy_kind")
+    for special in (f"notices.{key}.{state}.{kind}", f"notices.{key}.{state}"):
+        if has_text(special):
+            return text_of(special, language, **values)
+    return text_of(f"notices.{key}", language, **values)
 
 
 def _view(row: Row[Any]) -> NoticeView:

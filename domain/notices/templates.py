@@ -29,6 +29,8 @@ KEYS: Final = (
     "payment.returned",
     "grant.released",
     "grant.denied",
+    "grant.matured",
+    "reward.issued",
     "withdrawal.awaiting",
     "withdrawal.paid",
     "withdrawal.returned",

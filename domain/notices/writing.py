@@ -21,7 +21,8 @@ _WRITE = text(
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id, told.kind AS key,
             jsonb_build_object('group', g.public_id, 'title', c.title, 'order', o.public_id,
                 'refund_fen', CASE told.kind WHEN 'group.failed' THEN o.price_fen END,
-                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state) AS parameters
+                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state, 'subsidy_kind', s.kind)
+                AS parameters
         FROM told
         JOIN groups g ON g.merchant_id = told.merchant_id AND g.id = told.subject_id
         JOIN campaigns c ON c.merchant_id = g.merchant_id AND c.id = g.campaign_id
@@ -34,7 +35,8 @@ _WRITE = text(
             CASE told.kind WHEN 'order.settled_late' THEN 'group.failed' ELSE told.kind END AS key,
             jsonb_build_object('order', o.public_id, 'title', coalesce(c.title, p.title),
                 'group', g.public_id, 'refund_fen', o.price_fen,
-                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state) AS parameters
+                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state, 'subsidy_kind', s.kind)
+                AS parameters
         FROM told
         JOIN orders o ON o.merchant_id = told.merchant_id AND o.id = told.subject_id
         JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
@@ -43,7 +45,8 @@ _WRITE = text(
         LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
         LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
         WHERE told.kind IN (
-            'order.settled_late', 'order.refunded', 'grant.released', 'grant.denied')
+            'order.settled_late', 'order.refunded', 'grant.released', 'grant.denied',
+            'grant.matured')
     ), of_payments AS (
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
             'payment.returned.' || told.subject_id AS key,
@@ -61,12 +64,19 @@ _WRITE = text(
         FROM told
         JOIN withdrawals w ON w.merchant_id = told.merchant_id AND w.id = told.subject_id
         WHERE told.kind LIKE 'withdrawal.%'
+    ), of_rewards AS (
+        SELECT r.merchant_id, r.referrer_id AS shopper_id, CAST(NULL AS bigint) AS order_id,
+            told.kind || '.' || told.subject_id AS key,
+            jsonb_build_object('amount_fen', r.amount_fen) AS parameters
+        FROM told
+        JOIN rewards r ON r.merchant_id = told.merchant_id AND r.id = told.subject_id
+        WHERE told.kind = 'reward.issued'
     ), written AS (
         INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
         SELECT merchant_id, shopper_id, order_id, key, parameters, :at
         FROM (
             TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments
-            UNION ALL TABLE of_withdrawals
+            UNION ALL TABLE of_withdrawals UNION ALL TABLE of_rewards
         ) n
         ORDER BY merchant_id, order_id
         ON CONFLICT DO NOTHING

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain import outbox
 from domain.arrays import array
 from domain.ledger import posting
 from domain.settlement.granting import issue_of
@@ -116,6 +117,11 @@ def issue_scheduled(session: Session, keys: Sequence[Key], *, at: datetime, acto
         _move(session, flagged, GrantState.HELD, at=at, actor=actor)
     clear = [g for g in scheduled if g.flag is None]
     issue_grants(session, clear, reason="grant_matured", at=at, actor=actor)
+    outbox.emit(
+        session,
+        [outbox.NewFact(g.merchant_id, "grant.matured", g.order_id) for g in clear],
+        at=at,
+    )
 
 
 def _move(

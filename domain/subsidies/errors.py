@@ -13,3 +13,7 @@ class GrantNotHeld(Conflict):
 
 class GrantEmpty(Conflict):
     """The subsidy is zero: there is nothing to release, only to deny."""
+
+
+class NothingToClawBack(Conflict):
+    """All of it is spent, expired or taken back already."""

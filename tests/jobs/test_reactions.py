@@ -6,6 +6,8 @@ from domain.checkout.looking import find_due
 from domain.notices.sending import SEND_MESSAGE
 from domain.outbox import CONSUMERS
 from domain.reconciliation.planning import WORK as RECONCILE
+from domain.settlement.forming import REWARD_GROUP
+from domain.settlement.granting import ISSUE_GRANT
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
 from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import DRIVE_PAYMENT
@@ -20,7 +22,16 @@ def test_every_consumer_of_facts_has_its_reaction() -> None:
 
 
 def test_every_kind_of_work_is_looked_for() -> None:
-    driven = {SETTLE_GROUP, DRIVE_PAYMENT, DRIVE_REFUND, DRIVE_WITHDRAWAL, RECONCILE, SEND_MESSAGE}
+    driven = {
+        SETTLE_GROUP,
+        ISSUE_GRANT,
+        REWARD_GROUP,
+        DRIVE_PAYMENT,
+        DRIVE_REFUND,
+        DRIVE_WITHDRAWAL,
+        RECONCILE,
+        SEND_MESSAGE,
+    }
 
     assert set(WORK_KINDS) == driven | set(REACTIONS)
 

@@ -256,7 +256,7 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM grants WHERE state = 'held'",),
         (
             "UPDATE grants SET order_id = (SELECT min(id) FROM orders WHERE state = 'fulfilling')"
-            " WHERE state = 'held'",
+            " WHERE id = (SELECT min(id) FROM grants WHERE state = 'held')",
         ),
         (
             "UPDATE state_moves m SET actor = 'shopper:' || o.shopper_id FROM orders o, grants s"
@@ -309,6 +309,18 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             "UPDATE orders o SET public_id = 'another' || o.id FROM grants s"
             " WHERE s.order_id = o.id",
         ),
+    ),
+    "clawbacks.posted": (
+        (unposted("clawback"),),
+        ("UPDATE clawbacks SET amount_fen = amount_fen + 1",),
+        ("UPDATE clawbacks SET source = 'gift' WHERE source = 'reward'",),
+    ),
+    "work.issues-grants": (
+        ("UPDATE grants SET state = 'scheduled' WHERE state = 'issued' AND kind = 'cash'",),
+    ),
+    "work.rewards-groups": (
+        ("DELETE FROM campaign_movements WHERE reason = 'rewarded'",),
+        ("UPDATE groups SET largest_reward_fen = 1 WHERE state = 'formed'",),
     ),
     "instruments.issued-once": (
         ("DELETE FROM instruments WHERE kind = 'coupon' AND state = 'issued'",),

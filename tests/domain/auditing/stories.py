@@ -1,6 +1,7 @@
 """Everything that has happened in the world that the audit is tried on, up to a moment of rest."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
 from domain.checkout.buying_alone import buy_alone
@@ -9,8 +10,8 @@ from domain.checkout.settling import fold_campaigns
 from domain.gateways.protocol import TransferStatus
 from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
-from domain.terms import Levers, SubsidyKind, SubsidyRule
-from tests.domain.auditing.world import DAY, MINUTE, SECOND, World
+from domain.terms import Levers, RewardRule, SubsidyKind, SubsidyRule
+from tests.domain.auditing.world import DAY, HOUR, MINUTE, SECOND, World
 from tests.scenarios.stage import make_stage
 
 Story = Callable[[World, datetime], None]
@@ -120,6 +121,7 @@ PASS = SubsidyRule(SubsidyKind.PASS, 1500, valid_days=30)
 CASH = SubsidyRule(
     SubsidyKind.CASH, 500, least_fen=100, new_shopper_fen=200, invite_fen=100, invites_most=2
 )
+CASH_LATER = SubsidyRule(SubsidyKind.CASH, 400)
 LEVERS = Levers(full_from_seats=2, consolation_fen=50, least_paid_seconds=1800)
 
 
@@ -144,6 +146,52 @@ def fail_in_kind(world: World, at: datetime) -> None:
     token = world.share(leader, inviting, at)
     drawing.join(inviting, at + MINUTE, share_token=token)
     drawing.open(at)
+
+
+REWARD = RewardRule(formed_fen=500, failed_fen=300, threshold_fen=1000, valid_days=30)
+
+
+def bring_friends(world: World, at: datetime) -> None:
+    """Friends come by a share: one's group forms, another's fails, with a seat that is late."""
+    rewarding = world.with_campaign(reward=REWARD, group_size=2)
+    leader = world.stage.shopper()
+    for _ in range(2):
+        group = rewarding.open(at, leader)
+        token = world.share(leader, group, at)
+        rewarding.join(group, at + MINUTE, share_token=token)
+    failing = rewarding.open(at, leader)
+    token = world.share(leader, failing, at)
+    own = rewarding.open(at, share_token=token)
+    late = rewarding.stage.join(world.stage.shopper(), own, at + DAY - 2 * MINUTE)
+    world.named["heard_after"] = rewarding.add_payment(late, at + DAY - 2 * MINUTE)
+    rewarding.open(at)
+
+
+def pay_later(world: World, at: datetime) -> None:
+    """Subsidies are issued two hours after the deadline; one shopper is flagged by then."""
+    later = replace(CASH_LATER, delay_seconds=7200)
+    delayed = world.with_campaign(subsidy=later)
+    flagged = world.stage.shopper()
+    delayed.join(delayed.open(at), at + MINUTE, flagged)
+    delayed.open(at)
+    world.named["flagged"] = flagged
+
+
+def mature(world: World, at: datetime) -> None:
+    at += DAY + MINUTE
+    world.stage.succeed(world.named["heard_after"], at - DAY - MINUTE + DAY - SECOND, at=at)
+    world.reward(at)
+    world.flag(world.named["flagged"])
+    world.issue_grants(at + 2 * HOUR)
+    world.reward(at + 2 * HOUR)
+
+
+def take_back(world: World, at: datetime) -> None:
+    """Staff take back cash in part, and coupons, points and a reward that nobody has spent."""
+    at += 2 * DAY
+    for kind, source in (("cash", "grants"), ("points", "grants"), ("coupon", "grants")):
+        world.claw_back(source, kind, at)
+    world.claw_back("rewards", "coupon", at)
 
 
 def spend_in_kind(world: World, at: datetime) -> None:
@@ -259,10 +307,14 @@ STORIES: tuple[Story, ...] = (
     pay_what_is_closed,
     buy_without_a_group,
     fail_in_kind,
+    bring_friends,
+    pay_later,
     settle_the_day,
     decide_what_is_held,
+    mature,
     hear_of_refunds,
     spend_in_kind,
+    take_back,
     spend_the_wallet,
     withdraw_and_wait,
     come_to_rest,

@@ -22,6 +22,7 @@ def test_every_invariant_holds_after_every_story(fresh_database: object) -> None
         "issued",
         "held",
         "denied",
+        "clawed_back",
         "zero",
     }
 

@@ -10,7 +10,12 @@ from sqlalchemy import text
 from domain import work
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
-from domain.checkout.settling import fold_campaigns, settle_due_groups
+from domain.checkout.settling import (
+    fold_campaigns,
+    issue_due_grants,
+    reward_due_groups,
+    settle_due_groups,
+)
 from domain.checkout.withdrawing import Withdraw, withdraw
 from domain.database import transaction
 from domain.gateways.protocol import GatewayTransfer, TransferStatus
@@ -25,6 +30,8 @@ from domain.public_ids import new_public_id
 from domain.referrals.sharing import share_group
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
+from domain.settlement.clawing_back import ClawBack, claw_back
+from domain.settlement.issuing import Source
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
 from domain.settlement.paying_out import apply_transfer, set_aside, start_sending
 from domain.settlement.refunding import WORK as DRIVE_REFUND
@@ -42,6 +49,7 @@ from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
 SECOND = timedelta(seconds=1)
 
@@ -58,6 +66,12 @@ _ADD_PAYMENT = text(
     RETURNING id
     """
 )
+_UNSPENT = {
+    "cash": "SELECT max(id) FROM {table} WHERE state = 'issued' AND kind = 'cash'",
+    "points": "SELECT max(source_id) FROM point_lots WHERE left_fen > 0",
+    "coupon": "SELECT max(source_id) FROM instruments WHERE state = 'issued' AND kind = 'coupon'"
+    " AND source = '{source}'",
+}
 
 
 @dataclass
@@ -139,6 +153,32 @@ class World:
             return {"use_points": True}
         own = "SELECT public_id FROM instruments WHERE shopper_id = :v"
         return {f"{kind.value}_id": self.stage.one(own, shopper[1])}
+
+    def reward(self, at: datetime) -> None:
+        while reward_due_groups(at=at):
+            pass
+
+    def issue_grants(self, at: datetime) -> None:
+        while issue_due_grants(at=at):
+            pass
+
+    def flag(self, shopper: Shopper) -> None:
+        with transaction() as session:
+            session.execute(
+                text("UPDATE shoppers SET flag = 'review' WHERE id = :i"), {"i": shopper[1]}
+            )
+
+    def claw_back(self, table: str, kind: str, at: datetime) -> None:
+        """Let staff take back what is unspent of the newest of its kind, of cash a little."""
+        found = self.stage.one(_UNSPENT[kind].format(table=table, source=table[:-1]))
+        wanted = ClawBack(
+            Source(table[:-1]),
+            (self.stage.merchant_id, found),
+            "paid by mistake",
+            at_most_fen=30 if kind == "cash" else None,
+        )
+        with transaction() as session:
+            claw_back(session, wanted, at=at, actor="staff:1")
 
     def give_up(self, shopper: Shopper, order: Order, at: datetime) -> None:
         key = RequestKey.of(
@@ -235,6 +275,8 @@ class World:
             self.close_payment(number, at)
         self.free_overdue(at)
         self.settle(at)
+        self.issue_grants(at)
+        self.reward(at)
         for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE state = 'requested'"):
             arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
             self.move_refund(refund_id, *arriving, at=at)

@@ -15,11 +15,12 @@ def test_state_of_the_subsidy_chooses_the_text() -> None:
 
     texts = {
         state: write_text("group.failed", {**common, "subsidy_state": state}, "en")
-        for state in ("issued", "held", "zero", "scheduled", None)
+        for state in ("issued", "held", "zero", "scheduled", "denied", None)
     }
 
     assert "is in your balance" in texts["issued"]
     assert "being checked" in texts["held"]
     assert "no subsidy" in texts["zero"]
-    assert texts["scheduled"] == texts[None]
+    assert "when the rules say" in texts["scheduled"]
+    assert texts["denied"] == texts[None]
     assert not any("{" in text for text in texts.values())

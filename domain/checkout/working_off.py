@@ -1,0 +1,62 @@
+"""Working off rows of work: a chunk is one transaction, and one by one if that fails."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from domain import work
+from domain.database import transaction
+from domain.work import Key, Lease
+
+logger = logging.getLogger(__name__)
+
+CHUNK = 500
+
+Effect = Callable[[Session, Sequence[Key], datetime], Mapping[Key, datetime] | None]
+"""What is done for subjects in the caller's transaction; those that wait, with until when."""
+
+
+def work_off(kind: str, effect: Effect, *, at: datetime, limit: int = CHUNK) -> int:
+    """Do up to `limit` pieces of work of a kind that are due; returns how many were looked at.
+
+    Effect and work are one transaction. A chunk that fails is done again one by one, so that a
+    poison row is parked and holds up nobody.
+    """
+    with transaction() as session:
+        leases = work.claim(session, kind, limit=limit, at=at)
+    if not leases:
+        return 0
+    try:
+        _do(leases, effect, at)
+    except Exception:
+        logger.exception("a chunk of work failed", extra={"kind": kind, "rows": len(leases)})
+        for lease in leases:
+            _do_alone(kind, lease, effect, at)
+    return len(leases)
+
+
+def _do(leases: Sequence[Lease], effect: Effect, at: datetime) -> None:
+    with transaction() as session:
+        kept = work.hold(session, leases)
+        waits = effect(session, [lease.subject for lease in kept], at) or {}
+        work.finish(session, [lease for lease in kept if lease.subject not in waits])
+        for lease in kept:
+            if lease.subject in waits:
+                work.put_back(session, [lease], due_at=waits[lease.subject])
+
+
+def _do_alone(kind: str, lease: Lease, effect: Effect, at: datetime) -> None:
+    try:
+        _do([lease], effect, at)
+    except OperationalError:
+        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
+    except Exception as error:
+        logger.exception(
+            "work failed",
+            extra={"kind": kind, "subject_id": lease.subject_id, "try": lease.attempts},
+        )
+        with transaction() as session:
+            work.fail(session, lease, at=at, error=work.describe_error(error))
