@@ -39,6 +39,8 @@ def paid_by(instrument: Usable, price_fen: int, *, at: datetime) -> int:
 
     Raises InstrumentNotUsable, InstrumentExpired, CouponBelowThreshold, PassTooSmall.
     """
+    if instrument.state == InstrumentState.EXPIRED:
+        raise InstrumentExpired
     if instrument.state != InstrumentState.ISSUED:
         raise InstrumentNotUsable(state=instrument.state)
     if instrument.expires_at <= at:

@@ -5,14 +5,14 @@ is left of its value is lost, and comes back with it. Points come back into the 
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.arrays import array
-from domain.instruments.errors import CouponNotFound, PassNotFound
+from domain.instruments.errors import CouponNotFound, InstrumentNotUsable, PassNotFound
 from domain.instruments.rules import LEAST_LIFE_AFTER_FAILURE, InstrumentKind, Usable
 from domain.ledger.posting import (
     BREAKAGE,
@@ -25,6 +25,7 @@ from domain.ledger.posting import (
 )
 from domain.points import rules as points
 from domain.settlement.locking import Key, LockedOrder, columns
+from domain.states import InstrumentState
 
 HOLDER_OF = {InstrumentKind.COUPON: COUPONS_PAYABLE, InstrumentKind.PASS: PASSES_PAYABLE}
 
@@ -95,7 +96,8 @@ _RESERVE = text(
     """
     UPDATE instruments SET state = 'reserved', order_id = :order_id, moved_at = :at,
         moved_by = :actor
-    WHERE merchant_id = :merchant_id AND id = :id
+    WHERE merchant_id = :merchant_id AND id = :id AND state = 'issued'
+    RETURNING id
     """
 )
 _USE_LOTS = text(
@@ -116,12 +118,19 @@ _USE_LOTS = text(
 def take_means(
     session: Session, order: Key, shopper_id: int, means: Means, *, at: datetime
 ) -> list[Posting]:
-    """Take an order's means, which are locked; returns the postings, which the caller posts."""
+    """Take an order's means, which are locked; returns the postings, which the caller posts.
+
+    Raises InstrumentNotUsable if the coupon or pass was not locked, and is gone.
+    """
     postings = []
     merchant_id, order_id = order
     if means.instrument is not None:
         values = {"merchant_id": merchant_id, "id": means.instrument.id, "order_id": order_id}
-        session.execute(_RESERVE, {**values, "at": at, "actor": f"shopper:{shopper_id}"})
+        reserved = session.execute(
+            _RESERVE, {**values, "at": at, "actor": f"shopper:{shopper_id}"}
+        )
+        if reserved.first() is None:
+            raise InstrumentNotUsable(state=InstrumentState.RESERVED.value)
         postings += _instrument_postings(
             merchant_id,
             order_id,
@@ -213,11 +222,18 @@ def spend_instrument(session: Session, order: LockedOrder, *, at: datetime, acto
 
 _RELEASE = text(
     """
+    WITH locked AS (
+        SELECT n.merchant_id, n.id, n.order_id
+        FROM instruments n
+        JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+            ON n.merchant_id = t.m AND n.order_id = t.i
+        WHERE n.state IN ('reserved', 'spent')
+        ORDER BY n.merchant_id, n.id FOR NO KEY UPDATE OF n
+    )
     UPDATE instruments n SET state = 'issued', order_id = NULL, moved_at = :at, moved_by = :actor,
         expires_at = greatest(n.expires_at, CAST(:least_until AS timestamptz))
-    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
-    WHERE n.merchant_id = t.m AND n.order_id = t.i AND n.state IN ('reserved', 'spent')
-    RETURNING n.merchant_id, t.i AS order_id, n.kind, n.value_fen
+    FROM locked WHERE n.merchant_id = locked.merchant_id AND n.id = locked.id
+    RETURNING n.merchant_id, locked.order_id, n.kind, n.value_fen
     """
 )
 _RETURN_LOTS = text(
@@ -255,7 +271,7 @@ def give_back_means(
     The ledger takes each back once. `has_failed`: the group failed, or the merchant is at fault;
     coupons, passes and points then live 7 days more at least.
     """
-    least_until = at + LEAST_LIFE_AFTER_FAILURE if has_failed else at - timedelta(days=1)
+    least_until = at + LEAST_LIFE_AFTER_FAILURE if has_failed else None
     values = {"at": at, "least_until": least_until}
     postings = []
     with_instrument = {o.key: o for o in orders if o.instrument_fen}
