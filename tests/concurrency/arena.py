@@ -72,6 +72,9 @@ class Arena(Stage):
     def buy_alone(self, shopper: Shopper, at: datetime, **values: Any) -> dict[str, Any]:
         return buy_alone(BuyAlone(self.basket(shopper, **values)), at=at)
 
+    def buy_for_points(self, shopper: Shopper, at: datetime) -> dict[str, Any]:
+        return buy_alone(BuyAlone(self.basket(shopper), for_points=True), at=at)
+
     def leave(self, shopper: Shopper, order: dict[str, Any], at: datetime) -> dict[str, Any]:
         key = self.basket(shopper).key
         return give_up_order(shopper, order["id"], key, at=at)
