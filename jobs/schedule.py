@@ -27,6 +27,8 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.settling.release_holds", SETTLE, 0.5, "holds"),
     Periodic("jobs.reacting.notify", SETTLE, 0.2, "work.notify"),
     Periodic("jobs.settling.fold_campaigns", SETTLE, 0.5, "movements"),
+    Periodic("jobs.expiring.expire", SETTLE, 1, "expiries"),
+    Periodic("jobs.expiring.warn", SETTLE, 1, "warnings"),
     Periodic("jobs.gateways.drive_payments", GATEWAY, 0.2, "work.drive_payment"),
     Periodic("jobs.gateways.drive_refunds", GATEWAY, 0.2, "work.drive_refund"),
     Periodic("jobs.gateways.drive_withdrawals", GATEWAY, 0.2, "work.drive_withdrawal"),

@@ -22,6 +22,7 @@ from domain.checkout.driving_messages import drive_messages
 from domain.checkout.driving_payments import drive_payments
 from domain.checkout.driving_refunds import drive_refunds
 from domain.checkout.driving_withdrawals import drive_withdrawals
+from domain.checkout.expiring import expire_due, warn_of_expiring
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import fold_campaigns, release_due_holds, settle_due_groups
 from domain.config import settings
@@ -159,6 +160,7 @@ class World:
         for _ in range(20):
             at = read_clock()
             done = settle_due_groups(at=at) + release_due_holds(at=at) + fold_campaigns(at=at)
+            done += expire_due(at=at) + warn_of_expiring(at=at)
             done += drive_payments(at=at) + drive_refunds(at=at)
             done += consume_facts("notify", REACTIONS["notify"], at=at)
             done += drive_messages(at=at) + drive_withdrawals(at=at)

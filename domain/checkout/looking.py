@@ -8,6 +8,7 @@ from domain import clock
 from domain.arrays import array
 from domain.database import reading
 from domain.reconciliation.planning import newest_day
+from domain.settlement.expiring import WARNED_AHEAD
 
 _DUE = text(
     """
@@ -36,13 +37,29 @@ _DUE = text(
                 WHERE r.merchant_id = a.merchant_id AND r.gateway_account_id = a.id
                     AND r.on_date = :newest))
     UNION ALL
+    SELECT 'expiries' WHERE EXISTS (
+        SELECT 1 FROM instruments WHERE state = 'issued' AND expires_at <= :at)
+    UNION ALL
+    SELECT 'expiries' WHERE EXISTS (
+        SELECT 1 FROM point_lots WHERE left_fen > 0 AND expires_at <= :at)
+    UNION ALL
+    SELECT 'warnings' WHERE EXISTS (
+        SELECT 1 FROM instruments
+        WHERE state = 'issued' AND warned_at IS NULL AND expires_at > :at
+            AND expires_at <= :warned_until)
+    UNION ALL
+    SELECT 'warnings' WHERE EXISTS (
+        SELECT 1 FROM point_lots
+        WHERE left_fen > 0 AND warned_at IS NULL AND expires_at > :at
+            AND expires_at <= :warned_until)
+    UNION ALL
     SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
     """
 )
 
 
 def find_due(kinds: list[str], *, at: datetime) -> set[str]:
-    """Return what is due: `work.<kind>` of the kinds asked for, `holds`, `bills`, `movements`."""
+    """Return what is due: `work.<kind>` of the kinds asked for, and the names in the statement."""
     with reading() as session:
         rows = session.execute(
             _DUE,
@@ -51,6 +68,7 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
                 "at": at,
                 "real_now": clock.real_now(),
                 "newest": newest_day(at),
+                "warned_until": at + WARNED_AHEAD,
             },
         )
         return {row.name for row in rows}

@@ -36,6 +36,11 @@ class Instrument(Moving, TenantRow, Base):
             postgresql_where=text("state = 'issued'"),
         ),
         Index(
+            "ix_instruments_unwarned",
+            "expires_at",
+            postgresql_where=text("state = 'issued' AND warned_at IS NULL"),
+        ),
+        Index(
             "ix_instruments_order",
             "merchant_id",
             "order_id",
@@ -84,6 +89,11 @@ class PointLot(TenantRow, Base):
             postgresql_where=text("left_fen > 0"),
         ),
         Index("ix_point_lots_expiring", "expires_at", postgresql_where=text("left_fen > 0")),
+        Index(
+            "ix_point_lots_unwarned",
+            "expires_at",
+            postgresql_where=text("left_fen > 0 AND warned_at IS NULL"),
+        ),
         {"postgresql_with": {"fillfactor": 80}},
     )
 

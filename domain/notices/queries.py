@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from domain.clock import SHANGHAI
 from domain.config import settings
 from domain.money import yuan
 from domain.public_ids import ALPHABET, LENGTH
@@ -31,6 +32,8 @@ _PARAMETERS: Final = (
     "amount_fen",
     "withdrawal",
     "advice",
+    "instrument",
+    "expires_at",
 )
 
 Key = tuple[int, int]
@@ -92,7 +95,10 @@ def plain_key(key: str) -> str:
 
 
 def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> str:
-    """Write a notice's text: the one for its subsidy's state and kind, where there is one."""
+    """Write a notice's text: the one for its subsidy's state and kind, where there is one.
+
+    Instants are told in Shanghai's time.
+    """
     values = dict(parameters)
     for name in ("refund", "subsidy", "amount"):
         amount_fen = parameters.get(f"{name}_fen")
@@ -100,6 +106,9 @@ def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> s
             values[name] = yuan(amount_fen)
     if "advice" in parameters:
         values["advice"] = text_of(f"withdrawals.advice.{parameters['advice']}", language)
+    if "expires_at" in parameters:
+        expires_at = datetime.fromisoformat(parameters["expires_at"])
+        values["expires"] = f"{expires_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
     state, kind = parameters.get("subsidy_state"), parameters.get("subsidy_kind")
     for special in (f"notices.{key}.{state}.{kind}", f"notices.{key}.{state}"):
         if has_text(special):

@@ -31,12 +31,15 @@ KEYS: Final = (
     "grant.denied",
     "grant.matured",
     "reward.issued",
+    "coupon.expiring",
+    "pass.expiring",
+    "points.expiring",
     "withdrawal.awaiting",
     "withdrawal.paid",
     "withdrawal.returned",
 )
-SOURCES: Final = ("title", "text", "order", "refund", "subsidy", "amount", "time")
-"""What a keyword may be filled with: of the notice, in yuan, or the instant it was written."""
+SOURCES: Final = ("title", "text", "order", "refund", "subsidy", "amount", "time", "expires")
+"""What a keyword may be filled with: of the notice, in yuan, an instant (`time`: its writing)."""
 
 _KEYWORD = re.compile(
     r"(thing|character_string|amount|number|time|date|phrase)[0-9]{1,2}", re.ASCII
@@ -128,7 +131,18 @@ def _fill(keyword: str, value: str) -> str:
 def _say_time(
     _key: str, _parameters: Mapping[str, Any], written_at: datetime, _language: Language
 ) -> str:
-    at = written_at.astimezone(SHANGHAI)
+    return _say_instant(written_at)
+
+
+def _say_expiry(
+    _key: str, parameters: Mapping[str, Any], _written_at: datetime, _language: Language
+) -> str:
+    expires_at = parameters.get("expires_at")
+    return "" if expires_at is None else _say_instant(datetime.fromisoformat(expires_at))
+
+
+def _say_instant(instant: datetime) -> str:
+    at = instant.astimezone(SHANGHAI)
     return f"{at.year}年{at.month}月{at.day}日 {at:%H:%M}"
 
 
@@ -152,6 +166,7 @@ _SAY: Final[Mapping[str, Callable[..., str]]] = {
     "subsidy": _money("subsidy"),
     "amount": _money("amount"),
     "time": _say_time,
+    "expires": _say_expiry,
 }
 
 _KEEP = text(

@@ -71,12 +71,30 @@ _WRITE = text(
         FROM told
         JOIN rewards r ON r.merchant_id = told.merchant_id AND r.id = told.subject_id
         WHERE told.kind = 'reward.issued'
+    ), of_expiring AS (
+        SELECT n.merchant_id, n.shopper_id, CAST(NULL AS bigint) AS order_id,
+            told.kind || '.' || told.subject_id AS key,
+            jsonb_build_object('instrument', n.public_id, 'amount_fen', n.value_fen,
+                'expires_at', to_char(n.expires_at AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS parameters
+        FROM told
+        JOIN instruments n ON n.merchant_id = told.merchant_id AND n.id = told.subject_id
+        WHERE told.kind IN ('coupon.expiring', 'pass.expiring')
+        UNION ALL
+        SELECT l.merchant_id, l.shopper_id, NULL, told.kind || '.' || told.subject_id,
+            jsonb_build_object('amount_fen', l.left_fen,
+                'expires_at', to_char(l.expires_at AT TIME ZONE 'UTC',
+                    'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        FROM told
+        JOIN point_lots l ON l.merchant_id = told.merchant_id AND l.id = told.subject_id
+        WHERE told.kind = 'points.expiring' AND l.left_fen > 0
     ), written AS (
         INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
         SELECT merchant_id, shopper_id, order_id, key, parameters, :at
         FROM (
             TABLE of_groups UNION ALL TABLE of_orders UNION ALL TABLE of_payments
             UNION ALL TABLE of_withdrawals UNION ALL TABLE of_rewards
+            UNION ALL TABLE of_expiring
         ) n
         ORDER BY merchant_id, order_id
         ON CONFLICT DO NOTHING

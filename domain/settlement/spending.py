@@ -126,9 +126,7 @@ def take_means(
     merchant_id, order_id = order
     if means.instrument is not None:
         values = {"merchant_id": merchant_id, "id": means.instrument.id, "order_id": order_id}
-        reserved = session.execute(
-            _RESERVE, {**values, "at": at, "actor": f"shopper:{shopper_id}"}
-        )
+        reserved = session.execute(_RESERVE, {**values, "at": at, "actor": f"shopper:{shopper_id}"})
         if reserved.first() is None:
             raise InstrumentNotUsable(state=InstrumentState.RESERVED.value)
         postings += _instrument_postings(

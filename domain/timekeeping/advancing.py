@@ -17,6 +17,7 @@ from domain import clock
 from domain.config import settings
 from domain.database import read_clock, reading, transaction
 from domain.errors import Conflict, Forbidden, Rejected
+from domain.settlement.expiring import WARNED_AHEAD
 
 SMALLEST_JUMP = timedelta(minutes=5)
 
@@ -32,6 +33,17 @@ _WAITING = text(
     UNION ALL
     SELECT 'releases', count(*) FROM orders
     WHERE state = 'placed' AND releasing_at + interval '15 minutes' <= :at
+    UNION ALL
+    SELECT 'expiries', count(*) FROM instruments WHERE state = 'issued' AND expires_at <= :at
+    UNION ALL
+    SELECT 'point_expiries', count(*) FROM point_lots WHERE left_fen > 0 AND expires_at <= :at
+    UNION ALL
+    SELECT 'warnings', count(*) FROM instruments
+    WHERE state = 'issued' AND warned_at IS NULL AND expires_at > :at
+        AND expires_at <= :warned_until
+    UNION ALL
+    SELECT 'point_warnings', count(*) FROM point_lots
+    WHERE left_fen > 0 AND warned_at IS NULL AND expires_at > :at AND expires_at <= :warned_until
     UNION ALL
     SELECT 'movements', count(*) FROM campaign_movements WHERE folded_at IS NULL
     """
@@ -99,7 +111,8 @@ def look_at_clock() -> ClockView:
 
 
 def _look(session: Session, at: datetime) -> ClockView:
-    waiting = {row.name: row.waiting for row in session.execute(_WAITING, {"at": at})}
+    due = {"at": at, "warned_until": at + WARNED_AHEAD}
+    waiting = {row.name: row.waiting for row in session.execute(_WAITING, due)}
     return ClockView(
         now=at,
         offset_seconds=session.execute(_OFFSET).scalar_one(),

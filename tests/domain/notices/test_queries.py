@@ -1,3 +1,5 @@
+import pytest
+
 from domain.notices.queries import public_id_of, write_text
 
 
@@ -24,3 +26,25 @@ def test_state_of_the_subsidy_chooses_the_text() -> None:
     assert "when the rules say" in texts["scheduled"]
     assert texts["denied"] == texts[None]
     assert not any("{" in text for text in texts.values())
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "said"),
+    [
+        ("group.failed", "cash", "is in your balance"),
+        ("group.failed", "coupon", "a coupon of 10 yuan is yours"),
+        ("group.failed", "pass", "free seat of up to 10 yuan"),
+        ("group.failed", "points", "points worth 10 yuan are yours"),
+        ("group.failed", "external_points", "brand's points worth 10 yuan"),
+        ("grant.released", "cash", "is in your balance"),
+        ("grant.released", "coupon", "coupon worth 10 yuan"),
+        ("grant.released", "pass", "free seat of up to 10 yuan"),
+        ("grant.released", "points", "points worth 10 yuan"),
+        ("grant.released", "external_points", "brand's points worth 10 yuan"),
+    ],
+)
+def test_kind_of_the_subsidy_chooses_the_text(key: str, kind: str, said: str) -> None:
+    parameters = {"title": "薯片团", "refund_fen": 1990, "subsidy_fen": 1000}
+    parameters |= {"subsidy_state": "issued", "subsidy_kind": kind}
+
+    assert said in write_text(key, parameters, "en")
