@@ -36,6 +36,9 @@ class CampaignVariantSchema(Schema):
     title = String()
     list_price_fen = Fen()
     alone_price_fen = Fen()
+    points_price_fen = Fen(
+        allow_none=True, metadata={"description": "what it costs alone in points, at face value"}
+    )
     group_price_fen = Fen()
 
 

@@ -13,6 +13,9 @@ class MeSchema(Schema):
     nickname = String()
     language = String()
     phone = MaskedPhone(allow_none=True)
+    followed_at = Instant(
+        allow_none=True, metadata={"description": "since when I follow the merchant"}
+    )
 
 
 class PhoneCodeSchema(Schema):

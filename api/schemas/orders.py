@@ -77,9 +77,11 @@ class OrderRefundSchema(Schema):
 class OrderSubsidySchema(Schema):
     """How an order's subsidy stands."""
 
+    kind = String()
     state = String()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    due_at = Instant()
     issued_at = Instant(allow_none=True)
 
 
@@ -94,8 +96,10 @@ class OrderSchema(Schema):
     campaign_id = PublicId(allow_none=True)
     variant_id = PublicId()
     price_fen = Fen()
+    coupon_id = PublicId(allow_none=True, metadata={"description": "the coupon it is paid with"})
+    pass_id = PublicId(allow_none=True, metadata={"description": "the pass it is paid with"})
     instrument_fen = Fen(metadata={"description": "paid by a coupon or a pass"})
-    points_fen = Fen()
+    points_fen = Fen(metadata={"description": "paid by points, at face value"})
     wallet_fen = Fen()
     payable_fen = Fen()
     quote = ma.fields.Nested(QuoteSchema, allow_none=True)

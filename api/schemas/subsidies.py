@@ -2,21 +2,37 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String
 from api.schemas.orders import PartSchema
+from domain.states import GrantState
+from domain.terms import SubsidyKind
+
+
+class ExternalPointsSchema(Schema):
+    """Points of a brand's own programme on their way to it."""
+
+    programme = String()
+    state = String(metadata={"enum": ["pending", "exported", "delivered", "refused"]})
+    points = Count()
 
 
 class MySubsidySchema(Schema):
-    """A decided subsidy, with every reason for its amount."""
+    """A decided subsidy, with every reason for its amount, and what it was issued as."""
 
     id = PublicId()
     order_id = PublicId()
     group_id = PublicId()
-    kind = String()
-    state = String()
+    kind = String(metadata={"enum": [kind.value for kind in SubsidyKind]})
+    state = String(metadata={"enum": [state.value for state in GrantState]})
     quote_fen = Fen()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
     deadline_at = Instant()
     decided_at = Instant()
+    due_at = Instant(metadata={"description": "when it is issued, or was to be"})
     issued_at = Instant(allow_none=True)
+    clawed_back_fen = Fen()
+    coupon_id = PublicId(allow_none=True)
+    pass_id = PublicId(allow_none=True)
+    points_lot_id = PublicId(allow_none=True)
+    external = ma.fields.Nested(ExternalPointsSchema, allow_none=True)

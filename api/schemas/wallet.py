@@ -17,6 +17,9 @@ class WalletEntrySchema(Schema):
         metadata={
             "enum": [
                 "grant.issued",
+                "grant.clawed_back",
+                "gift.issued",
+                "gift.clawed_back",
                 "wallet.spent",
                 "wallet.returned",
                 "withdrawal.requested",

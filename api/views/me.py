@@ -1,4 +1,4 @@
-"""A shopper's own things: who I am, telephone, addresses, invitees, notices, results."""
+"""A shopper's own things: who I am, following, telephone, addresses, invitees, notices, results."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from api import auth, request_context
 from api.blueprint import Blueprint
 from api.limits import phone_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
+from api.schemas.fields import NothingSchema
 from api.schemas.me import (
     AddressListSchema,
     AddressSchema,
@@ -29,6 +30,7 @@ from domain.shoppers.addresses import (
     list_addresses,
     remove_address,
 )
+from domain.shoppers.following import follow_merchant, unfollow_merchant
 from domain.shoppers.phones import bind_phone, find_app_id
 from domain.shoppers.queries import ShopperSelf, find_self, list_invitees
 
@@ -46,6 +48,26 @@ def show_me() -> ShopperSelf:
     caller = auth.require_shopper()
     with reading() as session:
         return find_self(session, caller.key)
+
+
+@blueprint.route("/follow", methods=["POST"])
+@blueprint.arguments(NothingSchema, required=False)
+@blueprint.response(204)
+def follow(_: dict[str, Any]) -> None:
+    """Follow the merchant; may be repeated."""
+    caller = auth.require_shopper()
+    at = read_clock()
+    with transaction() as session:
+        follow_merchant(session, caller.key, at=at)
+
+
+@blueprint.route("/follow", methods=["DELETE"])
+@blueprint.response(204)
+def unfollow() -> None:
+    """Follow the merchant no more; may be repeated."""
+    caller = auth.require_shopper()
+    with transaction() as session:
+        unfollow_merchant(session, caller.key)
 
 
 @blueprint.route("/phone", methods=["POST"])

@@ -131,6 +131,8 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
         placed_at=at,
         hold_expires_at=at + ALONE_HOLD,
         address=basket.address,
+        coupon_id=basket.coupon_id,
+        pass_id=basket.pass_id,
     )
     order_id = session.execute(
         _PLACE,

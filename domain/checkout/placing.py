@@ -257,6 +257,8 @@ def place_order(
         placed_at=at,
         hold_expires_at=rules.hold_until(at, place.deadline_at),
         address=basket.address,
+        coupon_id=basket.coupon_id,
+        pass_id=basket.pass_id,
     )
     placed = one_row(
         session,

@@ -88,6 +88,7 @@ class PointLot(TenantRow, Base):
             "expires_at",
             postgresql_where=text("left_fen > 0"),
         ),
+        Index("ix_point_lots_shopper", "merchant_id", "shopper_id", "id"),
         Index("ix_point_lots_expiring", "expires_at", postgresql_where=text("left_fen > 0")),
         Index(
             "ix_point_lots_unwarned",

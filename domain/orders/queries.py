@@ -38,6 +38,8 @@ class OrderView:
     address: dict[str, Any] | None = None
     refund: dict[str, Any] | None = None
     subsidy: dict[str, Any] | None = None
+    coupon_id: str | None = None
+    pass_id: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Write the order as JSON."""
@@ -50,6 +52,8 @@ class OrderView:
             "campaign_id": self.campaign_id,
             "variant_id": self.variant_id,
             "price_fen": self.price_fen,
+            "coupon_id": self.coupon_id,
+            "pass_id": self.pass_id,
             "instrument_fen": self.instrument_fen,
             "points_fen": self.points_fen,
             "wallet_fen": self.wallet_fen,
@@ -74,7 +78,8 @@ _SELECT = """
         v.public_id AS variant_public_id,
         r.state AS refund_state, r.amount_fen AS refund_fen, r.requested_at, r.accepted_at,
         r.arrived_at,
-        s.state AS subsidy_state, s.amount_fen AS subsidy_fen, s.parts, s.issued_at
+        s.kind AS subsidy_kind, s.state AS subsidy_state, s.amount_fen AS subsidy_fen, s.parts,
+        s.due_at, s.issued_at, n.kind AS instrument_kind, n.public_id AS instrument_public_id
     FROM orders o
     JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
     LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
@@ -84,6 +89,7 @@ _SELECT = """
         ORDER BY (r.state = 'closed'), r.id DESC LIMIT 1
     ) r ON true
     LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+    LEFT JOIN instruments n ON n.merchant_id = o.merchant_id AND n.id = o.instrument_id
     WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id
 """
 _ONE = text(_SELECT + " AND o.public_id = :order")
@@ -122,11 +128,15 @@ def _view(row: RowMapping) -> OrderView:
         subsidy=None
         if row["subsidy_state"] is None
         else {
+            "kind": row["subsidy_kind"],
             "state": row["subsidy_state"],
             "amount_fen": row["subsidy_fen"],
             "parts": row["parts"],
+            "due_at": iso(row["due_at"]),
             "issued_at": iso(row["issued_at"]),
         },
+        coupon_id=row["instrument_public_id"] if row["instrument_kind"] == "coupon" else None,
+        pass_id=row["instrument_public_id"] if row["instrument_kind"] == "pass" else None,
     )
 
 

@@ -19,6 +19,7 @@ class ShopperSelf(NamedTuple):
     nickname: str
     language: str
     phone: str | None
+    followed_at: datetime | None
 
 
 class Invitee(NamedTuple):
@@ -44,7 +45,7 @@ class ShopperLine(NamedTuple):
 
 _SELF = text(
     """
-    SELECT public_id, nickname, language, phone_sealed FROM shoppers
+    SELECT public_id, nickname, language, phone_sealed, followed_at FROM shoppers
     WHERE merchant_id = :m AND id = :id
     """
 )
@@ -93,7 +94,8 @@ def find_self(session: Session, shopper: Key) -> ShopperSelf:
     row = session.execute(_SELF, {"m": shopper[0], "id": shopper[1]}).one_or_none()
     if row is None:
         raise ShopperNotFound
-    return ShopperSelf(row.public_id, row.nickname, row.language, read_phone(row.phone_sealed))
+    phone = read_phone(row.phone_sealed)
+    return ShopperSelf(row.public_id, row.nickname, row.language, phone, row.followed_at)
 
 
 def list_invitees(

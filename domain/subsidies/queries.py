@@ -16,7 +16,10 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Subsidy:
-    """A decided subsidy of a shopper."""
+    """A decided subsidy of a shopper, with what it was issued as: coupon, pass, lot of points.
+
+    `external` is how its points of an outside programme stand: programme, state, points.
+    """
 
     row_id: int
     id: str
@@ -29,7 +32,13 @@ class Subsidy:
     parts: list[dict[str, Any]]
     deadline_at: datetime
     decided_at: datetime
+    due_at: datetime
     issued_at: datetime | None
+    clawed_back_fen: int
+    coupon_id: str | None
+    pass_id: str | None
+    points_lot_id: str | None
+    external: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +87,20 @@ _OF_SHOPPER = text(
     """
     SELECT r.id AS row_id, r.public_id AS id, o.public_id AS order_id, g.public_id AS group_id,
         r.kind, r.state, r.quote_fen, r.amount_fen, r.parts, r.deadline_at, r.decided_at,
-        r.issued_at
+        r.due_at, r.issued_at, r.clawed_back_fen,
+        CASE n.kind WHEN 'coupon' THEN n.public_id END AS coupon_id,
+        CASE n.kind WHEN 'pass' THEN n.public_id END AS pass_id, l.public_id AS points_lot_id,
+        CASE WHEN x.id IS NOT NULL THEN jsonb_build_object(
+            'programme', p.name, 'state', x.state, 'points', x.points) END AS external
     FROM grants r
     JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
     JOIN groups g ON g.merchant_id = r.merchant_id AND g.id = r.group_id
+    LEFT JOIN instruments n
+        ON n.merchant_id = r.merchant_id AND n.source = 'grant' AND n.source_id = r.id
+    LEFT JOIN point_lots l
+        ON l.merchant_id = r.merchant_id AND l.source = 'grant' AND l.source_id = r.id
+    LEFT JOIN external_issues x ON x.merchant_id = r.merchant_id AND x.grant_id = r.id
+    LEFT JOIN external_programmes p ON p.merchant_id = x.merchant_id AND p.id = x.programme_id
     WHERE r.merchant_id = :merchant_id AND r.shopper_id = :shopper_id
         AND (CAST(:below_id AS bigint) IS NULL OR r.id < :below_id)
     ORDER BY r.id DESC

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from domain.config import settings
 from domain.ledger import balances
-from domain.models import Grant, Order, Withdrawal
+from domain.models import Clawback, Grant, Order, Withdrawal
 from domain.public_ids import ALPHABET, LENGTH
 from domain.texts import Language, text
 
@@ -24,6 +24,7 @@ _ABOUT_NOTHING: dict[str, str | None] = {
     "grant_id": None,
     "withdrawal_id": None,
 }
+_NOUNS = ("grant", "gift", "withdrawal", "clawback")
 _LARGEST_ID = 2**63 - 1
 
 
@@ -31,8 +32,8 @@ _LARGEST_ID = 2**63 - 1
 class WalletLine:
     """One movement of a wallet: what it was for, fen (+ in, - out), balance after it.
 
-    `order_id`, `grant_id` (of a subsidy) and `withdrawal_id` are public; a withdrawal is about no
-    order.
+    `order_id`, `grant_id` (of a subsidy) and `withdrawal_id` are public; withdrawals and gifts are
+    about no order.
     """
 
     row_id: int
@@ -84,9 +85,20 @@ def _find_abouts(
     session: Session, merchant_id: int, entries: Sequence[balances.WalletEntry]
 ) -> dict[int, dict[str, str | None]]:
     """Return the public ids of what each entry is about: its order, grant or withdrawal."""
-    refs: dict[str, set[int]] = {"grant": set(), "withdrawal": set(), "order": set()}
+    refs: dict[str, set[int]] = {noun: set() for noun in (*_NOUNS, "order")}
     for entry in entries:
         refs[_noun_of(entry.kind)].add(entry.ref_id)
+    clawed_back = {
+        row.id: row.source_id
+        for row in session.execute(
+            select(Clawback.id, Clawback.source_id).where(
+                Clawback.merchant_id == merchant_id,
+                Clawback.id.in_(refs["clawback"]),
+                Clawback.source == "grant",
+            )
+        )
+    }
+    refs["grant"].update(clawed_back.values())
     of_grant = {
         row.id: {**_ABOUT_NOTHING, "order_id": row.order_id, "grant_id": row.grant_id}
         for row in session.execute(
@@ -111,13 +123,25 @@ def _find_abouts(
             )
         )
     }
-    abouts = {"grant": of_grant, "order": of_order, "withdrawal": of_withdrawal}
-    return {entry.id: abouts[_noun_of(entry.kind)][entry.ref_id] for entry in entries}
+    abouts = {
+        "grant": of_grant,
+        "order": of_order,
+        "withdrawal": of_withdrawal,
+        "clawback": {id_: of_grant[grant_id] for id_, grant_id in clawed_back.items()},
+        "gift": {},
+    }
+    return {
+        entry.id: abouts[_noun_of(entry.kind)].get(entry.ref_id, _ABOUT_NOTHING)
+        for entry in entries
+    }
 
 
 def _noun_of(kind: str) -> str:
-    noun = kind.partition(".")[0]
-    return noun if noun in ("grant", "withdrawal") else "order"
+    """Name what an entry's `ref_id` is of: an order's, unless its kind says otherwise."""
+    noun, _, verb = kind.partition(".")
+    if verb == "clawed_back":
+        return "clawback"
+    return noun if noun in _NOUNS else "order"
 
 
 def _public_id_of(merchant_id: int, entry_id: int) -> str:

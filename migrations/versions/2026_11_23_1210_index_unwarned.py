@@ -1,4 +1,4 @@
-"""Index coupons, passes and points whose holders have not been told yet that they expire.
+"""Index what is not told yet to expire, and a shopper's lots of points.
 
 Revision ID: b7e2f0c4a915
 Revises: 5be0a3d7c914
@@ -27,8 +27,10 @@ def upgrade() -> None:
         ["expires_at"],
         postgresql_where=sa.text("left_fen > 0 AND warned_at IS NULL"),
     )
+    op.create_index("ix_point_lots_shopper", "point_lots", ["merchant_id", "shopper_id", "id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_point_lots_shopper", "point_lots")
     op.drop_index("ix_point_lots_unwarned", "point_lots")
     op.drop_index("ix_instruments_unwarned", "instruments")

@@ -36,6 +36,7 @@ def test_campaign_shows_product_prices_subsidy_and_totals(
             "title": "原味",
             "list_price_fen": 3000,
             "alone_price_fen": 3000,
+            "points_price_fen": None,
             "group_price_fen": 1990,
         }
     ]
@@ -50,6 +51,15 @@ def test_campaign_shows_product_prices_subsidy_and_totals(
     }
     assert item["fullest_group"] is None
     assert item["ends_at"].endswith("Z")
+
+
+def test_points_price_is_shown_where_there_is_one(mall: Mall, campaign: MadeCampaign) -> None:
+    with transaction() as session:
+        session.merge(campaign.variant).points_price_fen = 2500
+
+    shown = mall.shopper.get(f"/v1/campaigns/{campaign.public_id}").json
+
+    assert [variant["points_price_fen"] for variant in shown["variants"]] == [2500]
 
 
 def test_unit_cost_and_budget_stay_private(mall: Mall, campaign: MadeCampaign) -> None:

@@ -9,6 +9,7 @@ from domain.database import transaction
 from domain.models import Address, Notice, Order, Shopper
 from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
+from tests.api.stages import calling
 from tests.factories.products import make_product, make_variant
 from tests.factories.shares import make_share
 from tests.factories.shoppers import make_shopper
@@ -134,6 +135,30 @@ class TestAddresses:
 
         assert answer.status_code == 422
         assert (answer.json["field"], answer.json["errors"][0]["code"]) == (field, code)
+
+
+class TestFollowing:
+    def test_following_begins_once_and_ends(self, mall: Mall) -> None:
+        assert mall.shopper.get("/v1/me").json["followed_at"] is None
+
+        first = mall.shopper.post("/v1/me/follow")
+        since = mall.shopper.get("/v1/me").json["followed_at"]
+        again = mall.shopper.post("/v1/me/follow")
+
+        assert (first.status_code, again.status_code) == (204, 204)
+        assert since.endswith("Z")
+        assert mall.shopper.get("/v1/me").json["followed_at"] == since
+        assert [mall.shopper.delete("/v1/me/follow").status_code for _ in range(2)] == [204, 204]
+        assert mall.shopper.get("/v1/me").json["followed_at"] is None
+
+    def test_following_is_mine_alone(self, mall: Mall, anyone: Caller) -> None:
+        with transaction() as session:
+            other = make_shopper(session, mall.id)
+        mall.shopper.post("/v1/me/follow")
+
+        assert calling(mall, (mall.id, other.id)).get("/v1/me").json["followed_at"] is None
+        assert anyone.post("/v1/me/follow").status_code == 401
+        assert mall.owner.delete("/v1/me/follow").status_code == 401
 
 
 class TestInvitees:

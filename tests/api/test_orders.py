@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from domain import clock
+from domain.database import transaction
 from domain.public_ids import new_public_id
 from tests.api.callers import Caller, Mall
 from tests.api.stages import ADDRESS, calling, stage_of
+from tests.scenarios.purses import MIXES, fill
 
 pytestmark = pytest.mark.transactional
 
@@ -111,3 +113,96 @@ def test_order_needs_a_well_formed_key(mall: Mall, key: dict[str, str], code: st
 
     assert (answer.status_code, answer.json["code"]) == (422, code)
     assert answer.json["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"coupon_id": ["0" * 20, "1" * 20]}, "coupon_id"),
+        ({"coupon_id": "0" * 19}, "coupon_id"),
+        ({"pass_id": 7}, "pass_id"),
+        ({"use_points": -1}, "use_points"),
+        ({"use_points": 100}, "use_points"),
+        ({"points_fen": -1}, "points_fen"),
+        ({"wallet_fen": -1}, "wallet_fen"),
+        ({"for_points": 1}, "for_points"),
+    ],
+)
+def test_malformed_means_name_their_field(mall: Mall, change: dict[str, Any], field: str) -> None:
+    body = {"variant_id": new_public_id(), "address": ADDRESS, **change}
+
+    answer = ask(mall.shopper, "/v1/orders", json=body)
+
+    assert (answer.status_code, answer.json["field"]) == (422, field)
+
+
+def test_group_order_is_never_for_points(mall: Mall) -> None:
+    body = {"variant_id": new_public_id(), "address": ADDRESS, "for_points": True}
+
+    answer = ask(mall.shopper, f"/v1/groups/{new_public_id()}/orders", json=body)
+
+    assert (answer.status_code, answer.json["field"]) == (422, "for_points")
+
+
+def test_order_tells_what_it_was_paid_with(mall: Mall) -> None:
+    stage = stage_of(mall)
+    me = stage.shopper()
+    using = fill(stage, me, MIXES["all four"], stage.start)
+    caller = calling(mall, me)
+    body = {"variant_id": stage.campaign.variant.public_id, "address": ADDRESS, **using}
+
+    placed = ask(caller, f"/v1/campaigns/{stage.campaign.public_id}/groups", json=body).json
+    read = caller.get(f"/v1/orders/{placed['id']}").json
+
+    parts = {"instrument_fen": 500, "points_fen": 300, "wallet_fen": 800, "payable_fen": 390}
+    named = {"coupon_id": using["coupon_id"], "pass_id": None}
+    for order in (placed, read):
+        assert order.items() >= (parts | named).items()
+
+
+def test_pass_pays_over_http_and_is_named(mall: Mall) -> None:
+    stage = stage_of(mall)
+    me = stage.shopper()
+    using = fill(stage, me, MIXES["pass"], stage.start)
+    caller = calling(mall, me)
+    body = {"variant_id": stage.campaign.variant.public_id, "address": ADDRESS, **using}
+
+    placed = ask(caller, f"/v1/campaigns/{stage.campaign.public_id}/groups", json=body).json
+
+    assert (placed["state"], placed["payable_fen"]) == ("paid", 0)
+    [mine] = caller.get("/v1/me/orders").json["items"]
+    assert (mine["pass_id"], mine["coupon_id"]) == (using["pass_id"], None)
+
+
+def test_product_is_bought_for_points_over_http(mall: Mall) -> None:
+    stage = stage_of(mall)
+    me = stage.shopper()
+    fill(stage, me, MIXES["enough points"], stage.start)
+    with transaction() as session:
+        session.merge(stage.campaign.variant).points_price_fen = 900
+    caller = calling(mall, me)
+    body = {"variant_id": stage.campaign.variant.public_id, "address": ADDRESS, "for_points": True}
+
+    order = ask(caller, "/v1/orders", json=body).json
+
+    assert (order["state"], order["price_fen"], order["points_fen"]) == ("fulfilling", 900, 900)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"coupon_id": "0" * 20}, 404, "coupon_not_found"),
+        ({"pass_id": "0" * 20}, 404, "pass_not_found"),
+        ({"pass_id": "0" * 20, "use_wallet": True}, 422, "means_conflict"),
+        ({"for_points": True}, 422, "not_for_points"),
+    ],
+)
+def test_means_that_are_wrong_have_their_code(
+    mall: Mall, change: dict[str, Any], status: int, code: str
+) -> None:
+    stage = stage_of(mall)
+    body = {"variant_id": stage.campaign.variant.public_id, "address": ADDRESS, **change}
+
+    answer = ask(calling(mall, stage.shopper()), "/v1/orders", json=body)
+
+    assert (answer.status_code, answer.json["code"]) == (status, code)

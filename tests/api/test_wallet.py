@@ -4,9 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from domain.public_ids import ALPHABET, LENGTH
+from domain import clock
+from domain.database import transaction
+from domain.ledger import posting
+from domain.models import Clawback
+from domain.public_ids import ALPHABET, LENGTH, new_public_id
+from domain.terms import SubsidyKind
 from tests.api.callers import Caller, Mall
 from tests.api.stages import calling, fail_group, stage_of
+from tests.factories.instruments import make_gift
 
 pytestmark = pytest.mark.transactional
 
@@ -81,3 +87,61 @@ def test_wallet_is_its_shoppers_alone(mall: Mall, other_mall: Mall, anyone: Call
     for path in ("/v1/me/wallet", "/v1/me/wallet/entries"):
         assert anyone.get(path).status_code == 401
         assert mall.owner.get(path).status_code == 401
+
+
+def test_gifts_and_what_was_clawed_back_are_told(mall: Mall) -> None:
+    stage = stage_of(mall, days_ago=9)
+    me = stage.shopper()
+    fail_group(stage, me, stage.start)
+    with transaction() as session:
+        gift = make_gift(session, me, SubsidyKind.CASH, 700, at=stage.start + 2 * DAY)
+    grant_id = stage.one("SELECT id FROM grants WHERE shopper_id = :v", me[1])
+    claw_back(me, "grant", grant_id, 400)
+    claw_back(me, "gift", gift.id, 300)
+    caller = calling(mall, me)
+    (subsidy,) = caller.get("/v1/me/subsidies").json["items"]
+
+    entries = caller.get("/v1/me/wallet/entries").json["items"][::-1]
+
+    assert [(e["text"], e["amount_fen"], e["grant_id"]) for e in entries] == [
+        ("Subsidy for a group that did not form", 1000, subsidy["id"]),
+        ("A gift of the merchant", 700, None),
+        ("Subsidy taken back", -400, subsidy["id"]),
+        ("Gift taken back", -300, None),
+    ]
+    assert [e["order_id"] for e in entries] == [
+        subsidy["order_id"],
+        None,
+        subsidy["order_id"],
+        None,
+    ]
+    assert entries[-1]["balance_after_fen"] == 1000
+
+
+def claw_back(shopper: tuple[int, int], source: str, source_id: int, amount_fen: int) -> None:
+    """Post a claw-back of cash as its process does: under the claw-back's own number."""
+    at = clock.real_now()
+    expense = posting.SUBSIDY_EXPENSE if source == "grant" else posting.GOODWILL_EXPENSE
+    with transaction() as session:
+        made = Clawback(
+            merchant_id=shopper[0],
+            public_id=new_public_id(),
+            source=source,
+            source_id=source_id,
+            amount_fen=amount_fen,
+            reason="test",
+            actor="test",
+            at=at,
+        )
+        session.add(made)
+        session.flush()
+        taken = posting.Posting(
+            shopper[0],
+            f"{source}.clawed_back",
+            made.id,
+            posting.WALLET,
+            expense,
+            amount_fen,
+            source_owner_id=shopper[1],
+        )
+        posting.post(session, [taken], at=at)
