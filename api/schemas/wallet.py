@@ -17,9 +17,8 @@ class WalletEntrySchema(Schema):
         metadata={
             "enum": [
                 "grant.issued",
-                "grant.clawed_back",
                 "gift.issued",
-                "gift.clawed_back",
+                "clawback",
                 "wallet.spent",
                 "wallet.returned",
                 "withdrawal.requested",

@@ -74,7 +74,8 @@ _SHOWN = """
         SELECT jsonb_agg(jsonb_build_object(
             'id', s.public_id, 'title', s.title, 'list_price_fen', s.list_price_fen,
             'alone_price_fen', coalesce(s.alone_price_fen, s.list_price_fen),
-            'points_price_fen', s.points_price_fen, 'group_price_fen', t.group_price_fen) ORDER BY s.id) AS variants
+            'points_price_fen', s.points_price_fen, 'group_price_fen', t.group_price_fen
+            ) ORDER BY s.id) AS variants
         FROM jsonb_to_recordset(v.terms -> 'prices')
             AS t (variant_id bigint, group_price_fen bigint)
         JOIN variants s ON s.merchant_id = c.merchant_id AND s.id = t.variant_id

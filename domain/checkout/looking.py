@@ -59,7 +59,11 @@ _DUE = text(
 
 
 def find_due(kinds: list[str], *, at: datetime) -> set[str]:
-    """Return what is due: `work.<kind>` of the kinds asked for, and the names in the statement."""
+    """Return what is due.
+
+    That is `work.<kind>` of the kinds asked for, `holds`, `bills`, `expiries`, `warnings` (of what
+    expires soon) and `movements`.
+    """
     with reading() as session:
         rows = session.execute(
             _DUE,

@@ -138,9 +138,7 @@ def _find_abouts(
 
 def _noun_of(kind: str) -> str:
     """Name what an entry's `ref_id` is of: an order's, unless its kind says otherwise."""
-    noun, _, verb = kind.partition(".")
-    if verb == "clawed_back":
-        return "clawback"
+    noun = kind.partition(".")[0]
     return noun if noun in _NOUNS else "order"
 
 

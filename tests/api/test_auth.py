@@ -91,6 +91,7 @@ class TestSigningIn:
             "nickname": "小红",
             "language": "en",
             "phone": None,
+            "followed_at": None,
         }
 
     def test_next_sign_in_finds_the_shopper(

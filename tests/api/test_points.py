@@ -9,7 +9,8 @@ from sqlalchemy import text
 from domain.checkout.expiring import expire_due
 from domain.checkout.giving_up import give_up_order
 from domain.database import transaction
-from domain.public_ids import new_public_id
+from domain.settlement.clawing_back import ClawBack, claw_back
+from domain.settlement.issuing import Source
 from domain.terms import SubsidyKind
 from tests.api.callers import Caller, Mall
 from tests.api.stages import calling, stage_of
@@ -119,15 +120,11 @@ def test_points_that_expire_on_their_return_are_told_too(mall: Mall, stage: Stag
 def test_what_was_clawed_back_is_told(mall: Mall, stage: Stage) -> None:
     me = stage.shopper()
     give(stage, me, 700)
+    gift_id = stage.one("SELECT id FROM gifts WHERE shopper_id = :v", me[1])
     with transaction() as session:
-        session.execute(
-            text(
-                "INSERT INTO clawbacks (merchant_id, public_id, source, source_id, amount_fen,"
-                " reason, actor, at) SELECT merchant_id, :id, source, source_id, 200, 'x', 'test',"
-                " :at FROM point_lots WHERE shopper_id = :s"
-            ),
-            {"id": new_public_id(), "at": stage.start + SECOND, "s": me[1]},
-        )
+        gift = (stage.merchant_id, gift_id)
+        wanted = ClawBack(Source.GIFT, gift, "test", at_most_fen=200)
+        claw_back(session, wanted, at=stage.start + SECOND, actor="test")
 
     assert told(calling(mall, me)) == [("issued", 700, 700), ("clawed_back", -200, 500)]
 

@@ -6,9 +6,9 @@ import pytest
 
 from domain import clock
 from domain.database import transaction
-from domain.ledger import posting
-from domain.models import Clawback
-from domain.public_ids import ALPHABET, LENGTH, new_public_id
+from domain.public_ids import ALPHABET, LENGTH
+from domain.settlement.clawing_back import ClawBack, claw_back
+from domain.settlement.issuing import Source
 from domain.terms import SubsidyKind
 from tests.api.callers import Caller, Mall
 from tests.api.stages import calling, fail_group, stage_of
@@ -96,8 +96,8 @@ def test_gifts_and_what_was_clawed_back_are_told(mall: Mall) -> None:
     with transaction() as session:
         gift = make_gift(session, me, SubsidyKind.CASH, 700, at=stage.start + 2 * DAY)
     grant_id = stage.one("SELECT id FROM grants WHERE shopper_id = :v", me[1])
-    claw_back(me, "grant", grant_id, 400)
-    claw_back(me, "gift", gift.id, 300)
+    take_back(me, Source.GRANT, grant_id, 400)
+    take_back(me, Source.GIFT, gift.id, 300)
     caller = calling(mall, me)
     (subsidy,) = caller.get("/v1/me/subsidies").json["items"]
 
@@ -106,8 +106,8 @@ def test_gifts_and_what_was_clawed_back_are_told(mall: Mall) -> None:
     assert [(e["text"], e["amount_fen"], e["grant_id"]) for e in entries] == [
         ("Subsidy for a group that did not form", 1000, subsidy["id"]),
         ("A gift of the merchant", 700, None),
-        ("Subsidy taken back", -400, subsidy["id"]),
-        ("Gift taken back", -300, None),
+        ("Taken back", -400, subsidy["id"]),
+        ("Taken back", -300, None),
     ]
     assert [e["order_id"] for e in entries] == [
         subsidy["order_id"],
@@ -118,30 +118,7 @@ def test_gifts_and_what_was_clawed_back_are_told(mall: Mall) -> None:
     assert entries[-1]["balance_after_fen"] == 1000
 
 
-def claw_back(shopper: tuple[int, int], source: str, source_id: int, amount_fen: int) -> None:
-    """Post a claw-back of cash as its process does: under the claw-back's own number."""
-    at = clock.real_now()
-    expense = posting.SUBSIDY_EXPENSE if source == "grant" else posting.GOODWILL_EXPENSE
+def take_back(shopper: tuple[int, int], source: Source, source_id: int, most_fen: int) -> None:
+    wanted = ClawBack(source, (shopper[0], source_id), "test", at_most_fen=most_fen)
     with transaction() as session:
-        made = Clawback(
-            merchant_id=shopper[0],
-            public_id=new_public_id(),
-            source=source,
-            source_id=source_id,
-            amount_fen=amount_fen,
-            reason="test",
-            actor="test",
-            at=at,
-        )
-        session.add(made)
-        session.flush()
-        taken = posting.Posting(
-            shopper[0],
-            f"{source}.clawed_back",
-            made.id,
-            posting.WALLET,
-            expense,
-            amount_fen,
-            source_owner_id=shopper[1],
-        )
-        posting.post(session, [taken], at=at)
+        claw_back(session, wanted, at=clock.real_now(), actor="test")
