@@ -24,3 +24,8 @@ def yuan(amount_fen: int) -> str:
     sign = "-" if amount_fen < 0 else ""
     whole, rest = divmod(abs(amount_fen), 100)
     return f"{sign}{whole}" if rest == 0 else f"{sign}{whole}.{rest:02d}".rstrip("0")
+
+
+def point_fen(points_per_yuan: int) -> int:
+    """Return the fen that points are whole in: one point's worth, or 1 where that is less."""
+    return max(1, 100 // points_per_yuan)

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.auditing.checks import Check, Probe, probe
-from domain.points.rules import unit_fen
+from domain.money import point_fen
 from domain.subsidies.drawing import draw
 from domain.terms import SubsidyKind
 
@@ -127,7 +127,7 @@ _EXPLAINED = """
 
 def _is_drawn(row: Row[Any]) -> bool:
     """Say whether a grant's base is what its order draws."""
-    step = unit_fen(row.points_per_yuan) if row.kind == SubsidyKind.POINTS else 1
+    step = point_fen(row.points_per_yuan) if row.kind == SubsidyKind.POINTS else 1
     drawn = draw(row.order_no, least=row.least_fen, most=row.most_fen, step=step)
     return bool(drawn == row.base_fen)
 

@@ -1,10 +1,11 @@
 """Drafting campaigns, and changing them before and after they are published."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.campaigns import rules
@@ -15,10 +16,11 @@ from domain.campaigns.errors import (
 )
 from domain.campaigns.queries import campaign_to_json, lock_campaign, variants_of
 from domain.campaigns.rules import TermsDraft
-from domain.models import Campaign
+from domain.models import Campaign, ExternalProgramme, MerchantSettings, Product
+from domain.money import point_fen
 from domain.public_ids import new_public_id
 from domain.states import CampaignState
-from domain.terms import Terms
+from domain.terms import SubsidyRule, Terms
 
 OVER = (CampaignState.ENDED, CampaignState.ARCHIVED)
 
@@ -104,9 +106,42 @@ def _draw_up(
 ) -> Terms:
     variants = variants_of(session, product)
     ids = {variant.public_id: variant.id for variant in variants}
-    terms = rules.draw_up(draft, base=base, variant_ids=ids)
-    rules.check_terms(terms, variant_ids=ids.values())
+    given = _with_programme(session, product[0], draft)
+    if given.subsidy is None and base is None:
+        given = replace(given, subsidy=_default_subsidy(session, product))
+    terms = rules.draw_up(given, base=base, variant_ids=ids)
+    rules.check_terms(terms, variant_ids=ids.values(), point_fen=_point_fen(session, product[0]))
     return terms
+
+
+def _with_programme(session: Session, merchant_id: int, draft: TermsDraft) -> TermsDraft:
+    """Look up the programme that external points are of; an unknown one is none."""
+    if draft.subsidy is None or draft.programme_id is None:
+        return draft
+    found = session.scalar(
+        select(ExternalProgramme.id).where(
+            ExternalProgramme.merchant_id == merchant_id,
+            ExternalProgramme.public_id == draft.programme_id,
+        )
+    )
+    return replace(draft, subsidy=replace(draft.subsidy, programme_id=found))
+
+
+def _default_subsidy(session: Session, product: tuple[int, int]) -> SubsidyRule | None:
+    found = session.scalar(
+        select(Product.default_subsidy).where(
+            Product.merchant_id == product[0], Product.id == product[1]
+        )
+    )
+    return None if found is None else SubsidyRule.from_json(found)
+
+
+def _point_fen(session: Session, merchant_id: int) -> int:
+    """Return what a point is worth at a merchant, or 1 fen where that is less."""
+    per_yuan = session.scalar(
+        select(MerchantSettings.points_per_yuan).where(MerchantSettings.merchant_id == merchant_id)
+    )
+    return point_fen(100 if per_yuan is None else per_yuan)
 
 
 def _change_budget(campaign: Campaign, budget_fen: int) -> None:

@@ -1,12 +1,12 @@
 """The rules text shoppers read, written from the frozen terms: what is shown is enforced. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain.clock import SHANGHAI
 from domain.money import yuan
-from domain.terms import Terms
+from domain.terms import Levers, SubsidyKind, Terms
 from domain.texts import Language, text
 
 
@@ -42,12 +42,12 @@ def write_rules_text(
         "starts": _moment(terms.starts_at),
         "ends": _moment(terms.ends_at),
         "prices": prices,
-        "amount": yuan(terms.subsidy.amount_fen),
+        **_subsidy_values(terms, language),
         "open_groups": terms.limits.open_groups,
         "participations": terms.limits.participations_per_day,
         "expired_holds": terms.limits.expired_holds_per_day,
     }
-    return [text(f"rules.{line}", language, **values) for line in _LINES]
+    return [text(f"rules.{line}", language, **values) for line in _lines(terms)]
 
 
 def write_daily_cap(cap_fen: int | None, *, language: Language) -> str:
@@ -57,18 +57,74 @@ def write_daily_cap(cap_fen: int | None, *, language: Language) -> str:
     return text("rules.daily_cap", language, cap=yuan(cap_fen))
 
 
-_LINES = (
-    "window",
-    "forming",
-    "opening",
-    "formed",
-    "failed_cash",
-    "credited",
-    "refunded",
-    "cut",
-    "leaving",
-    "limits",
+def _lines(terms: Terms) -> Iterator[str]:
+    """Choose the lines that say what these rules do."""
+    rule, levers = terms.subsidy, terms.levers
+    yield from ("window", "forming", "opening")
+    if not levers.is_pool_open:
+        yield "share_only"
+    yield "formed"
+    yield f"failed_{rule.kind}_random" if rule.is_random else f"failed_{rule.kind}"
+    if rule.new_shopper_fen:
+        yield "new_shopper"
+    if rule.invite_fen:
+        yield "invites"
+    yield from _lever_lines(levers)
+    yield f"credited_{rule.kind}" if rule.kind in _OF_OWN_PLACE else "credited"
+    if rule.delay_seconds:
+        yield "delayed"
+    yield "refunded"
+    yield "cut" if rule.kind.is_divisible else "cut_whole"
+    yield from (f"campaign_{name}" for name, cap in terms.caps.to_json().items() if cap is not None)
+    yield from (f"reward_{n}" for n in ("formed_fen", "failed_fen") if getattr(terms.reward, n))
+    yield from ("leaving", "limits")
+
+
+def _lever_lines(levers: Levers) -> Iterator[str]:
+    if levers.full_from_seats > 1:
+        yield "consolation" if levers.consolation_fen else "full_from_seats"
+    if levers.least_paid_seconds:
+        yield "least_paid"
+
+
+_OF_OWN_PLACE = (
+    SubsidyKind.COUPON,
+    SubsidyKind.PASS,
+    SubsidyKind.POINTS,
+    SubsidyKind.EXTERNAL_POINTS,
 )
+
+
+def _subsidy_values(terms: Terms, language: Language) -> dict[str, object]:
+    rule, caps, levers, reward = terms.subsidy, terms.caps, terms.levers, terms.reward
+    return {
+        "amount": yuan(rule.amount_fen),
+        "least": yuan(rule.smallest_fen),
+        "new_shopper": yuan(rule.new_shopper_fen),
+        "invite": yuan(rule.invite_fen),
+        "invites_most": rule.invites_most,
+        "delay": _duration(rule.delay_seconds, language),
+        "threshold": _threshold(rule.threshold_fen, language),
+        "valid_days": rule.valid_days,
+        "full_from_seats": levers.full_from_seats,
+        "consolation": yuan(levers.consolation_fen),
+        "least_paid": _duration(levers.least_paid_seconds, language),
+        **{
+            name: yuan(value) if name.endswith("_fen") else value
+            for name, value in caps.to_json().items()
+            if value is not None
+        },
+        "reward_formed": yuan(reward.formed_fen),
+        "reward_failed": yuan(reward.failed_fen),
+        "reward_threshold": _threshold(reward.threshold_fen, language),
+        "reward_days": reward.valid_days,
+    }
+
+
+def _threshold(threshold_fen: int, language: Language) -> str:
+    if threshold_fen == 0:
+        return text("rules.no_threshold", language)
+    return text("rules.threshold", language, amount=yuan(threshold_fen))
 
 
 def _moment(at: datetime) -> str:

@@ -8,6 +8,7 @@ from domain.checkout.commands import Basket
 from domain.instruments.errors import MeansConflict
 from domain.instruments.rules import InstrumentKind, paid_by
 from domain.ledger import balances
+from domain.money import point_fen
 from domain.points import rules as points
 from domain.points.errors import TooFewPoints
 from domain.settlement.spending import Means, lock_instrument, lock_lots
@@ -31,7 +32,7 @@ def choose_means(
         means = Means(coupon, paid_by(coupon, price_fen, at=at))
     if basket.use_points:
         lots = lock_lots(session, basket.shopper, at=at)
-        unit = points.unit_fen(points_per_yuan)
+        unit = point_fen(points_per_yuan)
         part = min(sum(lot.left_fen for lot in lots), price_fen - means.total_fen) // unit * unit
         means = means._replace(points_fen=part, lots=tuple(points.take(lots, part)))
     if basket.use_wallet:

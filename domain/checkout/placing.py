@@ -15,6 +15,7 @@ from domain.checkout.choosing_means import choose_means
 from domain.checkout.commands import Basket
 from domain.database import one_row, transaction
 from domain.ledger import posting
+from domain.money import point_fen
 from domain.orders import rules
 from domain.orders.errors import (
     ExpiredHoldLimitReached,
@@ -24,7 +25,6 @@ from domain.orders.errors import (
     UnpaidHoldExists,
 )
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
-from domain.points import rules as points
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
 from domain.risk.rules import Decision, Outcome, judge_join
@@ -337,6 +337,6 @@ def _quote(
             CapLeft("merchant", place.caps, counts.at_merchant),
             CapLeft("campaign", place.terms.caps, counts.in_campaign),
         ),
-        unit_fen=points.unit_fen(place.points_per_yuan) if rule.kind is SubsidyKind.POINTS else 1,
+        unit_fen=point_fen(place.points_per_yuan) if rule.kind is SubsidyKind.POINTS else 1,
         is_too_late=ahead is not None and ahead < levers.least_paid_seconds,
     )

@@ -11,11 +11,6 @@ class Lot(NamedTuple):
     left_fen: int
 
 
-def unit_fen(points_per_yuan: int) -> int:
-    """Return the fen that points are whole in: one point's worth, or 1 where that is less."""
-    return max(1, 100 // points_per_yuan)
-
-
 def points_of(value_fen: int, points_per_yuan: int) -> int:
     """Return how many points a value in fen is."""
     return value_fen * points_per_yuan // 100

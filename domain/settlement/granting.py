@@ -12,7 +12,7 @@ from sqlalchemy.sql import bindparam
 from domain import work
 from domain.arrays import array
 from domain.ledger.posting import Posting
-from domain.points.rules import unit_fen
+from domain.money import point_fen
 from domain.public_ids import new_public_id
 from domain.risk import rules as risk
 from domain.risk.recording import Judged, record_decisions
@@ -250,7 +250,7 @@ def _point_units(session: Session, failed: Mapping[Key, Failed]) -> dict[int, in
     if not merchants:
         return {}
     rows = session.execute(_POINTS_WORTH, {"merchants": array(sorted(merchants))})
-    return {row.merchant_id: unit_fen(row.points_per_yuan) for row in rows}
+    return {row.merchant_id: point_fen(row.points_per_yuan) for row in rows}
 
 
 def _base(rule: SubsidyRule, order_id: str, step: int) -> int:

@@ -29,7 +29,56 @@ class SubsidyRuleSchema(Schema):
         load_default=SubsidyKind.CASH.value,
         validate=ma.validate.OneOf([kind.value for kind in SubsidyKind]),
     )
-    amount_fen = Fen(least=1, required=True)
+    amount_fen = Fen(
+        least=1,
+        required=True,
+        metadata={"description": "fixed, or the most of a random amount; a pass's value"},
+    )
+    least_fen = Fen(
+        least=1,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "random, uniform in whole fen (points) from here to amount_fen"},
+    )
+    new_shopper_fen = Fen(load_default=0)
+    invite_fen = Fen(load_default=0, metadata={"description": "extra per seat paid by my share"})
+    invites_most = Count(load_default=0)
+    delay_seconds = Count(load_default=0)
+    threshold_fen = Fen(load_default=0, metadata={"description": "of a coupon; 0 is none"})
+    valid_days = Count(load_default=0, metadata={"description": "of a coupon or a pass"})
+    programme_id = PublicId(
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "whose points external_points are"},
+    )
+
+
+class RewardRuleSchema(Schema):
+    """The coupon for who brought a new shopper, by how its first group ends; 0 is none."""
+
+    formed_fen = Fen()
+    failed_fen = Fen()
+    threshold_fen = Fen()
+    valid_days = Count(least=1)
+
+
+class CapsSchema(Schema):
+    """The most one shopper gets in this campaign; null is without end."""
+
+    day_fen = Fen(allow_none=True)
+    month_fen = Fen(allow_none=True)
+    day_failures = Count(least=1, allow_none=True)
+    month_failures = Count(least=1, allow_none=True)
+    failures = Count(least=1, allow_none=True)
+
+
+class LeversSchema(Schema):
+    """Conditions against farming; told before paying."""
+
+    full_from_seats = Count(least=1)
+    consolation_fen = Fen()
+    least_paid_seconds = Count()
+    is_pool_open = Boolean()
 
 
 class LimitsSchema(Schema):
@@ -48,8 +97,13 @@ class TermsSchema(Schema):
     prices = ma.fields.List(
         ma.fields.Nested(PriceSchema), required=True, validate=ma.validate.Length(min=1, max=50)
     )
-    subsidy = ma.fields.Nested(SubsidyRuleSchema, required=True)
+    subsidy = ma.fields.Nested(
+        SubsidyRuleSchema, metadata={"description": "default: the product's"}
+    )
     limits = ma.fields.Nested(LimitsSchema, load_default=dict)
+    reward = ma.fields.Nested(RewardRuleSchema, load_default=dict)
+    caps = ma.fields.Nested(CapsSchema, load_default=dict)
+    levers = ma.fields.Nested(LeversSchema, load_default=dict)
 
 
 class TermsChangeSchema(Schema):
@@ -62,6 +116,9 @@ class TermsChangeSchema(Schema):
     )
     subsidy = ma.fields.Nested(SubsidyRuleSchema)
     limits = ma.fields.Nested(LimitsSchema)
+    reward = ma.fields.Nested(RewardRuleSchema)
+    caps = ma.fields.Nested(CapsSchema)
+    levers = ma.fields.Nested(LeversSchema)
 
 
 class PublishedSchema(Schema):

@@ -244,13 +244,21 @@ def _draft(arguments: dict[str, Any]) -> TermsDraft:
         prices=None
         if prices is None
         else [(price["variant_id"], price["group_price_fen"]) for price in prices],
-        subsidy=None
-        if subsidy is None
-        else SubsidyRule(SubsidyKind(subsidy["kind"]), subsidy["amount_fen"]),
+        subsidy=None if subsidy is None else read_subsidy(subsidy),
+        programme_id=None if subsidy is None else subsidy["programme_id"],
         limits=terms.get("limits", {}),
+        reward=terms.get("reward", {}),
+        caps=terms.get("caps", {}),
+        levers=terms.get("levers", {}),
         starts_at=arguments.get("starts_at"),
         ends_at=arguments.get("ends_at"),
     )
+
+
+def read_subsidy(given: dict[str, Any]) -> SubsidyRule:
+    """Read a subsidy rule; which programme its points are of is looked up where it is drafted."""
+    named = {name: value for name, value in given.items() if name != "programme_id"}
+    return SubsidyRule(**{**named, "kind": SubsidyKind(given["kind"])})
 
 
 def _shown(view: CampaignView) -> dict[str, Any]:

@@ -76,10 +76,76 @@ class TestDrafting:
         assert answer.status_code == 201
         assert answer.json["state"] == "draft"
         assert answer.json["product_id"] == product["id"]
+        given = terms(product)
         assert answer.json["terms"] == {
-            **terms(product),
+            **given,
+            "subsidy": {
+                "least_fen": None,
+                "new_shopper_fen": 0,
+                "invite_fen": 0,
+                "invites_most": 0,
+                "delay_seconds": 0,
+                "threshold_fen": 0,
+                "valid_days": 0,
+                "programme_id": None,
+                **given["subsidy"],
+            },
             "limits": {"open_groups": 5, "participations_per_day": 5, "expired_holds_per_day": 10},
+            "reward": {"formed_fen": 0, "failed_fen": 0, "threshold_fen": 0, "valid_days": 30},
+            "caps": {
+                "day_fen": None,
+                "month_fen": None,
+                "day_failures": None,
+                "month_failures": None,
+                "failures": None,
+            },
+            "levers": {
+                "full_from_seats": 1,
+                "consolation_fen": 0,
+                "least_paid_seconds": 0,
+                "is_pool_open": True,
+            },
         }
+
+    def test_draft_keeps_every_rule_it_is_given(self, mall: Mall, product: dict[str, str]) -> None:
+        rules = {
+            "subsidy": {
+                "kind": "coupon",
+                "amount_fen": 300,
+                "least_fen": 100,
+                "new_shopper_fen": 50,
+                "invite_fen": 20,
+                "invites_most": 2,
+                "delay_seconds": 3600,
+                "threshold_fen": 1000,
+                "valid_days": 30,
+                "programme_id": None,
+            },
+            "reward": {
+                "formed_fen": 500,
+                "failed_fen": 300,
+                "threshold_fen": 0,
+                "valid_days": 14,
+            },
+            "caps": {
+                "day_fen": 1000,
+                "month_fen": 5000,
+                "day_failures": 2,
+                "month_failures": 9,
+                "failures": 20,
+            },
+            "levers": {
+                "full_from_seats": 2,
+                "consolation_fen": 50,
+                "least_paid_seconds": 600,
+                "is_pool_open": False,
+            },
+        }
+
+        answer = draft(mall.operator, product, terms=terms(product) | rules)
+
+        assert answer.status_code == 201, answer.json
+        assert {name: answer.json["terms"][name] for name in rules} == rules
         assert (answer.json["rule_version"], answer.json["published"]) == (None, None)
         assert (answer.json["committed_fen"], answer.json["spent_fen"]) == (0, 0)
         assert answer.json["totals"]["groups_opened"] == 0

@@ -6,7 +6,16 @@ import pytest
 
 from domain.campaigns.errors import TermsInvalid
 from domain.campaigns.rules import TermsDraft, check_terms, draw_up
-from domain.terms import GroupPrice, Limits, SubsidyKind, SubsidyRule, Terms
+from domain.terms import (
+    Caps,
+    GroupPrice,
+    Levers,
+    Limits,
+    RewardRule,
+    SubsidyKind,
+    SubsidyRule,
+    Terms,
+)
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 TERMS = Terms(
@@ -19,9 +28,17 @@ TERMS = Terms(
 )
 
 
+def cash(**values: Any) -> SubsidyRule:
+    return SubsidyRule(SubsidyKind.CASH, 1000, **values)
+
+
+def coupon(**values: Any) -> SubsidyRule:
+    return replace(SubsidyRule(SubsidyKind.COUPON, 1000, valid_days=30), **values)
+
+
 def failures_of(**changes: Any) -> list[tuple[str, str]]:
     with pytest.raises(TermsInvalid) as refused:
-        check_terms(replace(TERMS, **changes), variant_ids=[7, 8])
+        check_terms(replace(TERMS, **changes), variant_ids=[7, 8], point_fen=10)
     return [(failure["field"], failure["code"]) for failure in refused.value.details["errors"]]
 
 
@@ -50,6 +67,62 @@ def test_sound_terms_pass() -> None:
             {"subsidy": SubsidyRule(SubsidyKind.CASH, 1990)},
             "terms.subsidy.amount_fen",
             "subsidy_not_below_price",
+        ),
+        *(
+            ({"subsidy": subsidy}, f"terms.subsidy.{name}", code)
+            for subsidy, name, code in (
+                (cash(least_fen=1001), "least_fen", "least_above_amount"),
+                (cash(least_fen=0), "least_fen", "least_above_amount"),
+                (cash(new_shopper_fen=-1), "new_shopper_fen", "out_of_range"),
+                (cash(new_shopper_fen=990), "amount_fen", "subsidy_not_below_price"),
+                (cash(invite_fen=100), "invites_most", "invites_incomplete"),
+                (cash(delay_seconds=31 * 86_400), "delay_seconds", "out_of_range"),
+                (cash(programme_id=3), "programme_id", "programme_missing"),
+                (coupon(valid_days=0), "valid_days", "validity_missing"),
+                (coupon(threshold_fen=999), "threshold_fen", "threshold_below_value"),
+                (coupon(threshold_fen=-1), "threshold_fen", "out_of_range"),
+                (SubsidyRule(SubsidyKind.PASS, 1000), "valid_days", "validity_missing"),
+                (
+                    SubsidyRule(SubsidyKind.PASS, 1000, least_fen=500, valid_days=9),
+                    "kind",
+                    "pass_is_fixed",
+                ),
+                (SubsidyRule(SubsidyKind.POINTS, 1005), "amount_fen", "not_whole_points"),
+                (
+                    SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 1000),
+                    "programme_id",
+                    "programme_missing",
+                ),
+            )
+        ),
+        ({"caps": Caps(day_fen=999)}, "terms.caps.day_fen", "cap_below_subsidy"),
+        ({"caps": Caps(failures=0)}, "terms.caps.failures", "out_of_range"),
+        (
+            {"subsidy": coupon(new_shopper_fen=100), "caps": Caps(month_fen=1050)},
+            "terms.caps.month_fen",
+            "cap_below_subsidy",
+        ),
+        ({"levers": Levers(full_from_seats=3)}, "terms.levers.full_from_seats", "out_of_range"),
+        (
+            {"levers": Levers(full_from_seats=2, consolation_fen=1000)},
+            "terms.levers.consolation_fen",
+            "consolation_not_below",
+        ),
+        (
+            {"levers": Levers(least_paid_seconds=86_400)},
+            "terms.levers.least_paid_seconds",
+            "out_of_range",
+        ),
+        ({"reward": RewardRule(formed_fen=-1)}, "terms.reward.formed_fen", "out_of_range"),
+        (
+            {"reward": RewardRule(formed_fen=500, valid_days=0)},
+            "terms.reward.valid_days",
+            "validity_missing",
+        ),
+        (
+            {"reward": RewardRule(failed_fen=500, threshold_fen=400)},
+            "terms.reward.threshold_fen",
+            "threshold_below_value",
         ),
         ({"limits": Limits(open_groups=0)}, "terms.limits.open_groups", "out_of_range"),
         (

@@ -1,7 +1,21 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
 
 from domain.campaigns.rules_text import Margins, write_daily_cap, write_rules_text
-from domain.terms import GroupPrice, Limits, SubsidyKind, SubsidyRule, Terms
+from domain.terms import (
+    Caps,
+    GroupPrice,
+    Levers,
+    Limits,
+    RewardRule,
+    SubsidyKind,
+    SubsidyRule,
+    Terms,
+)
+from domain.texts import Language
 
 TERMS = Terms(
     group_size=3,
@@ -55,7 +69,66 @@ def test_both_languages_say_the_same_things_and_leave_nothing_open() -> None:
 
 
 def test_daily_cap_is_told_with_its_amount() -> None:
-    assert "最多发放现金补贴 20 元" in write_daily_cap(2000, language="zh")
+    assert "最多发放补贴 20 元" in write_daily_cap(2000, language="zh")
     assert "at most 20 yuan" in write_daily_cap(2000, language="en")
     assert "没有每人每天的补贴上限" in write_daily_cap(None, language="zh")
     assert "no daily cap" in write_daily_cap(None, language="en")
+
+
+def lines_of(language: Language, **changes: Any) -> list[str]:
+    return write_rules_text(
+        replace(TERMS, **changes), MARGINS, variant_titles=TITLES, language=language
+    )
+
+
+RICH = {
+    "subsidy": SubsidyRule(
+        SubsidyKind.CASH,
+        1000,
+        least_fen=500,
+        new_shopper_fen=200,
+        invite_fen=100,
+        invites_most=3,
+        delay_seconds=7200,
+    ),
+    "reward": RewardRule(formed_fen=500, failed_fen=300, threshold_fen=2000, valid_days=30),
+    "caps": Caps(day_fen=2000, month_failures=4),
+    "levers": Levers(
+        full_from_seats=2, consolation_fen=100, least_paid_seconds=1800, is_pool_open=False
+    ),
+}
+
+
+def test_every_rule_is_told_in_chinese() -> None:
+    lines = lines_of("zh", **RICH)
+
+    for told in (
+        "本活动的团只能通过成员的分享参加。",
+        "拼团失败：到期未满员，每位已付款的成员获得全额退款，另得 5 至 10 元之间的随机现金补贴，"
+        "每一分钱的金额机会均等。",
+        "首次在本商家付款的新用户，补贴另加 2 元。",
+        "截止时，本团每有一个名额由好友通过您的分享付款，您的补贴另加 1 元，最多计 3 人。",
+        "截止时团内已付款名额不足 2 个的，每人补贴最多 1 元。",
+        "付款须在截止前至少 30 分钟完成，之后付款的名额只退款，没有补贴。",
+        "以上补贴延后 2 小时发放：10 分钟从截止后 2 小时起算。",
+        "本活动每人每天最多发放补贴 20 元。",
+        "本活动每人每月最多 4 次拼团失败有补贴。",
+        "邀请奖励：您邀请的新用户首次拼团成功，您得一张 5 元优惠券（满 20 元可用，有效期 30 天）；"
+        "每位好友只奖励一次。",
+    ):
+        assert told in lines
+
+
+@pytest.mark.parametrize("kind", list(SubsidyKind))
+@pytest.mark.parametrize("least_fen", [None, 500])
+def test_both_languages_tell_every_kind_alike(kind: SubsidyKind, least_fen: int | None) -> None:
+    if kind is SubsidyKind.PASS:
+        least_fen = None
+    rule = SubsidyRule(kind, 1000, least_fen=least_fen, valid_days=30, threshold_fen=1500)
+
+    zh, en = (lines_of(language, **{**RICH, "subsidy": rule}) for language in ("zh", "en"))
+
+    assert len(zh) == len(en)
+    assert not any("{" in line or line.startswith("rules.") for line in zh + en)
+    assert "10 元" in " ".join(zh)
+    assert "10 yuan" in " ".join(en)
