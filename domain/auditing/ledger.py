@@ -40,6 +40,13 @@ GRANTS_POSTED = Check(
     " into its shopper's wallet, or into what is owed as coupons, passes or points; no other has"
     " one.",
 )
+EXPIRIES_POSTED = Check(
+    "expiries.posted",
+    8,
+    "An expired coupon or pass has exactly one transaction of its value into breakage; what of a"
+    " lot expired is the sum of its transactions, the first by the lot, later ones by points that"
+    " came back into it.",
+)
 CLAWBACKS_POSTED = Check(
     "clawbacks.posted",
     8,
@@ -78,6 +85,8 @@ _BY_KIND = f"""
         WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
             THEN '{REFUNDS_POSTED.name}'
         WHEN kind IN ('grant.issued', 'reward.issued', 'gift.issued') THEN '{GRANTS_POSTED.name}'
+        WHEN kind IN ('instrument.expired', 'points.expired', 'points.return_expired')
+            THEN '{EXPIRIES_POSTED.name}'
         WHEN kind = 'clawback' THEN '{CLAWBACKS_POSTED.name}'
         WHEN kind LIKE 'withdrawal.%' THEN '{WITHDRAWALS_POSTED.name}'
         ELSE '{CAUSED.name}' END
@@ -122,6 +131,7 @@ PROBES: tuple[Probe, ...] = (
             SALES_POSTED,
             REFUNDS_POSTED,
             GRANTS_POSTED,
+            EXPIRIES_POSTED,
             CLAWBACKS_POSTED,
             WITHDRAWALS_POSTED,
         ),
@@ -146,6 +156,18 @@ PROBES: tuple[Probe, ...] = (
             SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'gateway'
         ), wallets AS (
             SELECT merchant_id, owner_id, id FROM ledger_accounts WHERE kind = 'wallet'
+        ), sides AS (
+            SELECT merchant_id, transaction_id, count(*) AS entries, min(amount_fen) AS lowest,
+                max(amount_fen) AS amount, max(account_id) FILTER (WHERE amount_fen < 0)
+                    AS source_id, max(account_id) FILTER (WHERE amount_fen > 0) AS destination_id
+            FROM ledger_entries GROUP BY 1, 2
+        ), expired_later AS (
+            SELECT u.merchant_id, u.lot_id, u.id AS use_id, s.amount,
+                u.returned_at IS NOT NULL AS is_back
+            FROM point_uses u
+            JOIN ledger_transactions t ON t.merchant_id = u.merchant_id
+                AND t.kind = 'points.return_expired' AND t.ref_id = u.id
+            JOIN sides s ON s.merchant_id = t.merchant_id AND s.transaction_id = t.id
         ), caused (merchant_id, kind, ref_id, amount, source_id, destination_id) AS (
             SELECT p.merchant_id, 'payment.received', p.id, p.received_fen, g.id, b.deposits
             FROM payments p JOIN books b ON b.merchant_id = p.merchant_id
@@ -189,6 +211,23 @@ PROBES: tuple[Probe, ...] = (
             FROM ({ISSUED}) i JOIN books b ON b.merchant_id = i.merchant_id
             LEFT JOIN wallets w ON w.merchant_id = i.merchant_id AND w.owner_id = i.shopper_id
             UNION ALL
+            SELECT n.merchant_id, 'instrument.expired', n.id, n.value_fen,
+                CASE n.kind WHEN 'coupon' THEN b.coupons ELSE b.passes END, b.breakage
+            FROM instruments n JOIN books b ON b.merchant_id = n.merchant_id
+            WHERE n.state = 'expired'
+            UNION ALL
+            SELECT l.merchant_id, 'points.expired', l.id,
+                l.expired_fen - coalesce(later.amount, 0), b.points, b.breakage
+            FROM point_lots l JOIN books b ON b.merchant_id = l.merchant_id
+            LEFT JOIN (
+                SELECT merchant_id, lot_id, sum(amount) AS amount FROM expired_later GROUP BY 1, 2
+            ) later ON later.merchant_id = l.merchant_id AND later.lot_id = l.id
+            WHERE l.expired_fen > 0
+            UNION ALL
+            SELECT e.merchant_id, 'points.return_expired', e.use_id, e.amount, b.points, b.breakage
+            FROM expired_later e JOIN books b ON b.merchant_id = e.merchant_id
+            WHERE e.is_back
+            UNION ALL
             SELECT c.merchant_id, 'clawback', c.id, c.amount_fen,
                 CASE i.kind WHEN 'cash' THEN w.id WHEN 'coupon' THEN b.coupons
                     WHEN 'pass' THEN b.passes WHEN 'points' THEN b.points END,
@@ -213,11 +252,6 @@ PROBES: tuple[Probe, ...] = (
                     d.state IN ('failed', 'expired', 'cancelled'))
             ) AS v (kind, amount, source_id, destination_id, is_owed)
             WHERE v.is_owed
-        ), sides AS (
-            SELECT merchant_id, transaction_id, count(*) AS entries, min(amount_fen) AS lowest,
-                max(amount_fen) AS amount, max(account_id) FILTER (WHERE amount_fen < 0)
-                    AS source_id, max(account_id) FILTER (WHERE amount_fen > 0) AS destination_id
-            FROM ledger_entries GROUP BY 1, 2
         ), posted AS (
             SELECT coalesce(t.merchant_id, s.merchant_id) AS merchant_id,
                 coalesce(t.id, s.transaction_id) AS id, coalesce(t.kind, 'unknown') AS kind,

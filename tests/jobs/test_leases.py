@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain import work
-from domain.checkout import driving_refunds, settling
+from domain.checkout import driving_refunds, working_off
 from domain.checkout.settling import settle_due_groups
 from domain.database import read_clock, transaction
 from domain.gateways.wechat import WeChatPayments
@@ -139,7 +139,7 @@ def test_worker_paused_beyond_its_lease_takes_the_group_without_fences(
 def pause_first(monkeypatch: pytest.MonkeyPatch) -> Pause:
     """Stop the first worker between its lease, which is short, and its work."""
     pause = Pause()
-    pause.before(monkeypatch, settling, "_settle")
+    pause.before(monkeypatch, working_off, "_do")
     shorten_leases(monkeypatch)
     return pause
 

@@ -310,6 +310,15 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE s.order_id = o.id",
         ),
     ),
+    "expiries.posted": (
+        (unposted("instrument.expired"),),
+        (unposted("points.expired"),),
+        (POST_TWICE, posted_twice("instrument.expired")),
+        ("UPDATE instruments SET state = 'expired' WHERE state = 'issued' AND kind = 'coupon'",),
+        (
+            "UPDATE point_lots SET expired_fen = expired_fen - 1, left_fen = left_fen + 1 WHERE expired_fen > 0",
+        ),
+    ),
     "clawbacks.posted": (
         (unposted("clawback"),),
         ("UPDATE clawbacks SET amount_fen = amount_fen + 1",),

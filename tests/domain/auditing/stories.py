@@ -194,6 +194,28 @@ def take_back(world: World, at: datetime) -> None:
     world.claw_back("rewards", "coupon", at)
 
 
+def hold_what_is_short_lived(world: World, at: datetime) -> None:
+    """A coupon of a day, and points of a day; some of them pay a seat that is left after that."""
+    short = replace(COUPON, valid_days=1)
+    world.with_campaign(subsidy=short).open(at)
+    world.live_points(days=1)
+    points = world.with_campaign(subsidy=POINTS)
+    shopper = world.stage.shopper()
+    points.settle_alone(points.open(at, shopper), at + DAY)
+    world.live_points(days=365)
+    cheap = world.with_campaign(group_price_fen=500, subsidy_fen=300)
+    order = cheap.stage.open(shopper, at + DAY + MINUTE, use_points=True)
+    world.named["short_lived"] = (shopper, order)
+
+
+def let_expire(world: World, at: datetime) -> None:
+    at += 2 * DAY + 30 * SECOND
+    world.expire_values(at)
+    shopper, order = world.named["short_lived"]
+    world.give_up(shopper, order, at)
+    world.expire_values(at)
+
+
 def spend_in_kind(world: World, at: datetime) -> None:
     """Coupons, points and passes pay seats that form, fail, are given up and are left unpaid."""
     at += DAY + 5 * MINUTE
@@ -309,10 +331,12 @@ STORIES: tuple[Story, ...] = (
     fail_in_kind,
     bring_friends,
     pay_later,
+    hold_what_is_short_lived,
     settle_the_day,
     decide_what_is_held,
     mature,
     hear_of_refunds,
+    let_expire,
     spend_in_kind,
     take_back,
     spend_the_wallet,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from domain import work
+from domain.checkout.expiring import expire_due
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import (
@@ -153,6 +154,19 @@ class World:
             return {"use_points": True}
         own = "SELECT public_id FROM instruments WHERE shopper_id = :v"
         return {f"{kind.value}_id": self.stage.one(own, shopper[1])}
+
+    def settle_alone(self, group_id: str, at: datetime) -> None:
+        """Settle one group, as the job would when only that is due."""
+        self.stage.settle(group_id, at)
+
+    def live_points(self, *, days: int) -> None:
+        """Let points that are issued from now on live so many days."""
+        with transaction() as session:
+            session.execute(text(f"UPDATE merchant_settings SET points_valid_days = {int(days)}"))  # noqa: S608
+
+    def expire_values(self, at: datetime) -> None:
+        while expire_due(at=at):
+            pass
 
     def reward(self, at: datetime) -> None:
         while reward_due_groups(at=at):
