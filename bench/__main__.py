@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.figures import callbacks, hot, join_pay, memory, refunds, settle
+from bench.figures import callbacks, hot, join_pay, memory, refunds, settle, subsidies
 from bench.figures.preload import Scene, Sizes
 from bench.figures.results import Figure
 from bench.stage.ground import ground, say
@@ -20,6 +20,8 @@ ON_SCENE: Mapping[str, Callable[[Scene], list[Figure]]] = {
     "hot_group_1000": hot.measure_group,
     "hot_campaign_1000": hot.measure_campaign,
     "callback_p99_ms": callbacks.measure,
+    "grants_per_s": subsidies.measure_grants,
+    "hot_budget_overspend_fen": subsidies.measure_budget,
     "settle": settle.measure,
     "refund_quota_used": refunds.measure,
 }

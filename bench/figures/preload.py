@@ -30,6 +30,7 @@ class Sizes:
     large_herd: int
     refund_seconds: int
     callback_rounds: int
+    budget_rush: int
 
     @classmethod
     def full(cls) -> "Sizes":
@@ -42,6 +43,7 @@ class Sizes:
             large_herd=30_000,
             refund_seconds=20,
             callback_rounds=40,
+            budget_rush=10_000,
         )
 
     @classmethod
@@ -55,6 +57,7 @@ class Sizes:
             large_herd=3_000,
             refund_seconds=5,
             callback_rounds=4,
+            budget_rush=500,
         )
 
 
