@@ -316,7 +316,8 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         (POST_TWICE, posted_twice("instrument.expired")),
         ("UPDATE instruments SET state = 'expired' WHERE state = 'issued' AND kind = 'coupon'",),
         (
-            "UPDATE point_lots SET expired_fen = expired_fen - 1, left_fen = left_fen + 1 WHERE expired_fen > 0",
+            "UPDATE point_lots SET expired_fen = expired_fen - 1, left_fen = left_fen + 1"
+            " WHERE expired_fen > 0",
         ),
     ),
     "clawbacks.posted": (
