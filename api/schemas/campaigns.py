@@ -43,10 +43,45 @@ class CampaignVariantSchema(Schema):
 
 
 class SubsidySchema(Schema):
-    """What each paid member of a failed group gets."""
+    """What each paid member of a failed group gets; the rules text says it in words."""
 
     kind = String()
-    amount_fen = Fen()
+    amount_fen = Fen(metadata={"description": "fixed, or the most of a random amount"})
+    least_fen = Fen(allow_none=True, metadata={"description": "the least of a random amount"})
+    new_shopper_fen = Fen()
+    invite_fen = Fen()
+    invites_most = ma.fields.Integer()
+    delay_seconds = ma.fields.Integer()
+    threshold_fen = Fen()
+    valid_days = ma.fields.Integer()
+
+
+class CampaignRewardSchema(Schema):
+    """The coupon for who brings a new shopper."""
+
+    formed_fen = Fen()
+    failed_fen = Fen()
+    threshold_fen = Fen()
+    valid_days = ma.fields.Integer()
+
+
+class CampaignCapsSchema(Schema):
+    """The most subsidy one shopper gets in this campaign; null is without end."""
+
+    day_fen = Fen(allow_none=True)
+    month_fen = Fen(allow_none=True)
+    day_failures = ma.fields.Integer(allow_none=True)
+    month_failures = ma.fields.Integer(allow_none=True)
+    failures = ma.fields.Integer(allow_none=True)
+
+
+class CampaignLeversSchema(Schema):
+    """Conditions of the subsidy."""
+
+    full_from_seats = ma.fields.Integer()
+    consolation_fen = Fen()
+    least_paid_seconds = ma.fields.Integer()
+    is_pool_open = Boolean()
 
 
 class TotalsSchema(Schema):
@@ -71,6 +106,9 @@ class CampaignSchema(Schema):
     group_size = ma.fields.Integer(attribute="terms.group_size")
     life_seconds = ma.fields.Integer(attribute="terms.life_seconds")
     subsidy = ma.fields.Nested(SubsidySchema, attribute="terms.subsidy")
+    reward = ma.fields.Nested(CampaignRewardSchema, attribute="terms.reward")
+    caps = ma.fields.Nested(CampaignCapsSchema, attribute="terms.caps")
+    levers = ma.fields.Nested(CampaignLeversSchema, attribute="terms.levers")
     is_sold_out = Boolean()
     is_budget_used_up = Boolean()
     totals = ma.fields.Nested(TotalsSchema)
