@@ -23,6 +23,7 @@ CONSUMERS: Mapping[str, tuple[str, ...]] = {
     "grant.denied": ("notify",),
     "grant.matured": ("notify",),
     "reward.issued": ("notify",),
+    "gift.issued": ("notify",),
     "coupon.expiring": ("notify",),
     "pass.expiring": ("notify",),
     "points.expiring": ("notify",),

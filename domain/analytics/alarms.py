@@ -1,7 +1,8 @@
 """Alarms of a merchant: what waits for a person, as counts by kind and gateway account.
 
 A new kind is one more query in `ALARMS`, and its sentence in the catalogues `alarms.po`. Queries
-may read `waiting_refunds`: those that no gateway has accepted yet.
+may read `waiting_refunds`, those that no gateway has accepted yet, and `running_budgets`, those of
+published campaigns.
 """
 
 from collections.abc import Mapping
@@ -94,6 +95,16 @@ ALARMS: Mapping[str, LiteralString] = {
         WHERE k.merchant_id = :merchant_id AND k.resolved_at IS NULL
         GROUP BY r.gateway_account_id
     """,
+    "budgets_nearly_used": """
+        SELECT CAST(NULL AS bigint), count(*), sum(b.left_fen), CAST(NULL AS timestamptz)
+        FROM running_budgets b WHERE b.used_bps >= 8000 AND b.used_bps < 9500
+        HAVING count(*) > 0
+    """,
+    "budgets_used": """
+        SELECT CAST(NULL AS bigint), count(*), sum(b.left_fen), CAST(NULL AS timestamptz)
+        FROM running_budgets b WHERE b.used_bps >= 9500
+        HAVING count(*) > 0
+    """,
     "work_parked": """
         SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
         FROM work_rows w
@@ -109,7 +120,7 @@ ALARMS: Mapping[str, LiteralString] = {
 Payments of a wrong amount or at a closed order are refunded by themselves: they are told for a day.
 A rejected refund's parked work is told as that refund.
 """
-_WAITING_REFUNDS = """
+_READ_FIRST = """
     WITH waiting_refunds AS (
         SELECT p.gateway_account_id, r.state, r.amount_fen, r.requested_at
         FROM work_rows w
@@ -118,10 +129,16 @@ _WAITING_REFUNDS = """
         WHERE w.merchant_id = :merchant_id AND w.kind = 'drive_refund'
             AND w.state IN ('due', 'leased')
             AND r.state IN ('requested', 'sending', 'needs_funds', 'unknown')
+    ), running_budgets AS (
+        SELECT c.budget_fen - c.committed_fen - c.spent_fen AS left_fen,
+            (c.committed_fen + c.spent_fen) * 10000 / c.budget_fen AS used_bps
+        FROM campaigns c
+        WHERE c.merchant_id = :merchant_id AND c.state = 'published' AND c.ends_at > :at
+            AND c.budget_fen > 0
     )
 """
 _LIST = text(
-    _WAITING_REFUNDS
+    _READ_FIRST
     + " UNION ALL ".join(
         f"""
         SELECT '{kind}' AS kind, a.public_id, a.gateway, a.mch_no, n.how_many, n.amount_fen,

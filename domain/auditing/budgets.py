@@ -1,6 +1,6 @@
 """Invariant 7, of campaigns: no budget and no stock is overrun; no promise goes unpaid."""
 
-from domain.auditing.checks import Check, Probe
+from domain.auditing.checks import Check, Probe, probe
 
 BUDGET_KEPT = Check(
     "budgets.kept", 7, "Committed and spent together never exceed a campaign's budget."
@@ -32,7 +32,26 @@ TOTALS_RECOUNTED = Check(
     "A campaign's groups opened, formed and failed, and people paid, are what its rows say.",
 )
 
+GOODWILL_KEPT = Check(
+    "goodwill.recounted",
+    7,
+    "What is spent of a merchant's goodwill budget is what its gifts were worth, and within it.",
+)
+
 PROBES = (
+    probe(
+        GOODWILL_KEPT,
+        """
+        SELECT format('merchant %s: spent %s of %s fen, recounted %s', m.merchant_id,
+            m.goodwill_spent_fen, m.goodwill_budget_fen, coalesce(g.fen, 0)) AS key
+        FROM merchant_settings m
+        LEFT JOIN (
+            SELECT merchant_id, sum(amount_fen) AS fen FROM gifts GROUP BY 1
+        ) g ON g.merchant_id = m.merchant_id
+        WHERE m.goodwill_spent_fen <> coalesce(g.fen, 0)
+            OR m.goodwill_spent_fen > m.goodwill_budget_fen
+        """,
+    ),
     Probe(
         (
             BUDGET_KEPT,

@@ -11,8 +11,8 @@ DELIVERED = Check(
 TOLD = Check(
     "facts.acted-on-once",
     10,
-    "A fact that its consumers are done with has had its effect: one notice for each order it"
-    " concerns.",
+    "A fact that its consumers are done with has had its effect: one notice for each order"
+    " or value it concerns.",
 )
 GROUPS_WATCHED = Check(
     "work.settles-groups", 10, "A group that is open, frozen or closing has work that settles it."
@@ -103,6 +103,11 @@ PROBES = (
             SELECT merchant_id, id, (payload ->> 'order_id')::bigint,
                 'payment.returned.' || subject_id
             FROM done WHERE kind = 'payment.returned'
+        ), owned (merchant_id, id, shopper_id, kinds) AS (
+            SELECT merchant_id, id, shopper_id, 'withdrawal.%' FROM withdrawals
+            UNION ALL SELECT merchant_id, id, referrer_id, 'reward.issued' FROM rewards
+            UNION ALL SELECT merchant_id, id, shopper_id, 'gift.issued' FROM gifts
+            UNION ALL SELECT merchant_id, id, shopper_id, kind || '.expiring' FROM instruments
         )
         SELECT format('fact %s/%s: no notice %s of order %s', c.merchant_id, c.id, c.notice,
             c.order_id) AS key
@@ -113,19 +118,12 @@ PROBES = (
         UNION ALL
         SELECT format('fact %s/%s: no notice %s', d.merchant_id, d.id, d.kind)
         FROM done d
-        JOIN withdrawals w ON w.merchant_id = d.merchant_id AND w.id = d.subject_id
-        WHERE d.kind LIKE 'withdrawal.%' AND NOT EXISTS (
+        JOIN owned w ON w.merchant_id = d.merchant_id AND w.id = d.subject_id
+            AND d.kind LIKE w.kinds
+        WHERE NOT EXISTS (
             SELECT 1 FROM notices n
             WHERE n.merchant_id = w.merchant_id AND n.shopper_id = w.shopper_id
                 AND n.order_id IS NULL AND n.key = d.kind || '.' || w.id)
-        UNION ALL
-        SELECT format('fact %s/%s: no notice %s', d.merchant_id, d.id, d.kind)
-        FROM done d
-        JOIN rewards r ON r.merchant_id = d.merchant_id AND r.id = d.subject_id
-        WHERE d.kind = 'reward.issued' AND NOT EXISTS (
-            SELECT 1 FROM notices n
-            WHERE n.merchant_id = r.merchant_id AND n.shopper_id = r.referrer_id
-                AND n.order_id IS NULL AND n.key = d.kind || '.' || r.id)
         UNION ALL
         SELECT format('order %s/%s: %s notices %s', merchant_id, order_id, count(*), key)
         FROM notices GROUP BY merchant_id, order_id, key HAVING count(*) > 1

@@ -53,3 +53,11 @@ class RotationUnfinished(Conflict):
 
 class AppNotOnWechat(Rejected):
     """The mini-program is not WeChat's, which this needs."""
+
+
+class PointsOutstanding(Conflict):
+    """Shoppers hold points: what one is worth can no longer change."""
+
+
+class BudgetBelowSpent(Conflict):
+    """More of the goodwill budget is spent already; `spent_fen` says how much."""

@@ -31,6 +31,7 @@ KEYS: Final = (
     "grant.denied",
     "grant.matured",
     "reward.issued",
+    "gift.issued",
     "coupon.expiring",
     "pass.expiring",
     "points.expiring",

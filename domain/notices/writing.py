@@ -71,6 +71,11 @@ _WRITE = text(
         FROM told
         JOIN rewards r ON r.merchant_id = told.merchant_id AND r.id = told.subject_id
         WHERE told.kind = 'reward.issued'
+        UNION ALL
+        SELECT g.merchant_id, g.shopper_id, NULL, told.kind || '.' || told.subject_id,
+            jsonb_build_object('amount_fen', g.amount_fen)
+        FROM told JOIN gifts g ON g.merchant_id = told.merchant_id AND g.id = told.subject_id
+        WHERE told.kind = 'gift.issued'
     ), of_expiring AS (
         SELECT n.merchant_id, n.shopper_id, CAST(NULL AS bigint) AS order_id,
             told.kind || '.' || told.subject_id AS key,

@@ -1,6 +1,6 @@
 """What can be wrong with a subsidy."""
 
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, Rejected
 
 
 class GrantNotFound(NotFound):
@@ -17,3 +17,11 @@ class GrantEmpty(Conflict):
 
 class NothingToClawBack(Conflict):
     """All of it is spent, expired or taken back already."""
+
+
+class GoodwillExhausted(Conflict):
+    """The goodwill budget has less left than this; `left_fen` says how much."""
+
+
+class NotWholePoints(Rejected):
+    """The amount is not the worth of whole points; `point_fen` says what one is worth."""

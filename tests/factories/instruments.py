@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain import outbox
 from domain.ledger import posting
 from domain.models import Gift
 from domain.public_ids import new_public_id
@@ -59,6 +60,7 @@ def make_gift(
         valid_days=valid_days,
     )
     posting.post(session, issue(session, [wanted], at=at, actor="test"), at=at)
+    outbox.emit(session, [outbox.NewFact(shopper[0], "gift.issued", gift.id)], at=at)
     return gift
 
 

@@ -5,11 +5,25 @@ import marshmallow as ma
 from api.schemas.fields import Boolean, Count, Fen, Schema, Text
 from domain.withdrawals.rules import LEAST_FEN, MOST_FEN
 
+POINTS_PER_YUAN = (1, 2, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
+"""So that a point is worth whole fen, or a fen whole points."""
+
 
 class SettingsSchema(Schema):
     """A merchant's own limits."""
 
     daily_subsidy_cap_fen = Fen(allow_none=True, metadata={"description": "null: no cap"})
+    monthly_subsidy_cap_fen = Fen(allow_none=True, metadata={"description": "null: no cap"})
+    daily_failures_cap = Count(allow_none=True, metadata={"description": "subsidised, a day"})
+    monthly_failures_cap = Count(allow_none=True)
+    points_per_yuan = ma.fields.Integer(
+        strict=True,
+        validate=ma.validate.OneOf(POINTS_PER_YUAN),
+        error_messages={"invalid": "not_an_integer"},
+        metadata={"description": "what points are worth; fixed while shoppers hold some"},
+    )
+    points_valid_days = Count(least=1, most=3660)
+    goodwill_budget_fen = Fen(metadata={"description": "for gifts of staff, in all"})
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(metadata={"description": "the most of one withdrawal"})
     withdrawal_daily_fen = Fen(metadata={"description": "the most of a shopper and day"})
@@ -21,6 +35,17 @@ class SettingsChangeSchema(Schema):
     """New settings, and why; what is not named stays."""
 
     daily_subsidy_cap_fen = Fen(allow_none=True)
+    monthly_subsidy_cap_fen = Fen(allow_none=True, metadata={"description": "null: no cap"})
+    daily_failures_cap = Count(allow_none=True, metadata={"description": "subsidised, a day"})
+    monthly_failures_cap = Count(allow_none=True)
+    points_per_yuan = ma.fields.Integer(
+        strict=True,
+        validate=ma.validate.OneOf(POINTS_PER_YUAN),
+        error_messages={"invalid": "not_an_integer"},
+        metadata={"description": "what points are worth; fixed while shoppers hold some"},
+    )
+    points_valid_days = Count(least=1, most=3660)
+    goodwill_budget_fen = Fen(metadata={"description": "for gifts of staff, in all"})
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(
         validate=ma.validate.Range(LEAST_FEN, MOST_FEN),

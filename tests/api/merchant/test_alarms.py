@@ -335,3 +335,26 @@ def test_topping_up_stands_in_the_audit_log(mall: Mall) -> None:
     assert (entry["subject_kind"], entry["subject_id"]) == ("gateway_account", account_of(stage))
     assert entry["before"] == {"refund_short_since": clock.iso(SHORT_SINCE)}
     assert entry["after"] == {"resumed": ["refund"]}
+
+
+@pytest.mark.parametrize(
+    ("budget_fen", "kind", "left_fen"),
+    [(3751, None, 0), (3750, "budgets_nearly_used", 750), (3157, "budgets_used", 157)],
+)
+def test_budget_that_runs_out_is_told_at_80_and_at_95_per_cent(
+    mall: Mall, budget_fen: int, kind: str | None, left_fen: int
+) -> None:
+    """A group of three commits 30 yuan."""
+    stage = stage_of(mall)
+    stage.opened(stage.start)
+    with transaction() as session:
+        session.execute(
+            text("UPDATE campaigns SET budget_fen = :fen WHERE id = :id"),
+            {"fen": budget_fen, "id": stage.campaign.id},
+        )
+
+    told = alarms(mall.viewer)
+
+    assert list(told) == ([] if kind is None else [kind])
+    if kind is not None:
+        assert (told[kind]["count"], told[kind]["amount_fen"]) == (1, left_fen)

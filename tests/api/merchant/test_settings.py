@@ -1,15 +1,23 @@
 import pytest
 from sqlalchemy import select
 
+from domain.clock import real_now
 from domain.database import transaction
-from domain.models import AuditEntry, MerchantSettings
+from domain.models import AuditEntry, MerchantSettings, PointLot
 from tests.api.callers import Mall
+from tests.factories.shoppers import make_shopper
 
 pytestmark = pytest.mark.transactional
 
 PATH = "/v1/merchant/settings"
 FIRST = {
     "daily_subsidy_cap_fen": None,
+    "monthly_subsidy_cap_fen": None,
+    "daily_failures_cap": None,
+    "monthly_failures_cap": None,
+    "points_per_yuan": 100,
+    "points_valid_days": 365,
+    "goodwill_budget_fen": 0,
     "is_withdrawal_on": True,
     "withdrawal_max_fen": 20_000,
     "withdrawal_daily_fen": 200_000,
@@ -96,3 +104,48 @@ def test_each_merchant_has_its_own(mall: Mall, other_mall: Mall) -> None:
     mall.owner.patch(PATH, daily_subsidy_cap_fen=5000, reason="防刷单")
 
     assert other_mall.owner.get(PATH).json == FIRST
+
+
+def test_owner_caps_months_and_failures_and_prices_points(mall: Mall) -> None:
+    caps = {
+        "monthly_subsidy_cap_fen": 10_000,
+        "daily_failures_cap": 2,
+        "monthly_failures_cap": 20,
+        "points_per_yuan": 10,
+        "points_valid_days": 180,
+        "goodwill_budget_fen": 50_000,
+    }
+
+    answer = mall.owner.patch(PATH, **caps, reason="规则调整")
+
+    assert answer.json == FIRST | caps
+
+
+@pytest.mark.parametrize("per_yuan", [0, 3, 2000, True, "10"])
+def test_points_are_worth_whole_fen(mall: Mall, per_yuan: object) -> None:
+    answer = mall.owner.patch(PATH, points_per_yuan=per_yuan, reason="积分")
+
+    assert answer.status_code == 422
+
+
+def test_worth_of_points_is_fixed_while_somebody_holds_some(mall: Mall) -> None:
+    with transaction() as session:
+        shopper = make_shopper(session, mall.id)
+        session.add(
+            PointLot(
+                merchant_id=mall.id,
+                public_id="lot",
+                shopper_id=shopper.id,
+                source="gift",
+                source_id=1,
+                value_fen=500,
+                left_fen=500,
+                issued_at=real_now(),
+                expires_at=real_now(),
+            )
+        )
+
+    answer = mall.owner.patch(PATH, points_per_yuan=10, reason="积分")
+
+    assert (answer.status_code, answer.json["code"]) == (409, "points_outstanding")
+    assert mall.owner.patch(PATH, points_per_yuan=100, reason="积分").status_code == 200

@@ -310,6 +310,14 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE s.order_id = o.id",
         ),
     ),
+    "goodwill.recounted": (
+        ("UPDATE merchant_settings SET goodwill_budget_fen = 1, goodwill_spent_fen = 1",),
+        (
+            "INSERT INTO gifts (merchant_id, public_id, shopper_id, staff_id, kind, amount_fen,"
+            " reason, issued_at) SELECT merchant_id, 'lost', min(shopper_id), 1, 'cash', 5, 'none',"
+            " min(placed_at) FROM orders GROUP BY 1",
+        ),
+    ),
     "expiries.posted": (
         (unposted("instrument.expired"),),
         (unposted("points.expired"),),
@@ -563,6 +571,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM notices WHERE key = 'order.refunded'",),
         ("DELETE FROM notices WHERE key LIKE 'payment.returned.%'",),
         ("DELETE FROM notices WHERE key LIKE 'withdrawal.paid.%'",),
+        ("DELETE FROM notices WHERE key LIKE 'reward.issued.%'",),
+        ("DELETE FROM notices WHERE key LIKE 'gift.issued.%'",),
+        ("DELETE FROM notices WHERE key LIKE 'coupon.expiring.%'",),
         (
             "ALTER TABLE notices DROP CONSTRAINT uq_notices_merchant_id_order_id_key",
             "DROP INDEX uq_notices_without_order",

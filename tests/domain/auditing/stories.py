@@ -187,8 +187,9 @@ def mature(world: World, at: datetime) -> None:
 
 
 def take_back(world: World, at: datetime) -> None:
-    """Staff take back cash in part, and coupons, points and a reward that nobody has spent."""
+    """Staff give points, take back cash in part, and what nobody has spent of the other kinds."""
     at += 2 * DAY
+    world.give(SubsidyKind.POINTS, 700, at)
     for kind, source in (("cash", "grants"), ("points", "grants"), ("coupon", "grants")):
         world.claw_back(source, kind, at)
     world.claw_back("rewards", "coupon", at)
@@ -209,6 +210,7 @@ def hold_what_is_short_lived(world: World, at: datetime) -> None:
 
 
 def let_expire(world: World, at: datetime) -> None:
+    world.warn_of_expiring(at + DAY + MINUTE)
     at += 2 * DAY + 30 * SECOND
     world.expire_values(at)
     shopper, order = world.named["short_lived"]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import text
 
 from domain import work
-from domain.checkout.expiring import expire_due
+from domain.checkout.expiring import expire_due, warn_of_expiring
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import (
@@ -46,6 +46,7 @@ from domain.settlement.releasing import (
 from domain.states import RefundState, WithdrawalState
 from domain.terms import SubsidyKind
 from tests.factories.campaigns import make_campaign
+from tests.factories.instruments import make_gift
 from tests.factories.staff import make_staff
 from tests.scenarios.stage import Stage
 
@@ -167,6 +168,15 @@ class World:
     def expire_values(self, at: datetime) -> None:
         while expire_due(at=at):
             pass
+
+    def warn_of_expiring(self, at: datetime) -> None:
+        while warn_of_expiring(at=at):
+            pass
+
+    def give(self, kind: SubsidyKind, amount_fen: int, at: datetime) -> None:
+        shopper = self.stage.shopper()
+        with transaction() as session:
+            make_gift(session, shopper, kind, amount_fen, at=at)
 
     def reward(self, at: datetime) -> None:
         while reward_due_groups(at=at):

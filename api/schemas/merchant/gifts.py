@@ -1,0 +1,65 @@
+"""Gifts of staff, and claw-backs."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+from domain.terms import SubsidyKind
+
+MOST_FEN = 100_000_00
+"""No gift is above 100,000 yuan: that is a slip of the keyboard."""
+
+
+class GiftShopperSchema(Schema):
+    """Whose gift it is."""
+
+    id = PublicId()
+    nickname = String()
+
+
+class GiftSchema(Schema):
+    """A gift out of the goodwill budget."""
+
+    id = PublicId()
+    shopper = ma.fields.Nested(GiftShopperSchema)
+    kind = String()
+    amount_fen = Fen()
+    clawed_back_fen = Fen()
+    reason = String()
+    issued_at = Instant()
+
+
+class NewGiftSchema(Schema):
+    """What is given, to whom, and why; threshold and validity are of coupons and passes."""
+
+    shopper_id = PublicId(required=True)
+    kind = String(
+        required=True,
+        validate=ma.validate.OneOf(
+            [kind.value for kind in SubsidyKind if kind is not SubsidyKind.EXTERNAL_POINTS]
+        ),
+    )
+    amount_fen = Fen(required=True, validate=ma.validate.Range(1, MOST_FEN))
+    threshold_fen = Fen(load_default=0)
+    valid_days = Count(load_default=30, least=1, most=3650)
+    reason = Text(most=500, required=True)
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def check_threshold(self, given: dict[str, object], **_: object) -> None:
+        """A threshold below a coupon's value would pay more than the order."""
+        threshold, amount = given["threshold_fen"], given["amount_fen"]
+        if isinstance(threshold, int) and isinstance(amount, int) and 0 < threshold < amount:
+            raise ma.ValidationError("threshold_below_value", "threshold_fen")
+
+
+class ClawBackSchema(Schema):
+    """How much is taken back at most (all that is unspent, if nothing is said), and why."""
+
+    amount_fen = Fen(least=1, load_default=None, allow_none=True)
+    reason = Text(most=500, required=True)
+
+
+class ClawedBackSchema(Schema):
+    """What was taken back."""
+
+    id = PublicId()
+    clawed_back_fen = Fen()
