@@ -24,6 +24,7 @@ from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
 from domain.models import Campaign, MerchantSettings, RuleVersion, Variant
 from domain.orders.rules import LAST_JOIN, OPENING_MARGIN
+from domain.publishing.arbitrage import JudgedVariant, PricedVariant, judge_variants
 from domain.publishing.errors import (
     CampaignWindowPast,
     NothingToPublish,
@@ -31,7 +32,6 @@ from domain.publishing.errors import (
 )
 from domain.publishing.warnings import (
     Plan,
-    PricedVariant,
     PublishWarning,
     Severity,
     find_warnings,
@@ -79,6 +79,16 @@ def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Chec
         rules_text_zh=[*check.rules_text_zh, write_daily_cap(cap_fen, language="zh")],
         rules_text_en=[*check.rules_text_en, write_daily_cap(cap_fen, language="en")],
     )
+
+
+def judge_draft(actor: StaffActor, campaign_id: str) -> list[JudgedVariant]:
+    """Test the variants of a campaign's draft, the worst first. Raises TermsInvalid."""
+    with merchant_transaction(actor.merchant_id) as session:
+        campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
+        terms = Terms.from_json(campaign.draft_terms)
+        variants = variants_of(session, (campaign.merchant_id, campaign.product_id))
+        rules.check_terms(terms, variant_ids={variant.id for variant in variants})
+        return judge_variants(terms, plan_of(session, campaign, terms, variants).variants)
 
 
 def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
@@ -161,6 +171,7 @@ def plan_of(
                 unit_cost_fen=by_id[price.variant_id].unit_cost_fen,
                 group_price_fen=price.group_price_fen,
                 alone_price_fen=by_id[price.variant_id].alone_price_fen,
+                public_id=by_id[price.variant_id].public_id,
             )
             for price in terms.prices
         ),

@@ -1,10 +1,4 @@
-"""What a publication warns of, and the arbitrage test. Pure.
-
-The arbitrage test (economics, B3): an opener who values the product at its list price gains by
-sharing only while the subsidy is below S_max = gap - e / (P_s - P_0), where gap = list price -
-group price, e = the effort of sharing (0.5 yuan) and P_s - P_0 = 0.71, what sharing adds to the
-chance of forming. Above S_max failing pays more than forming: red; above 0.7 S_max: amber.
-"""
+"""What a publication warns of: arbitrage, funds, slips of prices, a short window. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,12 +8,11 @@ from typing import Any
 
 from domain.money import yuan
 from domain.orders.rules import OPENING_MARGIN
+from domain.planner.arbitrage import Verdict
+from domain.publishing.arbitrage import PricedVariant, judge_variants
 from domain.terms import Terms
 from domain.texts import Language, text
 
-SHARING_EFFORT_FEN = 50
-SHARING_GAIN_BPS = 7100
-SAFE_SHARE_BPS = 7000
 DEEPEST_DISCOUNT_BPS = 8000
 
 
@@ -52,17 +45,6 @@ class PublishWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class PricedVariant:
-    """A variant as it will be sold; alone at list price unless `alone_price_fen` is set."""
-
-    title: str
-    list_price_fen: int
-    unit_cost_fen: int | None
-    group_price_fen: int
-    alone_price_fen: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Plan:
     """What is to be published, with what is left of budget and stock.
 
@@ -79,11 +61,6 @@ class Plan:
     daily_subsidy_cap_fen: int | None
 
 
-def largest_safe_subsidy_fen(gap_fen: int) -> int:
-    """Return S_max for a buyer who values the product at its list price."""
-    return max(0, gap_fen - SHARING_EFFORT_FEN * 10_000 // SHARING_GAIN_BPS)
-
-
 def find_warnings(plan: Plan) -> list[PublishWarning]:
     """Find what publishing should warn of, red ones first."""
     found = [
@@ -96,13 +73,13 @@ def find_warnings(plan: Plan) -> list[PublishWarning]:
 
 
 def _arbitrage(plan: Plan) -> Iterator[PublishWarning]:
-    gap = min(v.list_price_fen - v.group_price_fen for v in plan.variants)
-    subsidy = plan.terms.largest_subsidy_fen
-    safe = largest_safe_subsidy_fen(gap)
-    parameters = {"subsidy": yuan(subsidy), "gap": yuan(gap), "safe": yuan(safe)}
-    if subsidy > safe:
+    worst = judge_variants(plan.terms, plan.variants)[0]
+    found, variant = worst.arbitrage, worst.variant
+    gap = yuan(variant.list_price_fen - variant.group_price_fen)
+    parameters = {**found.parameters, "gap": gap, "title": variant.title}
+    if found.verdict is Verdict.RED:
         yield PublishWarning("subsidy_rewards_failing", Severity.RED, parameters)
-    elif subsidy * 10_000 > safe * SAFE_SHARE_BPS:
+    elif found.verdict is Verdict.AMBER:
         yield PublishWarning("subsidy_near_gap", Severity.AMBER, parameters)
 
 

@@ -301,7 +301,7 @@ class TestChecking:
             ("subsidy_rewards_failing", "red"),
             ("no_daily_subsidy_cap", "amber"),
         ]
-        assert "9.4 yuan" in answer["warnings"][0]["sentence"]
+        assert "4.39 yuan" in answer["warnings"][0]["sentence"]
         assert any("10 元现金补贴" in line for line in answer["rules_text_zh"])
         assert any("10 yuan" in line for line in answer["rules_text_en"])
 
@@ -405,7 +405,7 @@ class TestPublishing:
         campaign_id = draft(mall.operator, product).json["id"]
         publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
 
-        changed = mall.operator.patch(f"{PATH}/{campaign_id}", terms={"group_size": 4}).json
+        changed = mall.operator.patch(f"{PATH}/{campaign_id}", terms={"group_size": 2}).json
         shown = mall.shopper.get(f"/v1/campaigns/{campaign_id}").json
         published = publish(mall.operator, campaign_id, "no_daily_subsidy_cap").json
 
@@ -413,7 +413,7 @@ class TestPublishing:
         assert changed["published"]["terms"]["group_size"] == 3
         assert shown["group_size"] == 3
         assert (published["state"], published["rule_version"]) == ("published", 2)
-        assert [v.terms["group_size"] for v in versions_of(mall)] == [3, 4]
+        assert [v.terms["group_size"] for v in versions_of(mall)] == [3, 2]
 
     def test_rule_version_cannot_be_changed_by_any_serving_role(
         self, mall: Mall, product: dict[str, str]

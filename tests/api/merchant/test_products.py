@@ -205,7 +205,7 @@ class TestPriceOfAVariantOnSale:
         assert entry.reason == "调价; subsidy_rewards_failing: 清仓"
 
     def test_amber_warning_needs_a_reason_only(self, mall: Mall, campaign: MadeCampaign) -> None:
-        body = {"list_price_fen": 3100}
+        body = {"list_price_fen": 3800}
 
         asked = self.change(mall.operator, campaign, **body)
         codes = [warning["code"] for warning in asked.json["warnings"]]
@@ -217,7 +217,7 @@ class TestPriceOfAVariantOnSale:
         )
 
         assert codes == ["subsidy_near_gap"]
-        assert granted.json["list_price_fen"] == 3100
+        assert granted.json["list_price_fen"] == 3800
 
     def test_sound_price_needs_nothing(self, mall: Mall, campaign: MadeCampaign) -> None:
         answer = self.change(mall.operator, campaign, list_price_fen=4200, alone_price_fen=3600)

@@ -3,12 +3,8 @@ from typing import Any
 
 import pytest
 
-from domain.publishing.warnings import (
-    Plan,
-    PricedVariant,
-    find_warnings,
-    largest_safe_subsidy_fen,
-)
+from domain.publishing.arbitrage import PricedVariant
+from domain.publishing.warnings import Plan, find_warnings
 from domain.terms import GroupPrice, SubsidyKind, SubsidyRule, Terms
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -53,24 +49,18 @@ def test_sound_plan_has_no_warnings() -> None:
     assert found(plan()) == []
 
 
-def test_safe_subsidy_is_the_gap_less_the_effort_of_sharing() -> None:
-    assert largest_safe_subsidy_fen(1010) == 940
-    assert largest_safe_subsidy_fen(4000) == 3930
-    assert largest_safe_subsidy_fen(50) == 0
-
-
 @pytest.mark.parametrize(
     ("subsidy_fen", "warnings"),
     [
-        (658, []),
-        (659, [("subsidy_near_gap", "amber")]),
-        (940, [("subsidy_near_gap", "amber")]),
-        (941, [("subsidy_rewards_failing", "red")]),
+        (307, []),
+        (308, [("subsidy_near_gap", "amber")]),
+        (439, [("subsidy_near_gap", "amber")]),
+        (440, [("subsidy_rewards_failing", "red")]),
         (1000, [("subsidy_rewards_failing", "red")]),
         (1010, [("subsidy_rewards_failing", "red")]),
     ],
 )
-def test_subsidy_is_tested_against_the_gap(
+def test_subsidy_is_tested_against_what_a_lukewarm_buyer_gains(
     subsidy_fen: int, warnings: list[tuple[str, str]]
 ) -> None:
     assert found(plan(subsidy_fen=subsidy_fen)) == warnings
@@ -80,13 +70,55 @@ def test_the_founding_documents_first_example_is_sound() -> None:
     assert found(plan(subsidy_fen=1500, price_fen=6000, list_fen=10_000, cost_fen=3800)) == []
 
 
-def test_the_smallest_gap_counts() -> None:
+def test_founding_documents_own_case_says_what_not_sharing_gains() -> None:
+    (warning,) = find_warnings(plan(subsidy_fen=1000))
+
+    assert warning.sentence("en") == (
+        "A lukewarm buyer gains 3.96 yuan more by not sharing: the subsidy of 10 yuan is above the "
+        "safe limit of 4.39 yuan (variant 原味: list price and group price differ by 10.1 yuan). "
+        "Lower the subsidy to 4.39 yuan (3.07 yuan leaves a margin), lower the group price, or "
+        "require a second paid seat."
+    )
+    assert "不分享反而多得 3.96 元" in warning.sentence("zh")
+
+
+def test_subsidy_near_the_limit_says_how_much_leaves_a_margin() -> None:
+    (warning,) = find_warnings(plan(subsidy_fen=400))
+
+    assert "gains only 0.28 yuan more by sharing. 3.07 yuan or less" in warning.sentence("en")
+    assert "不超过 3.07 元" in warning.sentence("zh")
+
+
+def test_the_worst_variant_counts() -> None:
     variants = (
         PricedVariant("大", 9000, None, 1990),
         PricedVariant("小", 2300, None, 1990),
     )
 
-    assert found(plan(variants=variants)) == [("subsidy_rewards_failing", "red")]
+    (warning,) = find_warnings(plan(variants=variants))
+
+    assert (warning.code, warning.severity.value) == ("subsidy_rewards_failing", "red")
+    assert "小" in warning.sentence("en")
+
+
+@pytest.mark.parametrize(
+    ("size", "warnings"),
+    [
+        (3, []),
+        (8, [("subsidy_near_gap", "amber")]),
+        (20, [("subsidy_rewards_failing", "red")]),
+    ],
+)
+def test_subsidy_of_groups_that_seldom_form_is_less_safe(
+    size: int, warnings: list[tuple[str, str]]
+) -> None:
+    assert found(plan(size=size)) == warnings
+
+
+def test_short_window_leaves_less_time_to_form() -> None:
+    codes = [code for code, _ in found(plan(days=0.04))]
+
+    assert codes == ["subsidy_rewards_failing", "window_below_one_life"]
 
 
 def test_missing_daily_cap_is_amber() -> None:
