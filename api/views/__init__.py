@@ -21,6 +21,7 @@ from api.views import (
 )
 from api.views.merchant import (
     alarms,
+    arbitrage,
     audit_log,
     board,
     figures,
@@ -59,6 +60,7 @@ BLUEPRINTS: list[Blueprint] = [
     sessions.blueprint,
     products.blueprint,
     merchant_campaigns.blueprint,
+    arbitrage.blueprint,
     settings.blueprint,
     audit_log.blueprint,
     shoppers.blueprint,

@@ -21,13 +21,14 @@ compare both, and the figures of economics B3 and B5.
 
 import cmath
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 HOUR = 3600
 _ALIAS = 1e-8
-_FINE, _COARSE, _FINE_UNTIL = 0.25, 1.0, 16.0
+_FINEST, _FINE, _COARSE, _FINE_UNTIL = 0.05, 0.25, 1.0, 16.0
 _AT_REST = 1e-8
 
 
@@ -53,6 +54,10 @@ COLD_START = Behaviour(6500, 2300, 1530, 4 * HOUR, 10)
 
 VIRAL = Behaviour(9800, 3500, 2850, 4 * HOUR, 60)
 """The high end of B6's ranges: 98 % share, conversions 30 % more; joiners share in proportion."""
+
+PRESETS: Mapping[str, Behaviour] = MappingProxyType(
+    {"cold_start": COLD_START, "warm": WARM, "viral": VIRAL}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,9 @@ class _Branching:
 
     def integrate(self, z: complex) -> _End:
         """Integrate A and B over the life, and the seats taken through the leader's share."""
-        fine = min(_FINE, 1 / (1 + self.share * self.joiner), 1 / (1 + self.organic))
+        fine = min(_FINE, 1 / (1 + self.share * self.joiner))
+        if self.counts_invites:
+            fine = min(fine, max(_FINEST, 1 / (1 + self.organic)))
         a = b = seated = 0j
         x = 0.0
         while x < self.life:
