@@ -15,10 +15,11 @@ verdict is the lukewarm buyer's: green up to 0.7 of the largest safe subsidy, am
 red beyond. Ours, not B3's: a random subsidy counts by its mean, but is amber at least if its
 largest amount is unsafe, because some will hope for it.
 
-The chances come from `forming`; the table of B3 is met to its last digit, but for P_0 at 0.06
-organic joins an hour (0.505, not 0.51), the largest safe subsidy with two paid seats and organic
-joins (36.24, not 36.5: a quotient of small differences) and a fen of the keen buyer's. A largest
-safe subsidy is rounded down to the fen (4.39, not 4.4).
+The chances come from `forming`, which computes what B3 simulated. All rows of its table are met to
+what it prints, but for: some amounts by 0.01 (the keen buyer's edge is 6.64, not 6.63), P_0 at 0.06
+organic joins an hour (0.505, not 0.51), and the largest safe subsidy with two paid seats and
+organic joins (36.24, not 36.5: a quotient of small differences). A largest safe subsidy is rounded
+down to the fen (4.39, not 4.4).
 
 What is not tested: joining a group that is about to fail (sniping), which the minimum time before
 the deadline limits by rule, and second accounts, which risk and caps limit.
