@@ -1,7 +1,7 @@
 """Campaigns and their open groups as shoppers see them: one statement each, with the fullest group.
 
 What is shown comes from the published rule version, never from the draft; the rules text ends with
-the merchant's daily cap as it is now.
+the merchant's caps as they are now.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain.campaigns.errors import CampaignNotFound
-from domain.campaigns.rules_text import write_daily_cap
-from domain.terms import Terms
+from domain.campaigns.rules_text import write_live_caps
+from domain.terms import Caps, Terms
 
 LAST_JOIN = timedelta(minutes=1)
 
@@ -65,7 +65,8 @@ _SHOWN = """
         p.public_id AS product_public_id, p.title AS product_title, p.images, p.category,
         p.description, priced.variants,
         f.id AS group_id, f.public_id AS group_public_id, f.size, f.taken, f.held, f.releasing,
-        f.deadline_at, f.leader_nickname, m.daily_subsidy_cap_fen
+        f.deadline_at, f.leader_nickname, m.daily_subsidy_cap_fen,
+        m.monthly_subsidy_cap_fen, m.daily_failures_cap, m.monthly_failures_cap
     FROM campaigns c
     JOIN rule_versions v ON v.merchant_id = c.merchant_id AND v.id = c.rule_version_id
     JOIN products p ON p.merchant_id = c.merchant_id AND p.id = c.product_id
@@ -159,6 +160,12 @@ def _brief(merchant_id: int, row: Row[Any]) -> GroupBrief:
 
 def _shown(row: Row[Any]) -> ShownCampaign:
     terms = Terms.from_json(row.terms)
+    caps = Caps(
+        row.daily_subsidy_cap_fen,
+        row.monthly_subsidy_cap_fen,
+        row.daily_failures_cap,
+        row.monthly_failures_cap,
+    )
     return ShownCampaign(
         key=(row.merchant_id, row.id),
         id=row.public_id,
@@ -184,8 +191,8 @@ def _shown(row: Row[Any]) -> ShownCampaign:
             "people_paid": row.people_paid,
         },
         fullest_group=None if row.group_id is None else _brief(row.merchant_id, row),
-        text_zh=[*row.text_zh, write_daily_cap(row.daily_subsidy_cap_fen, language="zh")],
-        text_en=[*row.text_en, write_daily_cap(row.daily_subsidy_cap_fen, language="en")],
+        text_zh=[*row.text_zh, *write_live_caps(caps, language="zh")],
+        text_en=[*row.text_en, *write_live_caps(caps, language="en")],
     )
 
 

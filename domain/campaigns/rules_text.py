@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from domain.clock import SHANGHAI
 from domain.money import yuan
-from domain.terms import Levers, SubsidyKind, Terms
+from domain.terms import Caps, Levers, SubsidyKind, Terms
 from domain.texts import Language, text
 
 
@@ -50,11 +50,17 @@ def write_rules_text(
     return [text(f"rules.{line}", language, **values) for line in _lines(terms)]
 
 
-def write_daily_cap(cap_fen: int | None, *, language: Language) -> str:
-    """Write the line on the daily subsidy cap as it is now; it may change at any time."""
-    if cap_fen is None:
-        return text("rules.no_daily_cap", language)
-    return text("rules.daily_cap", language, cap=yuan(cap_fen))
+def write_live_caps(caps: Caps, *, language: Language) -> list[str]:
+    """Write the lines on the merchant's caps as they are now; they may change at any time."""
+    daily = "no_daily_cap" if caps.day_fen is None else "daily_cap"
+    lines = [text(f"rules.{daily}", language, cap=yuan(caps.day_fen or 0))]
+    if caps.month_fen is not None:
+        lines.append(text("rules.monthly_cap", language, cap=yuan(caps.month_fen)))
+    if caps.day_failures is not None:
+        lines.append(text("rules.daily_failures_cap", language, cap=caps.day_failures))
+    if caps.month_failures is not None:
+        lines.append(text("rules.monthly_failures_cap", language, cap=caps.month_failures))
+    return lines
 
 
 def _lines(terms: Terms) -> Iterator[str]:

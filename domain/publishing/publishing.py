@@ -18,11 +18,12 @@ from domain.campaigns.queries import (
     lock_campaign,
     variants_of,
 )
-from domain.campaigns.rules_text import Margins, write_daily_cap, write_rules_text
+from domain.campaigns.rules_text import Margins, write_live_caps, write_rules_text
 from domain.database import merchant_transaction
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
 from domain.models import Campaign, MerchantSettings, RuleVersion, Variant
+from domain.money import point_fen
 from domain.orders.rules import LAST_JOIN, OPENING_MARGIN
 from domain.publishing.arbitrage import JudgedVariant, PricedVariant, judge_variants
 from domain.publishing.errors import (
@@ -37,7 +38,7 @@ from domain.publishing.warnings import (
     find_warnings,
 )
 from domain.states import CampaignState
-from domain.terms import Terms
+from domain.terms import Caps, Terms
 
 MARGINS = Margins(opening=OPENING_MARGIN, joining=LAST_JOIN)
 
@@ -73,11 +74,11 @@ def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Chec
     with merchant_transaction(actor.merchant_id) as session:
         campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
         check = _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
-        cap_fen = _daily_subsidy_cap(session, actor.merchant_id)
+        caps = _merchant_caps(_settings(session, actor.merchant_id))
     return replace(
         check,
-        rules_text_zh=[*check.rules_text_zh, write_daily_cap(cap_fen, language="zh")],
-        rules_text_en=[*check.rules_text_en, write_daily_cap(cap_fen, language="en")],
+        rules_text_zh=[*check.rules_text_zh, *write_live_caps(caps, language="zh")],
+        rules_text_en=[*check.rules_text_en, *write_live_caps(caps, language="en")],
     )
 
 
@@ -87,7 +88,11 @@ def judge_draft(actor: StaffActor, campaign_id: str) -> list[JudgedVariant]:
         campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
         terms = Terms.from_json(campaign.draft_terms)
         variants = variants_of(session, (campaign.merchant_id, campaign.product_id))
-        rules.check_terms(terms, variant_ids={variant.id for variant in variants})
+        rules.check_terms(
+            terms,
+            variant_ids={variant.id for variant in variants},
+            point_fen=point_fen(_settings(session, actor.merchant_id).points_per_yuan),
+        )
         return judge_variants(terms, plan_of(session, campaign, terms, variants).variants)
 
 
@@ -146,7 +151,8 @@ def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) 
         variant.id: variant
         for variant in variants_of(session, (campaign.merchant_id, campaign.product_id))
     }
-    rules.check_terms(terms, variant_ids=variants)
+    worth = point_fen(_settings(session, campaign.merchant_id).points_per_yuan)
+    rules.check_terms(terms, variant_ids=variants, point_fen=worth)
     if terms.ends_at < at + OPENING_MARGIN:
         raise CampaignWindowPast(field="ends_at")
     titles = {id_: variant.title for id_, variant in variants.items()}
@@ -179,16 +185,23 @@ def plan_of(
         stock_left=campaign.stock_units - campaign.stock_committed - campaign.stock_consumed,
         stock_units=campaign.stock_units,
         stock_of_variants=sum(by_id[price.variant_id].stock_units for price in terms.prices),
-        daily_subsidy_cap_fen=_daily_subsidy_cap(session, campaign.merchant_id),
+        merchant_caps=_merchant_caps(_settings(session, campaign.merchant_id)),
     )
 
 
-def _daily_subsidy_cap(session: Session, merchant_id: int) -> int | None:
+def _settings(session: Session, merchant_id: int) -> MerchantSettings:
     return session.scalars(
-        select(MerchantSettings.daily_subsidy_cap_fen).where(
-            MerchantSettings.merchant_id == merchant_id
-        )
-    ).one_or_none()
+        select(MerchantSettings).where(MerchantSettings.merchant_id == merchant_id)
+    ).one()
+
+
+def _merchant_caps(settings: MerchantSettings) -> Caps:
+    return Caps(
+        settings.daily_subsidy_cap_fen,
+        settings.monthly_subsidy_cap_fen,
+        settings.daily_failures_cap,
+        settings.monthly_failures_cap,
+    )
 
 
 def _hold_prices(session: Session, campaign: Campaign) -> None:

@@ -1,4 +1,4 @@
-"""What a publication warns of: arbitrage, funds, slips of prices, a short window. Pure."""
+"""What a publication warns of: arbitrage, caps, lots, funds, price slips, short windows. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from domain.money import yuan
 from domain.orders.rules import OPENING_MARGIN
 from domain.planner.arbitrage import Verdict
 from domain.publishing.arbitrage import PricedVariant, judge_variants
-from domain.terms import Terms
+from domain.terms import Caps, SubsidyKind, Terms
 from domain.texts import Language, text
 
 DEEPEST_DISCOUNT_BPS = 8000
@@ -58,13 +58,14 @@ class Plan:
     stock_left: int
     stock_units: int
     stock_of_variants: int
-    daily_subsidy_cap_fen: int | None
+    merchant_caps: Caps
 
 
 def find_warnings(plan: Plan) -> list[PublishWarning]:
     """Find what publishing should warn of, red ones first."""
     found = [
         *_arbitrage(plan),
+        *_subsidy(plan),
         *_funds(plan),
         *_price_slips(plan),
         *_window(plan.terms),
@@ -83,10 +84,17 @@ def _arbitrage(plan: Plan) -> Iterator[PublishWarning]:
         yield PublishWarning("subsidy_near_gap", Severity.AMBER, parameters)
 
 
+def _subsidy(plan: Plan) -> Iterator[PublishWarning]:
+    caps = (*plan.merchant_caps.to_json().values(), *plan.terms.caps.to_json().values())
+    if all(cap is None for cap in caps):
+        yield PublishWarning("no_subsidy_cap", Severity.AMBER)
+    rule = plan.terms.subsidy
+    if rule.kind is SubsidyKind.CASH and rule.is_random:
+        yield PublishWarning("random_cash", Severity.AMBER)
+
+
 def _funds(plan: Plan) -> Iterator[PublishWarning]:
     terms = plan.terms
-    if plan.daily_subsidy_cap_fen is None:
-        yield PublishWarning("no_daily_subsidy_cap", Severity.AMBER)
     if plan.budget_left_fen < terms.worst_case_fen:
         yield PublishWarning(
             "budget_below_one_group",

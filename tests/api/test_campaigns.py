@@ -169,20 +169,25 @@ def test_list_costs_few_statements_and_then_none(mall: Mall) -> None:
 
 @pytest.mark.parametrize(
     ("language", "texts"),
-    [("zh", ("规则", "最多发放补贴 20 元")), ("en", ("Rules", "at most 20 yuan"))],
+    [
+        ("zh", ("规则", "最多发放补贴 20 元", "每月最多 7 次")),
+        ("en", ("Rules", "at most 20 yuan", "at most 7 failures")),
+    ],
 )
 def test_detail_has_the_frozen_text_and_the_present_cap_in_the_callers_language(
-    client: FlaskClient, mall: Mall, campaign: MadeCampaign, language: str, texts: tuple[str, str]
+    client: FlaskClient, mall: Mall, campaign: MadeCampaign, language: str, texts: tuple[str, ...]
 ) -> None:
-    mall.owner.patch("/v1/merchant/settings", daily_subsidy_cap_fen=2000, reason="防刷")
+    changes = {"daily_subsidy_cap_fen": 2000, "monthly_failures_cap": 7}
+    mall.owner.patch("/v1/merchant/settings", **changes, reason="防刷")
     caller = Caller(client, mall.shopper.token, language=language)
 
     answer = caller.get(f"/v1/campaigns/{campaign.public_id}")
 
     assert answer.json is not None
-    first, last = answer.json["rules_text"]
+    first, day, month = answer.json["rules_text"]
     assert first == texts[0]
-    assert texts[1] in last
+    assert texts[1] in day
+    assert texts[2] in month
 
 
 def test_unknown_campaign_is_not_found(mall: Mall) -> None:

@@ -364,7 +364,7 @@ class TestSample:
             ).all()
         assert [a["code"] for a in versions[0].acknowledged] == [
             "subsidy_rewards_failing",
-            "no_daily_subsidy_cap",
+            "no_subsidy_cap",
         ]
         assert all(a["reason"] for version in versions for a in version.acknowledged)
         assert len(audited) == 3

@@ -4,6 +4,7 @@ import pytest
 
 from domain.database import transaction
 from domain.models import Variant
+from domain.terms import Levers
 from tests.api.callers import Caller, Mall
 from tests.factories.campaigns import MadeCampaign, make_campaign
 from tests.factories.products import make_product, make_variant
@@ -31,7 +32,7 @@ def lukewarm(answer: Any) -> dict[str, Any]:
 class TestDrafts:
     @pytest.fixture
     def campaign(self, mall: Mall) -> MadeCampaign:
-        """Chips at 19.9, of list price 30 or 60; whoever fails gets 10."""
+        """Chips at 19.9, of list price 30 or 60; who fails gets 10; no strangers join."""
         with transaction() as session:
             product = make_product(session, mall.id)
             large = make_variant(session, product, title="大包", list_price_fen=6000)
@@ -43,6 +44,7 @@ class TestDrafts:
                 variants=(large, small),
                 group_price_fen=1990,
                 subsidy_fen=1000,
+                levers=Levers(is_pool_open=False),
             )
 
     def show(self, caller: Caller, campaign: MadeCampaign) -> Any:

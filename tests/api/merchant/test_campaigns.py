@@ -29,7 +29,7 @@ def terms(product: dict[str, str], **changes: Any) -> dict[str, Any]:
         "group_size": 3,
         "life_seconds": 86_400,
         "prices": [{"variant_id": product["variant"], "group_price_fen": 1990}],
-        "subsidy": {"kind": "cash", "amount_fen": 300},
+        "subsidy": {"kind": "cash", "amount_fen": 200},
         **changes,
     }
 
@@ -299,9 +299,9 @@ class TestChecking:
 
         assert [(w["code"], w["severity"]) for w in answer["warnings"]] == [
             ("subsidy_rewards_failing", "red"),
-            ("no_daily_subsidy_cap", "amber"),
+            ("no_subsidy_cap", "amber"),
         ]
-        assert "4.39 yuan" in answer["warnings"][0]["sentence"]
+        assert "4.23 yuan" in answer["warnings"][0]["sentence"]
         assert any("10 元现金补贴" in line for line in answer["rules_text_zh"])
         assert any("10 yuan" in line for line in answer["rules_text_en"])
 
@@ -312,13 +312,13 @@ class TestPublishing:
     ) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
 
-        answer = publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        answer = publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         assert answer.status_code == 201
         assert (answer.json["state"], answer.json["rule_version"]) == ("published", 1)
         assert answer.json["has_unpublished_changes"] is False
         assert answer.json["published"]["acknowledged"] == [
-            {"code": "no_daily_subsidy_cap", "severity": "amber", "reason": "已和老板确认"}
+            {"code": "no_subsidy_cap", "severity": "amber", "reason": "已和老板确认"}
         ]
         (version,) = versions_of(mall)
         assert version.terms["group_size"] == 3
@@ -330,7 +330,7 @@ class TestPublishing:
     ) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
 
-        publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         with transaction() as session:
             move = session.scalars(
@@ -346,7 +346,7 @@ class TestPublishing:
             ).one()
         assert (move.from_state, move.to_state) == ("draft", "published")
         assert move.actor == f"staff:{mall.staff['operator'].id}"
-        assert entry.reason == "no_daily_subsidy_cap: 已和老板确认"
+        assert entry.reason == "no_subsidy_cap: 已和老板确认"
 
     def test_warning_without_acknowledgement_stops_it(
         self, mall: Mall, product: dict[str, str]
@@ -357,7 +357,7 @@ class TestPublishing:
 
         assert answer.status_code == 409
         assert answer.json["code"] == "warnings_not_acknowledged"
-        assert [w["code"] for w in answer.json["warnings"]] == ["no_daily_subsidy_cap"]
+        assert [w["code"] for w in answer.json["warnings"]] == ["no_subsidy_cap"]
         assert "cap" in answer.json["warnings"][0]["sentence"]
         assert versions_of(mall) == []
 
@@ -366,7 +366,7 @@ class TestPublishing:
 
         answer = mall.operator.post(
             f"{PATH}/{campaign_id}/publication",
-            acknowledged=[{"code": "no_daily_subsidy_cap", "reason": "  "}],
+            acknowledged=[{"code": "no_subsidy_cap", "reason": "  "}],
         )
 
         assert answer.status_code == 422
@@ -375,7 +375,7 @@ class TestPublishing:
     def test_red_warning_needs_an_owner(self, mall: Mall, product: dict[str, str]) -> None:
         risky = terms(product, subsidy={"kind": "cash", "amount_fen": 1000})
         campaign_id = draft(mall.operator, product, terms=risky).json["id"]
-        codes = ("no_daily_subsidy_cap", "subsidy_rewards_failing")
+        codes = ("no_subsidy_cap", "subsidy_rewards_failing")
 
         refused = publish(mall.operator, campaign_id, *codes)
         accepted = publish(mall.owner, campaign_id, *codes)
@@ -386,15 +386,15 @@ class TestPublishing:
     def test_viewer_may_not_publish(self, mall: Mall, product: dict[str, str]) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
 
-        assert publish(mall.viewer, campaign_id, "no_daily_subsidy_cap").status_code == 403
+        assert publish(mall.viewer, campaign_id, "no_subsidy_cap").status_code == 403
 
     def test_the_same_rules_are_not_published_twice(
         self, mall: Mall, product: dict[str, str]
     ) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
-        publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        publish(mall.operator, campaign_id, "no_subsidy_cap")
 
-        again = publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        again = publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         assert (again.status_code, again.json["code"]) == (409, "nothing_to_publish")
         assert len(versions_of(mall)) == 1
@@ -403,11 +403,11 @@ class TestPublishing:
         self, mall: Mall, product: dict[str, str]
     ) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
-        publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         changed = mall.operator.patch(f"{PATH}/{campaign_id}", terms={"group_size": 2}).json
         shown = mall.shopper.get(f"/v1/campaigns/{campaign_id}").json
-        published = publish(mall.operator, campaign_id, "no_daily_subsidy_cap").json
+        published = publish(mall.operator, campaign_id, "no_subsidy_cap").json
 
         assert changed["has_unpublished_changes"] is True
         assert changed["published"]["terms"]["group_size"] == 3
@@ -419,7 +419,7 @@ class TestPublishing:
         self, mall: Mall, product: dict[str, str]
     ) -> None:
         campaign_id = draft(mall.operator, product).json["id"]
-        publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         with pytest.raises(Exception, match="permission denied"), transaction() as session:
             session.execute(text("UPDATE rule_versions SET terms = '{}'"))
@@ -435,7 +435,7 @@ class TestPublishing:
             ends_at=instant(now + timedelta(minutes=29)),
         ).json["id"]
 
-        answer = publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        answer = publish(mall.operator, campaign_id, "no_subsidy_cap")
 
         assert (answer.status_code, answer.json["code"]) == (422, "campaign_window_past")
 
@@ -444,7 +444,7 @@ class TestMoving:
     @pytest.fixture
     def published(self, mall: Mall, product: dict[str, str]) -> str:
         campaign_id: str = draft(mall.operator, product).json["id"]
-        publish(mall.operator, campaign_id, "no_daily_subsidy_cap")
+        publish(mall.operator, campaign_id, "no_subsidy_cap")
         return campaign_id
 
     @pytest.mark.parametrize("change", [{"budget_fen": 2_000_000}, {"stock_units": 1001}])
@@ -583,7 +583,7 @@ def test_campaigns_are_listed_by_state_page_by_page(mall: Mall, product: dict[st
     first = draft(mall.operator, product, title="一").json["id"]
     draft(mall.operator, product, title="二")
     draft(mall.operator, product, title="三")
-    publish(mall.operator, first, "no_daily_subsidy_cap")
+    publish(mall.operator, first, "no_subsidy_cap")
 
     page = mall.viewer.get(PATH, limit=2).json
     rest = mall.viewer.get(PATH, limit=2, cursor=page["next_cursor"]).json

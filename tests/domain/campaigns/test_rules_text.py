@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from domain.campaigns.rules_text import Margins, write_daily_cap, write_rules_text
+from domain.campaigns.rules_text import Margins, write_live_caps, write_rules_text
 from domain.terms import (
     Caps,
     GroupPrice,
@@ -68,11 +68,22 @@ def test_both_languages_say_the_same_things_and_leave_nothing_open() -> None:
     assert not any("{" in line for line in zh + en)
 
 
-def test_daily_cap_is_told_with_its_amount() -> None:
-    assert "最多发放补贴 20 元" in write_daily_cap(2000, language="zh")
-    assert "at most 20 yuan" in write_daily_cap(2000, language="en")
-    assert "没有每人每天的补贴上限" in write_daily_cap(None, language="zh")
-    assert "no daily cap" in write_daily_cap(None, language="en")
+@pytest.mark.parametrize(
+    ("caps", "zh", "en"),
+    [
+        (Caps(), ["没有每人每天的补贴上限"], ["no daily cap"]),
+        (Caps(day_fen=2000), ["每天最多发放补贴 20 元"], ["at most 20 yuan of subsidies a day"]),
+        (
+            Caps(month_fen=9000, day_failures=2, month_failures=7),
+            ["没有每人每天", "每月最多发放补贴 90 元", "每天最多 2 次", "每月最多 7 次"],
+            ["no daily cap", "at most 90 yuan", "at most 2 failures", "at most 7 failures"],
+        ),
+    ],
+)
+def test_live_caps_are_told_with_their_amounts(caps: Caps, zh: list[str], en: list[str]) -> None:
+    for language, parts in (("zh", zh), ("en", en)):
+        lines = write_live_caps(caps, language=language)  # type: ignore[arg-type]
+        assert all(part in line for part, line in zip(parts, lines, strict=True))
 
 
 def lines_of(language: Language, **changes: Any) -> list[str]:

@@ -25,7 +25,7 @@ from tests.factories.staff import make_staff
 pytestmark = pytest.mark.transactional
 
 ACCEPTED = [
-    Acknowledgement("no_daily_subsidy_cap", "案例"),
+    Acknowledgement("no_subsidy_cap", "案例"),
     Acknowledgement("subsidy_rewards_failing", "案例"),
     Acknowledgement("stock_above_variants", "案例"),
 ]

@@ -5,7 +5,7 @@ import pytest
 
 from domain.publishing.arbitrage import PricedVariant
 from domain.publishing.warnings import Plan, find_warnings
-from domain.terms import GroupPrice, SubsidyKind, SubsidyRule, Terms
+from domain.terms import Caps, GroupPrice, Levers, SubsidyKind, SubsidyRule, Terms
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -19,15 +19,20 @@ def plan(
     size: int = 3,
     life_seconds: int = 86_400,
     days: float = 30,
+    is_pool_open: bool = False,
+    subsidy: SubsidyRule | None = None,
+    caps: Caps = Caps(),  # noqa: B008 - frozen
     **changes: Any,
 ) -> Plan:
     terms = Terms(
         group_size=size,
         life_seconds=life_seconds,
         prices=(GroupPrice(1, price_fen),),
-        subsidy=SubsidyRule(SubsidyKind.CASH, subsidy_fen),
+        subsidy=subsidy or SubsidyRule(SubsidyKind.CASH, subsidy_fen),
+        caps=caps,
         starts_at=START,
         ends_at=START + timedelta(days=days),
+        levers=Levers(is_pool_open=is_pool_open),
     )
     given: dict[str, Any] = {
         "terms": terms,
@@ -36,7 +41,7 @@ def plan(
         "stock_left": 100,
         "stock_units": 100,
         "stock_of_variants": 100,
-        "daily_subsidy_cap_fen": 2000,
+        "merchant_caps": Caps(day_fen=2000),
     }
     return Plan(**given | changes)
 
@@ -64,6 +69,11 @@ def test_subsidy_is_tested_against_what_a_lukewarm_buyer_gains(
     subsidy_fen: int, warnings: list[tuple[str, str]]
 ) -> None:
     assert found(plan(subsidy_fen=subsidy_fen)) == warnings
+
+
+def test_strangers_in_the_pool_make_a_subsidy_a_little_less_safe() -> None:
+    assert found(plan(subsidy_fen=423, is_pool_open=True)) == [("subsidy_near_gap", "amber")]
+    assert found(plan(subsidy_fen=424, is_pool_open=True)) == [("subsidy_rewards_failing", "red")]
 
 
 def test_the_founding_documents_first_example_is_sound() -> None:
@@ -121,8 +131,29 @@ def test_short_window_leaves_less_time_to_form() -> None:
     assert codes == ["subsidy_rewards_failing", "window_below_one_life"]
 
 
-def test_missing_daily_cap_is_amber() -> None:
-    assert found(plan(daily_subsidy_cap_fen=None)) == [("no_daily_subsidy_cap", "amber")]
+def test_having_no_cap_at_all_is_amber() -> None:
+    assert found(plan(merchant_caps=Caps())) == [("no_subsidy_cap", "amber")]
+
+
+@pytest.mark.parametrize("name", ["day_fen", "month_fen", "day_failures", "month_failures"])
+@pytest.mark.parametrize("of", ["merchant_caps", "caps"])
+def test_any_cap_of_merchant_or_campaign_will_do(name: str, of: str) -> None:
+    given = plan(**({"merchant_caps": Caps()} | {of: Caps(**{name: 1000})}))
+
+    assert found(given) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "is_warned"),
+    [
+        (SubsidyRule(SubsidyKind.CASH, 300, least_fen=299), True),
+        (SubsidyRule(SubsidyKind.CASH, 300, least_fen=300), False),
+        (SubsidyRule(SubsidyKind.COUPON, 300, least_fen=100, valid_days=30), False),
+        (SubsidyRule(SubsidyKind.POINTS, 300, least_fen=100), False),
+    ],
+)
+def test_cash_at_random_is_amber(rule: SubsidyRule, is_warned: bool) -> None:
+    assert found(plan(subsidy=rule)) == [("random_cash", "amber")] * is_warned
 
 
 @pytest.mark.parametrize(("left", "warnings"), [(900, 0), (899, 1)])
@@ -189,14 +220,14 @@ def test_window_shorter_than_a_groups_life_is_amber() -> None:
 
 def test_sentences_exist_in_both_languages() -> None:
     worst = plan(
-        subsidy_fen=1000,
+        subsidy=SubsidyRule(SubsidyKind.CASH, 1200, least_fen=800),
         price_fen=3000,
         cost_fen=4000,
         days=0.5,
         budget_left_fen=0,
         stock_left=0,
         stock_of_variants=0,
-        daily_subsidy_cap_fen=None,
+        merchant_caps=Caps(),
     )
 
     for warning in find_warnings(worst):
