@@ -24,6 +24,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.settling.settle_groups", SETTLE, 0.2, "work.settle_group", copies=2),
     Periodic("jobs.settling.issue_grants", SETTLE, 0.5, "work.issue_grant"),
     Periodic("jobs.settling.reward_groups", SETTLE, 0.5, "work.reward_group"),
+    Periodic("jobs.settling.give_pushes", SETTLE, 0.5, "work.give_push"),
     Periodic("jobs.settling.release_holds", SETTLE, 0.5, "holds"),
     Periodic("jobs.reacting.notify", SETTLE, 0.2, "work.notify"),
     Periodic("jobs.settling.fold_campaigns", SETTLE, 0.5, "movements"),

@@ -1,4 +1,4 @@
-"""Jobs that settle groups, issue grants, reward, release holds and fold campaigns."""
+"""Jobs that settle groups, issue grants, reward, give pushes, release holds and fold campaigns."""
 
 from domain.checkout import settling
 from jobs.looping import until_done
@@ -17,6 +17,11 @@ def issue_grants() -> int:
 def reward_groups() -> int:
     """Reward who brought the members of groups that are over."""
     return until_done(lambda at: settling.reward_due_groups(at=at))
+
+
+def give_pushes() -> int:
+    """Give the coupons of pushes."""
+    return until_done(lambda at: settling.give_due_pushes(at=at))
 
 
 def release_holds() -> int:

@@ -21,6 +21,7 @@ from api.views import (
 )
 from api.views.merchant import (
     alarms,
+    approvals,
     arbitrage,
     audit_log,
     board,
@@ -29,6 +30,7 @@ from api.views.merchant import (
     gifts,
     grants,
     products,
+    pushes,
     reconciliations,
     refunds,
     sessions,
@@ -71,6 +73,8 @@ BLUEPRINTS: list[Blueprint] = [
     figures.blueprint,
     grants.blueprint,
     gifts.blueprint,
+    pushes.blueprint,
+    approvals.blueprint,
     refunds.blueprint,
     merchant_withdrawals.blueprint,
     reconciliations.blueprint,

@@ -105,6 +105,11 @@ ALARMS: Mapping[str, LiteralString] = {
         FROM running_budgets b WHERE b.used_bps >= 9500
         HAVING count(*) > 0
     """,
+    "approvals_waiting": """
+        SELECT CAST(NULL AS bigint), count(*), sum(a.amount_fen), min(a.requested_at)
+        FROM approvals a WHERE a.merchant_id = :merchant_id AND a.state = 'pending'
+        HAVING count(*) > 0
+    """,
     "work_parked": """
         SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
         FROM work_rows w

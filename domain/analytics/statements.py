@@ -68,7 +68,7 @@ _ISSUED = """
         SELECT {day_of[r.issued_at]}, r.shopper_id, r.amount_fen,
             r.issued_at < s.last_at AS is_spent,
             CASE WHEN NOT r.parts @> '[{{"kind": "held"}}]' THEN greatest(0, ceil(
-                extract(epoch FROM r.issued_at - r.deadline_at)))::bigint END AS credit_seconds
+                extract(epoch FROM r.issued_at - r.due_at)))::bigint END AS credit_seconds
         FROM grants r
         LEFT JOIN spent s ON s.shopper_id = r.shopper_id
         WHERE r.merchant_id = :merchant_id AND {within[r.issued_at]} {of_grant}

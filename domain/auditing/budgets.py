@@ -35,7 +35,14 @@ TOTALS_RECOUNTED = Check(
 GOODWILL_KEPT = Check(
     "goodwill.recounted",
     7,
-    "What is spent of a merchant's goodwill budget is what its gifts were worth, and within it.",
+    "What is spent of a merchant's goodwill budget is what its gifts were worth, with what is set"
+    " aside for pushes, and within it.",
+)
+PUSHES_KEPT = Check(
+    "pushes.recounted",
+    7,
+    "A coupon push gives its own coupon to no more shoppers than were counted for it; once it is"
+    " done, what it gave is what was set aside; until then it has work.",
 )
 
 PROBES = (
@@ -46,10 +53,37 @@ PROBES = (
             m.goodwill_spent_fen, m.goodwill_budget_fen, coalesce(g.fen, 0)) AS key
         FROM merchant_settings m
         LEFT JOIN (
-            SELECT merchant_id, sum(amount_fen) AS fen FROM gifts GROUP BY 1
+            SELECT merchant_id, sum(fen) AS fen
+            FROM (
+                SELECT merchant_id, amount_fen AS fen FROM gifts WHERE push_id IS NULL
+                UNION ALL SELECT merchant_id, set_aside_fen FROM coupon_pushes
+            ) s
+            GROUP BY 1
         ) g ON g.merchant_id = m.merchant_id
         WHERE m.goodwill_spent_fen <> coalesce(g.fen, 0)
             OR m.goodwill_spent_fen > m.goodwill_budget_fen
+        """,
+    ),
+    probe(
+        PUSHES_KEPT,
+        """
+        SELECT format('push %s/%s: %s of %s coupons, %s fen set aside', p.merchant_id, p.id,
+            coalesce(g.given, 0), p.shoppers, p.set_aside_fen) AS key
+        FROM coupon_pushes p
+        LEFT JOIN (
+            SELECT g.merchant_id, g.push_id, count(*) AS given,
+                bool_and(g.kind = 'coupon' AND g.amount_fen = q.value_fen) AS is_own
+            FROM gifts g
+            JOIN coupon_pushes q ON q.merchant_id = g.merchant_id AND q.id = g.push_id
+            GROUP BY 1, 2
+        ) g ON g.merchant_id = p.merchant_id AND g.push_id = p.id
+        WHERE coalesce(g.given, 0) > p.shoppers OR NOT coalesce(g.is_own, true)
+            OR p.set_aside_fen <> p.value_fen * CASE WHEN p.done_at IS NULL THEN p.shoppers
+                ELSE coalesce(g.given, 0) END
+            OR (p.done_at IS NULL AND NOT EXISTS (
+                SELECT FROM work_rows w
+                WHERE w.merchant_id = p.merchant_id AND w.kind = 'give_push'
+                    AND w.subject_id = p.id AND w.state <> 'done'))
         """,
     ),
     Probe(

@@ -16,6 +16,7 @@ from domain.settlement.granting import ISSUE_GRANT
 from domain.settlement.issuing_grants import issue_scheduled
 from domain.settlement.locking import Key
 from domain.settlement.movements import find_unfolded, fold_movements
+from domain.settlement.pushing import GIVE_PUSH, give_pushes
 from domain.settlement.releasing import (
     Candidate,
     expire_holds,
@@ -63,6 +64,16 @@ def reward_due_groups(*, at: datetime, limit: int = CHUNK) -> int:
     return work_off(
         REWARD_GROUP,
         lambda session, groups, when: reward_groups(session, groups, at=when),
+        at=at,
+        limit=limit,
+    )
+
+
+def give_due_pushes(*, at: datetime, limit: int = 1) -> int:
+    """Give a chunk of the coupons of up to `limit` pushes; returns how many were looked at."""
+    return work_off(
+        GIVE_PUSH,
+        lambda session, pushes, when: give_pushes(session, pushes, at=when),
         at=at,
         limit=limit,
     )

@@ -19,6 +19,7 @@ from sqlalchemy.sql import bindparam
 from domain import idempotency, outbox
 from domain.database import transaction
 from domain.idempotency import RequestKey
+from domain.interventions.approval_limits import check_limit
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
 from domain.settlement.issuing_grants import WaitingGrant, issue_grants, lock_waiting
@@ -26,7 +27,7 @@ from domain.settlement.locking import lock_groups, lock_orders
 from domain.settlement.movements import Movement, record_movements
 from domain.states import GrantState
 from domain.subsidies.errors import GrantEmpty, GrantNotFound, GrantNotHeld
-from domain.subsidies.queries import find_grant
+from domain.subsidies.queries import GrantLine, find_grant
 
 logger = logging.getLogger(__name__)
 
@@ -64,53 +65,88 @@ _DENY = text(
 def release_grant(command: DecideGrant, *, at: datetime) -> dict[str, Any]:
     """Issue a held subsidy: its amount is credited at once; returns its body as it then is.
 
-    May be repeated with its key. Raises GrantNotFound, GrantNotHeld, GrantEmpty, RoleTooLow, Busy,
-    IdempotencyKeyReused.
+    May be repeated with its key. Raises GrantNotFound, GrantNotHeld, GrantEmpty, ApprovalNeeded,
+    RoleTooLow, Busy, IdempotencyKeyReused.
     """
-    return _decide(command, _release, "grant.released", at=at)
+    return _decide(command, release_held, at=at)
 
 
 def deny_grant(command: DecideGrant, *, at: datetime) -> dict[str, Any]:
     """Deny a held subsidy: nothing is paid, what was reserved for it is released; returns its body.
 
-    May be repeated with its key. Raises GrantNotFound, GrantNotHeld, RoleTooLow, Busy,
-    IdempotencyKeyReused.
+    May be repeated with its key. Raises GrantNotFound, GrantNotHeld, ApprovalNeeded, RoleTooLow,
+    Busy, IdempotencyKeyReused.
     """
-    return _decide(command, _deny, "grant.denied", at=at)
+    return _decide(command, deny_held, at=at)
+
+
+def find_held(session: Session, merchant_id: int, public_id: str) -> GrantLine:
+    """Return a held subsidy. Raises GrantNotFound, GrantNotHeld."""
+    line = find_grant(session, merchant_id, public_id)
+    if line.state != GrantState.HELD:
+        raise GrantNotHeld(state=line.state)
+    return line
+
+
+def release_held(
+    session: Session, actor: StaffActor, public_id: str, *, reason: str, at: datetime
+) -> dict[str, Any]:
+    """Issue a held subsidy in the caller's transaction. Raises as `release_grant`."""
+    grant = _lock(session, actor.merchant_id, public_id)
+    _release(session, grant, actor.moved_by, at)
+    return _record(session, actor, grant, action="grant.released", reason=reason, at=at)
+
+
+def deny_held(
+    session: Session, actor: StaffActor, public_id: str, *, reason: str, at: datetime
+) -> dict[str, Any]:
+    """Deny a held subsidy in the caller's transaction. Raises as `deny_grant`."""
+    grant = _lock(session, actor.merchant_id, public_id)
+    _deny(session, grant, actor.moved_by, at)
+    return _record(session, actor, grant, action="grant.denied", reason=reason, at=at)
 
 
 def _decide(
-    command: DecideGrant,
-    decide: Callable[[Session, WaitingGrant, str, datetime], None],
-    action: str,
-    *,
-    at: datetime,
+    command: DecideGrant, decide: Callable[..., dict[str, Any]], *, at: datetime
 ) -> dict[str, Any]:
-    command.actor.require(Role.OPERATOR)
-    merchant_id = command.actor.merchant_id
+    actor = command.actor
+    actor.require(Role.OPERATOR)
     with transaction() as session:
         done = idempotency.take(session, command.key)
         if done is not None:
             return done
-        grant = _lock(session, merchant_id, command.grant_id)
-        decide(session, grant, command.actor.moved_by, at)
-        outbox.emit(session, [outbox.NewFact(merchant_id, action, grant.order_id)], at=at)
-        line = find_grant(session, merchant_id, command.grant_id)
-        audit(
-            session,
-            command.actor,
-            action,
-            subject_kind="grant",
-            subject_id=grant.id,
-            at=at,
-            reason=command.reason,
-            before={"state": GrantState.HELD.value, "amount_fen": grant.amount_fen},
-            after={"state": line.state, "amount_fen": line.amount_fen},
-        )
-        body = line.to_json()
+        held = find_held(session, actor.merchant_id, command.grant_id)
+        check_limit(session, actor.merchant_id, held.amount_fen)
+        body = decide(session, actor, command.grant_id, reason=command.reason, at=at)
         idempotency.store(session, command.key, body, at=at, status=200)
-    logger.info("held subsidy decided", extra={"grant_id": grant.id, "action": action})
+    logger.info("held subsidy decided", extra={"grant": command.grant_id, "state": body["state"]})
     return body
+
+
+def _record(
+    session: Session,
+    actor: StaffActor,
+    grant: WaitingGrant,
+    *,
+    action: str,
+    reason: str,
+    at: datetime,
+) -> dict[str, Any]:
+    """Tell of a decided subsidy and log it; returns its body."""
+    outbox.emit(session, [outbox.NewFact(actor.merchant_id, action, grant.order_id)], at=at)
+    line = find_grant(session, actor.merchant_id, grant.public_id)
+    audit(
+        session,
+        actor,
+        action,
+        subject_kind="grant",
+        subject_id=grant.id,
+        at=at,
+        reason=reason,
+        before={"state": GrantState.HELD.value, "amount_fen": grant.amount_fen},
+        after={"state": line.state, "amount_fen": line.amount_fen},
+    )
+    return line.to_json()
 
 
 def _lock(session: Session, merchant_id: int, public_id: str) -> WaitingGrant:

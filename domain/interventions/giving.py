@@ -16,6 +16,7 @@ from domain import idempotency, outbox
 from domain.clock import iso
 from domain.database import transaction
 from domain.idempotency import RequestKey
+from domain.interventions.approval_limits import check_limit
 from domain.ledger import posting
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
@@ -30,11 +31,9 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Give:
+class Gift:
     """What is given to a shopper (public id), and why; thresholds and days are of coupons."""
 
-    actor: StaffActor
-    key: RequestKey
     shopper_id: str
     kind: SubsidyKind
     amount_fen: int
@@ -72,22 +71,21 @@ _GIVE = text(
 )
 
 
-def give(command: Give, *, at: datetime) -> dict[str, Any]:
+def give(actor: StaffActor, key: RequestKey, gift: Gift, *, at: datetime) -> dict[str, Any]:
     """Give a shopper something of value at once; returns the gift's body.
 
     May be repeated with its key. Raises ShopperNotFound, GoodwillExhausted, NotWholePoints,
-    RoleTooLow, Busy, IdempotencyKeyReused.
+    ApprovalNeeded, RoleTooLow, Busy, IdempotencyKeyReused.
     """
-    command.actor.require(Role.OPERATOR)
+    actor.require(Role.OPERATOR)
     with transaction() as session:
-        done = idempotency.take(session, command.key)
+        done = idempotency.take(session, key)
         if done is not None:
             return done
-        shopper = _find(session, command)
-        spend_goodwill(session, command.actor.merchant_id, command.amount_fen)
-        body = _give(session, command, shopper, at=at)
-        idempotency.store(session, command.key, body, at=at)
-    logger.info("gift given", extra={"gift": body["id"], "kind": command.kind.value})
+        check_limit(session, actor.merchant_id, gift.amount_fen)
+        body = give_gift(session, actor, gift, at=at)
+        idempotency.store(session, key, body, at=at)
+    logger.info("gift given", extra={"gift": body["id"], "kind": gift.kind.value})
     return body
 
 
@@ -100,29 +98,33 @@ def spend_goodwill(session: Session, merchant_id: int, amount_fen: int) -> None:
     raise GoodwillExhausted(left_fen=left or 0)
 
 
-def _find(session: Session, command: Give) -> Row[Any]:
-    values = {"merchant_id": command.actor.merchant_id, "shopper": command.shopper_id}
+def find_recipient(session: Session, merchant_id: int, gift: Gift) -> Row[Any]:
+    """Return the id and nickname of a gift's shopper. Raises ShopperNotFound, NotWholePoints."""
+    values = {"merchant_id": merchant_id, "shopper": gift.shopper_id}
     shopper = session.execute(_SHOPPER, values).first()
     if shopper is None:
         raise ShopperNotFound
     point = point_fen(shopper.points_per_yuan)
-    if command.kind is SubsidyKind.POINTS and command.amount_fen % point:
+    if gift.kind is SubsidyKind.POINTS and gift.amount_fen % point:
         raise NotWholePoints(field="amount_fen", point_fen=point)
     return shopper
 
 
-def _give(session: Session, command: Give, shopper: Row[Any], *, at: datetime) -> dict[str, Any]:
-    merchant_id, public_id = command.actor.merchant_id, new_public_id()
+def give_gift(session: Session, actor: StaffActor, gift: Gift, *, at: datetime) -> dict[str, Any]:
+    """Spend goodwill, write a gift, issue and tell it; returns its body. Raises as `give`."""
+    merchant_id, public_id = actor.merchant_id, new_public_id()
+    shopper = find_recipient(session, merchant_id, gift)
+    spend_goodwill(session, merchant_id, gift.amount_fen)
     gift_id = session.execute(
         _GIVE,
         {
             "merchant_id": merchant_id,
             "public_id": public_id,
             "shopper_id": shopper.id,
-            "staff_id": command.actor.staff_id,
-            "kind": command.kind.value,
-            "amount": command.amount_fen,
-            "reason": command.reason,
+            "staff_id": actor.staff_id,
+            "kind": gift.kind.value,
+            "amount": gift.amount_fen,
+            "reason": gift.reason,
             "at": at,
         },
     ).scalar_one()
@@ -131,31 +133,31 @@ def _give(session: Session, command: Give, shopper: Row[Any], *, at: datetime) -
         Source.GIFT,
         gift_id,
         shopper.id,
-        command.kind,
-        command.amount_fen,
-        threshold_fen=command.threshold_fen,
-        valid_days=command.valid_days,
+        gift.kind,
+        gift.amount_fen,
+        threshold_fen=gift.threshold_fen,
+        valid_days=gift.valid_days,
     )
-    postings = issue(session, [wanted], at=at, actor=command.actor.moved_by)
+    postings = issue(session, [wanted], at=at, actor=actor.moved_by)
     posting.post(session, postings, at=at)
     outbox.emit(session, [outbox.NewFact(merchant_id, "gift.issued", gift_id)], at=at)
     body = {
         "id": public_id,
-        "shopper": {"id": command.shopper_id, "nickname": shopper.nickname},
-        "kind": command.kind.value,
-        "amount_fen": command.amount_fen,
+        "shopper": {"id": gift.shopper_id, "nickname": shopper.nickname},
+        "kind": gift.kind.value,
+        "amount_fen": gift.amount_fen,
         "clawed_back_fen": 0,
-        "reason": command.reason,
+        "reason": gift.reason,
         "issued_at": iso(at),
     }
     audit(
         session,
-        command.actor,
+        actor,
         "gift.given",
         subject_kind="gift",
         subject_id=gift_id,
         at=at,
-        reason=command.reason,
+        reason=gift.reason,
         after={name: body[name] for name in ("kind", "amount_fen")},
     )
     return body

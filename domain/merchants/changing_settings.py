@@ -17,6 +17,7 @@ CHANGEABLE = (
     "points_per_yuan",
     "points_valid_days",
     "goodwill_budget_fen",
+    "approval_limit_fen",
     "is_withdrawal_on",
     "withdrawal_max_fen",
     "withdrawal_daily_fen",

@@ -61,3 +61,19 @@ class PointsOutstanding(Conflict):
 
 class BudgetBelowSpent(Conflict):
     """More of the goodwill budget is spent already; `spent_fen` says how much."""
+
+
+class ApprovalNeeded(Conflict):
+    """Above `limit_fen` a second person decides: ask for it with POST /v1/merchant/approvals."""
+
+
+class ApprovalNotFound(NotFound):
+    """No such approval."""
+
+
+class ApprovalDecided(Conflict):
+    """The approval is decided already; `state` says how."""
+
+
+class ApprovalOwn(Forbidden):
+    """Who asked may withdraw but not decide; only who asked may withdraw."""

@@ -132,7 +132,7 @@ def grant_subsidies(
     if not orders:
         return Granted([], {})
     decisions = _decide(session, orders, failed, at=at)
-    due_of = {o.key: _due_at(failed[o.group_key], at=at) for o in orders}
+    due_of = {o.key: _due_at(failed[o.group_key]) for o in orders}
     made = session.execute(
         _DECIDE,
         {
@@ -272,9 +272,6 @@ def _paid_ahead(failed: Failed, order: LockedOrder) -> float:
     return (_deadline(failed) - order.paid_at).total_seconds()
 
 
-def _due_at(failed: Failed, *, at: datetime) -> datetime:
-    """Return when a grant is due: at once, or the rule's delay after the deadline."""
-    delay = failed.terms.subsidy.delay_seconds
-    if not delay:
-        return at
-    return max(at, _deadline(failed) + timedelta(seconds=delay))
+def _due_at(failed: Failed) -> datetime:
+    """Return when a grant is due: at the deadline, or the rule's delay after it."""
+    return _deadline(failed) + timedelta(seconds=failed.terms.subsidy.delay_seconds)

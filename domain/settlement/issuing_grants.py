@@ -23,6 +23,7 @@ class WaitingGrant(NamedTuple):
 
     merchant_id: int
     id: int
+    public_id: str
     order_id: int
     group_id: int
     campaign_id: int
@@ -40,8 +41,8 @@ class WaitingGrant(NamedTuple):
 
 _LOCK = text(
     """
-    SELECT s.merchant_id, s.id, s.order_id, s.group_id, s.campaign_id, s.shopper_id, s.state,
-        s.amount_fen, p.flag, r.terms::text AS terms
+    SELECT s.merchant_id, s.id, s.public_id, s.order_id, s.group_id, s.campaign_id, s.shopper_id,
+        s.state, s.amount_fen, p.flag, r.terms::text AS terms
     FROM grants s
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
         ON s.merchant_id = t.m AND s.id = t.i

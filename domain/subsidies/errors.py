@@ -23,5 +23,9 @@ class GoodwillExhausted(Conflict):
     """The goodwill budget has less left than this; `left_fen` says how much."""
 
 
+class SegmentEmpty(Conflict):
+    """Nobody is of the segment: there is nothing to push."""
+
+
 class NotWholePoints(Rejected):
     """The amount is not the worth of whole points; `point_fen` says what one is worth."""

@@ -60,6 +60,11 @@ class Mall:
     def id(self) -> int:
         return self.merchant.id
 
+    def add_owner(self) -> Caller:
+        with transaction() as session:
+            person = make_staff(session, self.id, role="owner", name="second")
+            return Caller(self.owner.client, make_staff_session(session, person))
+
 
 def open_mall(client: FlaskClient) -> Mall:
     with transaction() as session:

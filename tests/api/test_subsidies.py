@@ -69,7 +69,7 @@ def test_cash_is_issued_as_nothing_else(mall: Mall) -> None:
     _, mine = issued_as(mall, SubsidyRule(SubsidyKind.CASH, 1000))
 
     assert {name: mine[name] for name in NOTHING} == NOTHING
-    assert (mine["clawed_back_fen"], mine["due_at"]) == (0, mine["issued_at"])
+    assert (mine["clawed_back_fen"], mine["due_at"]) == (0, mine["deadline_at"])
 
 
 @pytest.mark.parametrize(

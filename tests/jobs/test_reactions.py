@@ -9,6 +9,7 @@ from domain.reconciliation.planning import WORK as RECONCILE
 from domain.settlement.forming import REWARD_GROUP
 from domain.settlement.granting import ISSUE_GRANT
 from domain.settlement.paying_out import WORK as DRIVE_WITHDRAWAL
+from domain.settlement.pushing import GIVE_PUSH
 from domain.settlement.refunding import WORK as DRIVE_REFUND
 from domain.settlement.releasing import DRIVE_PAYMENT
 from domain.settlement.taking import SETTLE_GROUP
@@ -26,6 +27,7 @@ def test_every_kind_of_work_is_looked_for() -> None:
         SETTLE_GROUP,
         ISSUE_GRANT,
         REWARD_GROUP,
+        GIVE_PUSH,
         DRIVE_PAYMENT,
         DRIVE_REFUND,
         DRIVE_WITHDRAWAL,

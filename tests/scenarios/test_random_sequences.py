@@ -16,13 +16,18 @@ from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import BuyAlone
 from domain.database import transaction
 from domain.errors import DomainError
+from domain.interventions.pushing import Push, order_push
+from domain.merchants.auditing import StaffActor
 from domain.merchants.changing_settings import change_settings
+from domain.merchants.rules import Role
 from domain.referrals.visiting import Visitor, visit_share
 from domain.settlement.clawing_back import ClawBack, claw_back
 from domain.settlement.issuing import Source
+from domain.subsidies.segments import Segment
 from domain.terms import Caps, Levers, Limits, RewardRule, SubsidyKind, SubsidyRule
 from tests.domain.auditing.world import World
 from tests.factories.instruments import make_coupon, make_gift
+from tests.factories.staff import make_staff
 from tests.scenarios.stage import make_stage
 
 pytestmark = pytest.mark.transactional
@@ -85,7 +90,9 @@ class Trading(RuleBasedStateMachine):
         stage = make_stage(daily_subsidy_cap_fen=cap_fen, limits=LIMITS)
         with transaction() as session:
             changes = {"daily_failures_cap": failures, "points_valid_days": 2}
+            changes |= {"goodwill_budget_fen": 5000}
             change_settings(session, stage.merchant_id, changes)
+            self.staff_id = make_staff(session, stage.merchant_id).id
         self.world = World(stage)
         self.shops = [self.world.with_campaign(limits=LIMITS, **c) for c in CAMPAIGNS]
         self.shoppers = [stage.shopper() for _ in range(5)]
@@ -208,6 +215,24 @@ class Trading(RuleBasedStateMachine):
                 make_coupon(
                     session, shopper, value, at=self.at, kind=SubsidyKind(kind), valid_days=1
                 )
+
+    @rule(
+        segment=st.sampled_from(Segment),
+        value_fen=st.sampled_from([200, 700]),
+        is_given=st.booleans(),
+    )
+    def push(self, segment: Segment, value_fen: int, is_given: bool) -> None:
+        days = 1 if segment is Segment.DORMANT else None
+        push = Push(segment, value_fen, "test", dormant_days=days, valid_days=1)
+        actor = StaffActor(self.world.stage.merchant_id, self.staff_id, Role.OWNER)
+
+        def order() -> None:
+            with transaction() as session:
+                order_push(session, actor, push, at=self.at)
+
+        self._try(order)
+        if is_given:
+            self.world.give_pushes(self.at)
 
     @rule(number=st.integers(0, 99), most=st.sampled_from([None, 1, 150]))
     def take_back(self, number: int, most: int | None) -> None:

@@ -9,6 +9,13 @@ MOST_FEN = 100_000_00
 """No gift is above 100,000 yuan: that is a slip of the keyboard."""
 
 
+def check_threshold(threshold_fen: object, value_fen: object) -> None:
+    """Refuse a coupon's threshold that is below its value."""
+    if isinstance(threshold_fen, int) and isinstance(value_fen, int):  # noqa: SIM102
+        if 0 < threshold_fen < value_fen:
+            raise ma.ValidationError("threshold_below_value", "threshold_fen")
+
+
 class GiftShopperSchema(Schema):
     """Whose gift it is."""
 
@@ -46,9 +53,7 @@ class NewGiftSchema(Schema):
     @ma.validates_schema(skip_on_field_errors=True)
     def check_threshold(self, given: dict[str, object], **_: object) -> None:
         """A threshold below a coupon's value would pay more than the order."""
-        threshold, amount = given["threshold_fen"], given["amount_fen"]
-        if isinstance(threshold, int) and isinstance(amount, int) and 0 < threshold < amount:
-            raise ma.ValidationError("threshold_below_value", "threshold_fen")
+        check_threshold(given["threshold_fen"], given["amount_fen"])
 
 
 class ClawBackSchema(Schema):

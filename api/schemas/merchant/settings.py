@@ -24,6 +24,9 @@ class SettingsSchema(Schema):
     )
     points_valid_days = Count(least=1, most=3660)
     goodwill_budget_fen = Fen(metadata={"description": "for gifts of staff, in all"})
+    approval_limit_fen = Fen(
+        allow_none=True, metadata={"description": "above it a second person decides; null: none"}
+    )
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(metadata={"description": "the most of one withdrawal"})
     withdrawal_daily_fen = Fen(metadata={"description": "the most of a shopper and day"})
@@ -46,6 +49,9 @@ class SettingsChangeSchema(Schema):
     )
     points_valid_days = Count(least=1, most=3660)
     goodwill_budget_fen = Fen(metadata={"description": "for gifts of staff, in all"})
+    approval_limit_fen = Fen(
+        allow_none=True, metadata={"description": "above it a second person decides; null: none"}
+    )
     is_withdrawal_on = Boolean()
     withdrawal_max_fen = Fen(
         validate=ma.validate.Range(LEAST_FEN, MOST_FEN),

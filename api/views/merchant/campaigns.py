@@ -23,6 +23,7 @@ from domain.campaigns.rules import TermsDraft
 from domain.catalog.queries import find_product
 from domain.database import merchant_transaction, read_clock
 from domain.errors import Rejected
+from domain.interventions.approval_limits import check_limit, check_raise
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
 from domain.publishing.publishing import (
@@ -77,6 +78,7 @@ def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
     caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
+        check_limit(session, caller.merchant_id, arguments["budget_fen"])
         product = find_product(session, caller.merchant_id, arguments["product_id"])
         new = NewCampaign(
             product_id=product.key[1],
@@ -123,6 +125,7 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
             arguments,
             terms=_draft(arguments) if changes_terms else None,
         )
+        check_raise(session, caller.merchant_id, changed.before, changed.after, "budget_fen")
         _check_reason(changed, arguments["reason"])
         if changed.before != changed.after:
             audit(

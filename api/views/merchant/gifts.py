@@ -15,7 +15,7 @@ from api.schemas.merchant.gifts import (
     NewGiftSchema,
 )
 from domain.database import merchant_transaction, read_clock
-from domain.interventions.giving import Give, give
+from domain.interventions.giving import Gift, give
 from domain.interventions.taking_back import TakeBack, take_back
 from domain.merchants.rules import Role
 from domain.settlement.issuing import Source
@@ -55,8 +55,8 @@ def give_(arguments: dict[str, Any]) -> Response:
     """Give a shopper cash, a coupon, points or a pass out of the goodwill budget, at once."""
     caller = auth.require_staff()
     key = request_key(caller, arguments)
-    command = Give(caller.actor, key, **{**arguments, "kind": SubsidyKind(arguments["kind"])})
-    response = jsonify(give(command, at=read_clock()))
+    gift = Gift(**{**arguments, "kind": SubsidyKind(arguments["kind"])})
+    response = jsonify(give(caller.actor, key, gift, at=read_clock()))
     response.status_code = 201
     return response
 

@@ -6,6 +6,7 @@ from api import auth
 from api.blueprint import Blueprint
 from api.schemas.merchant.settings import SettingsChangeSchema, SettingsSchema
 from domain.database import merchant_transaction, read_clock
+from domain.interventions.approval_limits import check_limit_change, check_raise
 from domain.merchants.auditing import audit
 from domain.merchants.changing_settings import change_settings, read_settings
 from domain.merchants.rules import Role
@@ -37,6 +38,8 @@ def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         before, after = change_settings(session, caller.merchant_id, arguments)
+        check_raise(session, caller.merchant_id, before, after, "goodwill_budget_fen")
+        check_limit_change(before["approval_limit_fen"], after["approval_limit_fen"])
         audit(
             session,
             caller.actor,

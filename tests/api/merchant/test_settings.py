@@ -18,6 +18,7 @@ FIRST = {
     "points_per_yuan": 100,
     "points_valid_days": 365,
     "goodwill_budget_fen": 0,
+    "approval_limit_fen": None,
     "is_withdrawal_on": True,
     "withdrawal_max_fen": 20_000,
     "withdrawal_daily_fen": 200_000,

@@ -312,11 +312,19 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "goodwill.recounted": (
         ("UPDATE merchant_settings SET goodwill_budget_fen = 1, goodwill_spent_fen = 1",),
+        ("UPDATE coupon_pushes SET set_aside_fen = 0",),
         (
             "INSERT INTO gifts (merchant_id, public_id, shopper_id, staff_id, kind, amount_fen,"
             " reason, issued_at) SELECT merchant_id, 'lost', min(shopper_id), 1, 'cash', 5, 'none',"
             " min(placed_at) FROM orders GROUP BY 1",
         ),
+    ),
+    "pushes.recounted": (
+        ("UPDATE coupon_pushes SET shoppers = 1",),
+        ("UPDATE coupon_pushes SET value_fen = value_fen + 1",),
+        ("UPDATE coupon_pushes SET set_aside_fen = set_aside_fen + 1",),
+        ("UPDATE coupon_pushes SET done_at = NULL",),
+        ("DELETE FROM gifts WHERE push_id IS NOT NULL",),
     ),
     "expiries.posted": (
         (unposted("instrument.expired"),),

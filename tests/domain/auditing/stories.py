@@ -10,6 +10,7 @@ from domain.checkout.settling import fold_campaigns
 from domain.gateways.protocol import TransferStatus
 from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
+from domain.subsidies.segments import Segment
 from domain.terms import Levers, RewardRule, SubsidyKind, SubsidyRule
 from tests.domain.auditing.world import DAY, HOUR, MINUTE, SECOND, World
 from tests.scenarios.stage import make_stage
@@ -187,9 +188,10 @@ def mature(world: World, at: datetime) -> None:
 
 
 def take_back(world: World, at: datetime) -> None:
-    """Staff give points, take back cash in part, and what nobody has spent of the other kinds."""
+    """Staff give points, push a coupon, and take back cash in part, and other kinds unspent."""
     at += 2 * DAY
     world.give(SubsidyKind.POINTS, 700, at)
+    world.push(Segment.SUBSIDISED, 150, at)
     for kind, source in (("cash", "grants"), ("points", "grants"), ("coupon", "grants")):
         world.claw_back(source, kind, at)
     world.claw_back("rewards", "coupon", at)

@@ -13,6 +13,7 @@ from domain.checkout.giving_up import give_up_order
 from domain.checkout.reacting import consume_facts
 from domain.checkout.settling import (
     fold_campaigns,
+    give_due_pushes,
     issue_due_grants,
     reward_due_groups,
     settle_due_groups,
@@ -22,6 +23,7 @@ from domain.database import transaction
 from domain.gateways.protocol import GatewayTransfer, TransferStatus
 from domain.idempotency import RequestKey
 from domain.interventions.deciding_grants import DecideGrant
+from domain.interventions.pushing import Push, order_push, worst_case
 from domain.merchants.auditing import StaffActor
 from domain.merchants.changing_settings import change_settings
 from domain.merchants.rules import Role
@@ -44,6 +46,7 @@ from domain.settlement.releasing import (
     record_closed,
 )
 from domain.states import RefundState, WithdrawalState
+from domain.subsidies.segments import Segment
 from domain.terms import SubsidyKind
 from tests.factories.campaigns import make_campaign
 from tests.factories.instruments import make_gift
@@ -178,6 +181,26 @@ class World:
         with transaction() as session:
             make_gift(session, shopper, kind, amount_fen, at=at)
 
+    def push(self, segment: Segment, value_fen: int, at: datetime) -> None:
+        """Staff push a coupon, out of a goodwill budget that grows by its worst case."""
+        push = Push(segment, value_fen, "test", threshold_fen=2 * value_fen)
+        merchant_id = self.stage.merchant_id
+        with transaction() as session:
+            staff = StaffActor(merchant_id, make_staff(session, merchant_id).id, Role.OWNER)
+            session.execute(
+                text(
+                    "UPDATE merchant_settings SET goodwill_budget_fen = goodwill_budget_fen + :fen"
+                    " WHERE merchant_id = :m"
+                ),
+                {"m": merchant_id, "fen": worst_case(session, merchant_id, push, at=at)},
+            )
+            order_push(session, staff, push, at=at)
+        self.give_pushes(at)
+
+    def give_pushes(self, at: datetime) -> None:
+        while give_due_pushes(at=at):
+            pass
+
     def reward(self, at: datetime) -> None:
         while reward_due_groups(at=at):
             pass
@@ -301,6 +324,7 @@ class World:
         self.settle(at)
         self.issue_grants(at)
         self.reward(at)
+        self.give_pushes(at)
         for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE state = 'requested'"):
             arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
             self.move_refund(refund_id, *arriving, at=at)
