@@ -3,6 +3,7 @@
 from domain.checkout import (
     driving_messages,
     driving_payments,
+    driving_points,
     driving_refunds,
     driving_withdrawals,
 )
@@ -23,6 +24,11 @@ def drive_refunds() -> int:
 def drive_withdrawals() -> int:
     """Send withdrawals, and ask until they are over."""
     return until_done(lambda at: driving_withdrawals.drive_withdrawals(at=at))
+
+
+def deliver_points() -> int:
+    """Tell brands of points of their own programmes."""
+    return until_done(lambda at: driving_points.drive_points(at=at))
 
 
 def send_messages() -> int:

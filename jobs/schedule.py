@@ -35,6 +35,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.gateways.drive_withdrawals", GATEWAY, 0.2, "work.drive_withdrawal"),
     Periodic("jobs.reconciling.plan_days", SETTLE, 60, "bills"),
     Periodic("jobs.reconciling.reconcile_days", GATEWAY, 1, "work.reconcile"),
+    Periodic("jobs.gateways.deliver_points", GATEWAY, 0.5, "work.deliver_points"),
     Periodic("jobs.gateways.send_messages", GATEWAY, 0.5, "work.send_message"),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )

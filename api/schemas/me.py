@@ -2,7 +2,16 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Instant, MaskedName, MaskedPhone, PublicId, Schema, String
+from api.schemas.fields import (
+    Boolean,
+    Fen,
+    Instant,
+    MaskedName,
+    MaskedPhone,
+    PublicId,
+    Schema,
+    String,
+)
 from api.schemas.orders import DeliveryAddressSchema
 
 
@@ -55,11 +64,22 @@ class AddressListSchema(Schema):
 
 
 class InviteeSchema(Schema):
-    """A shopper who registered through one of my shares."""
+    """A shopper who came by one of my shares, and the reward for bringing it.
+
+    Bound to me for good by its first order that formed or failed; nobody else's invitee then.
+    """
 
     nickname = MaskedName()
     registered_at = Instant()
     has_paid = Boolean()
+    bound_at = Instant(allow_none=True)
+    outcome = String(
+        allow_none=True, metadata={"enum": ["formed", "failed"], "description": "of its group"}
+    )
+    reward_fen = Fen()
+    clawed_back_fen = Fen()
+    rewarded_at = Instant(allow_none=True)
+    coupon_id = PublicId(allow_none=True)
 
 
 class NoticeSchema(Schema):

@@ -23,6 +23,7 @@ from domain.database import read_clock, reading, transaction
 from domain.gateways.miniprogram import MiniProgram
 from domain.merchants.queries import find_wechat_app
 from domain.notices.queries import NoticeView, list_notices, list_unseen_results, mark_seen
+from domain.referrals.invitees import list_invitees
 from domain.shoppers.addresses import (
     KeptAddress,
     PostalAddress,
@@ -32,7 +33,7 @@ from domain.shoppers.addresses import (
 )
 from domain.shoppers.following import follow_merchant, unfollow_merchant
 from domain.shoppers.phones import bind_phone, find_app_id
-from domain.shoppers.queries import ShopperSelf, find_self, list_invitees
+from domain.shoppers.queries import ShopperSelf, find_self
 
 MOST_RESULTS = 20
 
@@ -122,7 +123,7 @@ def drop_address(address_id: str) -> None:
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(InviteeSchema))
 def show_invitees(arguments: dict[str, Any]) -> dict[str, Any]:
-    """List who registered through my shares, newest first."""
+    """List who came by my shares and what each brought, newest first."""
     caller = auth.require_shopper()
     page = read_page(arguments, "me.invitees", int)
     below_id = page.after[0] if page.after else None

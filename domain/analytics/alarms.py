@@ -105,6 +105,11 @@ ALARMS: Mapping[str, LiteralString] = {
         FROM running_budgets b WHERE b.used_bps >= 9500
         HAVING count(*) > 0
     """,
+    "points_refused": """
+        SELECT CAST(NULL AS bigint), count(*), sum(x.amount_fen), min(x.created_at)
+        FROM external_issues x WHERE x.merchant_id = :merchant_id AND x.state = 'refused'
+        HAVING count(*) > 0
+    """,
     "approvals_waiting": """
         SELECT CAST(NULL AS bigint), count(*), sum(a.amount_fen), min(a.requested_at)
         FROM approvals a WHERE a.merchant_id = :merchant_id AND a.state = 'pending'
@@ -116,14 +121,18 @@ ALARMS: Mapping[str, LiteralString] = {
         WHERE w.merchant_id = :merchant_id AND w.state = 'parked' AND NOT (
             w.kind = 'drive_refund' AND EXISTS (
                 SELECT 1 FROM refunds r WHERE r.merchant_id = w.merchant_id AND r.id = w.subject_id
-                    AND r.state = 'rejected'))
+                    AND r.state = 'rejected')
+            OR w.kind = 'deliver_points' AND EXISTS (
+                SELECT 1 FROM external_issues x
+                WHERE x.merchant_id = w.merchant_id AND x.id = w.subject_id
+                    AND x.state = 'refused'))
         HAVING count(*) > 0
     """,
 }
 """Each by its kind: (gateway account's inner id or null, count, fen or null, since), at `:at`.
 
 Payments of a wrong amount or at a closed order are refunded by themselves: they are told for a day.
-A rejected refund's parked work is told as that refund.
+A rejected refund's parked work is told as that refund, refused points' as those points.
 """
 _READ_FIRST = """
     WITH waiting_refunds AS (

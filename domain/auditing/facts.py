@@ -28,6 +28,11 @@ REFUNDS_WATCHED = Check(
     "A refund that has neither arrived nor waits for a person has work that sends it or asks.",
 )
 GRANTS_WATCHED = Check("work.issues-grants", 10, "A scheduled grant has work that issues it.")
+POINTS_WATCHED = Check(
+    "work.delivers-points",
+    10,
+    "Points that wait for their brand's server have work that tells it of them.",
+)
 REWARDS_WATCHED = Check(
     "work.rewards-groups",
     10,
@@ -143,6 +148,19 @@ PROBES = (
         ),
     ),
     probe(GRANTS_WATCHED, _unwatched("grants", "issue_grant", "'scheduled'")),
+    probe(
+        POINTS_WATCHED,
+        """
+        SELECT format('points %s/%s are pending', x.merchant_id, x.id) AS key
+        FROM external_issues x
+        JOIN external_programmes p ON p.merchant_id = x.merchant_id AND p.id = x.programme_id
+            AND p.delivery = 'webhook'
+        WHERE x.state = 'pending' AND NOT EXISTS (
+            SELECT FROM work_rows w
+            WHERE w.merchant_id = x.merchant_id AND w.kind = 'deliver_points'
+                AND w.subject_id = x.id AND w.state <> 'done')
+        """,
+    ),
     probe(
         REWARDS_WATCHED,
         """

@@ -1,6 +1,6 @@
 """What can be wrong with points."""
 
-from domain.errors import Conflict, Rejected
+from domain.errors import Conflict, NotFound, Rejected
 
 
 class TooFewPoints(Conflict):
@@ -9,3 +9,23 @@ class TooFewPoints(Conflict):
 
 class NotForPoints(Rejected):
     """The variant has no points price."""
+
+
+class ProgrammeNotFound(NotFound):
+    """No such programme of an outside brand."""
+
+
+class ProgrammeTaken(Conflict):
+    """The merchant has a programme of this name."""
+
+
+class ProgrammeUrlNotAllowed(Rejected):
+    """The webhook's URL is not https of a public host."""
+
+
+class NotAWebhook(Conflict):
+    """The programme takes its points by file: it has no secret."""
+
+
+class NotByFile(Conflict):
+    """The programme takes its points by webhook: there is nothing to export."""

@@ -22,15 +22,6 @@ class ShopperSelf(NamedTuple):
     followed_at: datetime | None
 
 
-class Invitee(NamedTuple):
-    """A shopper who registered through one of my shares."""
-
-    row_id: int
-    nickname: str
-    registered_at: datetime
-    has_paid: bool
-
-
 class ShopperLine(NamedTuple):
     """A shopper as staff see them in a list."""
 
@@ -47,21 +38,6 @@ _SELF = text(
     """
     SELECT public_id, nickname, language, phone_sealed, followed_at FROM shoppers
     WHERE merchant_id = :m AND id = :id
-    """
-)
-_INVITEES = text(
-    """
-    SELECT i.id, i.nickname, i.created_at,
-        EXISTS (
-            SELECT 1 FROM orders o
-            WHERE o.merchant_id = i.merchant_id AND o.shopper_id = i.id AND o.paid_at IS NOT NULL
-        ) AS has_paid
-    FROM shares s
-    JOIN shoppers i ON i.merchant_id = s.merchant_id AND i.came_by_share_id = s.id
-    WHERE s.merchant_id = :m AND s.shopper_id = :id
-        AND (CAST(:below_id AS bigint) IS NULL OR i.id < :below_id)
-    ORDER BY i.id DESC
-    LIMIT :limit
     """
 )
 _LIST = text(
@@ -96,16 +72,6 @@ def find_self(session: Session, shopper: Key) -> ShopperSelf:
         raise ShopperNotFound
     phone = read_phone(row.phone_sealed)
     return ShopperSelf(row.public_id, row.nickname, row.language, phone, row.followed_at)
-
-
-def list_invitees(
-    session: Session, shopper: Key, *, below_id: int | None, limit: int
-) -> list[Invitee]:
-    """List who registered through a shopper's shares, newest first."""
-    rows = session.execute(
-        _INVITEES, {"m": shopper[0], "id": shopper[1], "below_id": below_id, "limit": limit}
-    )
-    return [Invitee(*row) for row in rows]
 
 
 def list_shoppers(

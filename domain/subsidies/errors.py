@@ -11,6 +11,10 @@ class GrantNotHeld(Conflict):
     """The subsidy is not held (any more): there is nothing to decide; `state` says what it is."""
 
 
+class GrantNotStuck(Conflict):
+    """The subsidy is not stuck: there is nothing to try again."""
+
+
 class GrantEmpty(Conflict):
     """The subsidy is zero: there is nothing to release, only to deny."""
 

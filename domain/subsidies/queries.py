@@ -1,6 +1,6 @@
 """Reads of subsidies: by their shopper, and by the merchant's staff."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from domain.clock import iso
 from domain.states import GrantState
 from domain.subsidies.errors import GrantNotFound
+from domain.terms import SubsidyKind
 
 Key = tuple[int, int]
 
@@ -43,7 +44,10 @@ class Subsidy:
 
 @dataclass(frozen=True, slots=True)
 class GrantLine:
-    """A subsidy as staff see it; `risk` are the rules that fired when it was decided."""
+    """A subsidy as staff see it; `risk` are the rules that fired when it was decided.
+
+    It is stuck where its work was parked: issuing it failed, or its brand refused its points.
+    """
 
     row_id: int
     id: str
@@ -60,7 +64,11 @@ class GrantLine:
     risk: list[dict[str, Any]]
     deadline_at: datetime
     decided_at: datetime
+    due_at: datetime
     issued_at: datetime | None
+    clawed_back_fen: int
+    external: dict[str, Any] | None
+    is_stuck: bool
 
     def to_json(self) -> dict[str, Any]:
         """Write the subsidy as REST answers it."""
@@ -79,7 +87,11 @@ class GrantLine:
             "risk": self.risk,
             "deadline_at": iso(self.deadline_at),
             "decided_at": iso(self.decided_at),
+            "due_at": iso(self.due_at),
             "issued_at": iso(self.issued_at),
+            "clawed_back_fen": self.clawed_back_fen,
+            "external": self.external,
+            "is_stuck": self.is_stuck,
         }
 
 
@@ -111,7 +123,15 @@ _LINES = """
     SELECT r.id AS row_id, r.public_id AS id, o.public_id AS order_id, g.public_id AS group_id,
         c.public_id AS campaign_id, c.title AS campaign_title, s.public_id AS shopper_id,
         s.nickname, s.flag, r.kind, r.state, r.quote_fen, r.amount_fen, r.parts,
-        coalesce(d.fired, '[]'::jsonb) AS risk, r.deadline_at, r.decided_at, r.issued_at
+        coalesce(d.fired, '[]'::jsonb) AS risk, r.deadline_at, r.decided_at, r.due_at, r.issued_at,
+        r.clawed_back_fen,
+        CASE WHEN x.id IS NOT NULL THEN jsonb_build_object('programme', p.name, 'state', x.state,
+            'points', x.points, 'error', x.error) END AS external,
+        EXISTS (
+            SELECT FROM work_rows w
+            WHERE w.merchant_id = r.merchant_id AND w.state = 'parked'
+                AND (w.kind = 'issue_grant' AND w.subject_id = r.id
+                    OR w.kind = 'deliver_points' AND w.subject_id = x.id)) AS is_stuck
     FROM grants r
     JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
     JOIN groups g ON g.merchant_id = r.merchant_id AND g.id = r.group_id
@@ -123,18 +143,20 @@ _LINES = """
             AND d.order_id = r.order_id AND d.point = 'settle'
         ORDER BY d.occurred_at DESC LIMIT 1
     ) d ON true
+    LEFT JOIN external_issues x ON x.merchant_id = r.merchant_id AND x.grant_id = r.id
+    LEFT JOIN external_programmes p ON p.merchant_id = x.merchant_id AND p.id = x.programme_id
     WHERE r.merchant_id = :merchant_id
 """
-_BELOW = " AND r.id < :below_id"
-_OF_STATE = " AND r.state = :state"
-_ORDER = " ORDER BY r.id DESC LIMIT :limit"
-_PAGES = {
-    (has_state, has_below): text(
-        _LINES + (_OF_STATE if has_state else "") + (_BELOW if has_below else "") + _ORDER
-    )
-    for has_state in (False, True)
-    for has_below in (False, True)
+_FILTERS = {
+    "state": " AND r.state = :state",
+    "kind": " AND r.kind = :kind",
+    "campaign_id": " AND c.public_id = :campaign_id",
+    "shopper_id": " AND s.public_id = :shopper_id",
+    "decided_from": " AND r.decided_at >= :decided_from",
+    "decided_until": " AND r.decided_at < :decided_until",
+    "below_id": " AND r.id < :below_id",
 }
+_ORDER = " ORDER BY r.id DESC LIMIT :limit"
 _ONE = text(_LINES + " AND r.public_id = :public_id")
 
 
@@ -154,24 +176,29 @@ def list_subsidies(
     return [Subsidy(**row) for row in rows.mappings()]
 
 
+@dataclass(frozen=True, slots=True)
+class GrantFilter:
+    """Which subsidies, by public ids, and when they were decided; None is all."""
+
+    state: GrantState | None = None
+    kind: SubsidyKind | None = None
+    campaign_id: str | None = None
+    shopper_id: str | None = None
+    decided_from: datetime | None = None
+    decided_until: datetime | None = None
+
+
 def list_grants(
-    session: Session,
-    merchant_id: int,
-    *,
-    state: GrantState | None,
-    below_id: int | None,
-    limit: int,
+    session: Session, merchant_id: int, which: GrantFilter, *, below_id: int | None, limit: int
 ) -> list[GrantLine]:
-    """List a merchant's subsidies in one state or in all, newest first, below an inner id."""
-    rows = session.execute(
-        _PAGES[state is not None, below_id is not None],
-        {
-            "merchant_id": merchant_id,
-            "state": None if state is None else state.value,
-            "below_id": below_id,
-            "limit": limit,
-        },
-    )
+    """List a merchant's subsidies, newest first, below an inner id.
+
+    Only the filters that are given stand in the statement, so that each can have its index.
+    """
+    given = asdict(which) | {"below_id": below_id}
+    named = {name: value for name, value in given.items() if value is not None}
+    statement = text(_LINES + "".join(_FILTERS[name] for name in named) + _ORDER)
+    rows = session.execute(statement, {**named, "merchant_id": merchant_id, "limit": limit})
     return [_line(row) for row in rows.mappings()]
 
 

@@ -5,6 +5,7 @@ import importlib
 from domain.checkout.looking import find_due
 from domain.notices.sending import SEND_MESSAGE
 from domain.outbox import CONSUMERS
+from domain.points.programmes import DELIVER_POINTS
 from domain.reconciliation.planning import WORK as RECONCILE
 from domain.settlement.forming import REWARD_GROUP
 from domain.settlement.granting import ISSUE_GRANT
@@ -33,6 +34,7 @@ def test_every_kind_of_work_is_looked_for() -> None:
         DRIVE_WITHDRAWAL,
         RECONCILE,
         SEND_MESSAGE,
+        DELIVER_POINTS,
     }
 
     assert set(WORK_KINDS) == driven | set(REACTIONS)

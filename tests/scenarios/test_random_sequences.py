@@ -1,6 +1,7 @@
 """Whatever shoppers, staff, gateways and time do in whatever order: the audit stays clean."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -61,6 +62,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
     {"subsidy": SubsidyRule(SubsidyKind.PASS, 1500, valid_days=3)},
     {"subsidy": SubsidyRule(SubsidyKind.CASH, 300), "group_price_fen": 1200, "group_size": 2},
 )
+EXTERNAL = SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 500, least_fen=100)
 MEANS = st.fixed_dictionaries(
     {"coupon": st.booleans(), "points": st.booleans(), "wallet": st.booleans()}
 ) | st.just({"pass": True})
@@ -95,6 +97,8 @@ class Trading(RuleBasedStateMachine):
             self.staff_id = make_staff(session, stage.merchant_id).id
         self.world = World(stage)
         self.shops = [self.world.with_campaign(limits=LIMITS, **c) for c in CAMPAIGNS]
+        external = replace(EXTERNAL, programme_id=self.world.add_programme(stage.start))
+        self.shops.append(self.world.with_campaign(limits=LIMITS, subsidy=external))
         self.shoppers = [stage.shopper() for _ in range(5)]
         self.groups: list[tuple[World, str]] = []
         self.orders: list[tuple[tuple[int, int], dict[str, Any]]] = []
@@ -121,7 +125,7 @@ class Trading(RuleBasedStateMachine):
         if order is not None:
             self.orders.append((shopper, order))
 
-    @rule(shop=st.integers(0, 5), who=st.integers(0, 4), means=MEANS)
+    @rule(shop=st.integers(0, 6), who=st.integers(0, 4), means=MEANS)
     def open(self, shop: int, who: int, means: dict[str, bool]) -> None:
         shopper, of = self.shoppers[who], self.shops[shop]
         using = self._means(shopper, means)

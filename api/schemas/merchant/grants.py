@@ -3,9 +3,11 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import Boolean, Fen, Instant, PublicId, Schema, String, Text
 from api.schemas.orders import PartSchema
+from api.schemas.subsidies import ExternalPointsSchema
 from domain.states import GrantState
+from domain.terms import SubsidyKind
 
 
 class GrantShopperSchema(Schema):
@@ -21,6 +23,12 @@ class FiredRuleSchema(Schema):
 
     rule = String()
     outcome = String()
+
+
+class IssuedPointsSchema(ExternalPointsSchema):
+    """Points of a brand's own programme, and why it refused them."""
+
+    error = String(allow_none=True)
 
 
 class GrantSchema(Schema):
@@ -40,15 +48,54 @@ class GrantSchema(Schema):
     risk = ma.fields.List(ma.fields.Nested(FiredRuleSchema))
     deadline_at = Instant()
     decided_at = Instant()
+    due_at = Instant()
     issued_at = Instant(allow_none=True)
+    clawed_back_fen = Fen()
+    external = ma.fields.Nested(IssuedPointsSchema, allow_none=True)
+    is_stuck = Boolean(metadata={"description": "parked, or refused by its brand: retry it"})
 
 
 class GrantFilters(PageArguments):
-    """Which subsidies."""
+    """Which subsidies: days are Asia/Shanghai, both included."""
 
     state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in GrantState])
     )
+    kind = String(
+        load_default=None, validate=ma.validate.OneOf([kind.value for kind in SubsidyKind])
+    )
+    campaign_id = PublicId(load_default=None)
+    shopper_id = PublicId(load_default=None)
+    decided_from = ma.fields.Date(load_default=None)
+    decided_to = ma.fields.Date(load_default=None)
+
+
+class RewardShopperSchema(Schema):
+    """A referrer, or who was brought."""
+
+    id = PublicId()
+    nickname = String()
+
+
+class RewardSchema(Schema):
+    """A referrer's reward."""
+
+    id = PublicId()
+    referrer = ma.fields.Nested(RewardShopperSchema)
+    shopper = ma.fields.Nested(RewardShopperSchema)
+    order_id = PublicId()
+    campaign_id = PublicId()
+    outcome = String(validate=ma.validate.OneOf(["formed", "failed"]))
+    amount_fen = Fen()
+    clawed_back_fen = Fen()
+    issued_at = Instant()
+
+
+class RewardFilters(PageArguments):
+    """Which rewards."""
+
+    campaign_id = PublicId(load_default=None)
+    referrer_id = PublicId(load_default=None)
 
 
 class DecisionSchema(Schema):

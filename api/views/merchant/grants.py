@@ -1,6 +1,7 @@
 """Subsidies, for staff: the list, and the decision on held ones."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Response, jsonify
@@ -10,12 +11,16 @@ from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import answer_page, page_of, read_page
 from api.schemas.merchant.grants import DecisionSchema, GrantFilters, GrantSchema
+from domain.clock import day_start
 from domain.database import merchant_transaction, read_clock
 from domain.interventions import deciding_grants
 from domain.interventions.deciding_grants import DecideGrant
+from domain.interventions.retrying_grants import retry_grant
 from domain.merchants.rules import Role
 from domain.states import GrantState
 from domain.subsidies import queries
+from domain.subsidies.queries import GrantFilter
+from domain.terms import SubsidyKind
 
 blueprint = Blueprint(
     "merchant-grants",
@@ -30,19 +35,50 @@ blueprint = Blueprint(
 @blueprint.arguments(GrantFilters, location="query")
 @blueprint.response(200, page_of(GrantSchema))
 def list_grants(arguments: dict[str, Any]) -> dict[str, Any]:
-    """List subsidies, newest first, in one state or in all."""
+    """List subsidies, newest first."""
     caller = auth.require_staff()
     page = read_page(arguments, "merchant.grants", int)
-    state = arguments["state"]
     with merchant_transaction(caller.merchant_id) as session:
         found = queries.list_grants(
             session,
             caller.merchant_id,
-            state=None if state is None else GrantState(state),
+            _filter(arguments),
             below_id=page.after[0] if page.after else None,
             limit=page.limit + 1,
         )
     return answer_page(found, page, "merchant.grants", lambda line: (line.row_id,))
+
+
+def _filter(arguments: dict[str, Any]) -> GrantFilter:
+    state, kind = arguments["state"], arguments["kind"]
+    since, until = arguments["decided_from"], arguments["decided_to"]
+    return GrantFilter(
+        state=None if state is None else GrantState(state),
+        kind=None if kind is None else SubsidyKind(kind),
+        campaign_id=arguments["campaign_id"],
+        shopper_id=arguments["shopper_id"],
+        decided_from=None if since is None else day_start(since),
+        decided_until=None if until is None else day_start(until + timedelta(days=1)),
+    )
+
+
+@blueprint.route("/<id:grant_id>")
+@blueprint.response(200, GrantSchema)
+def show(grant_id: str) -> Any:
+    """Show a subsidy."""
+    caller = auth.require_staff()
+    with merchant_transaction(caller.merchant_id) as session:
+        return queries.find_grant(session, caller.merchant_id, grant_id)
+
+
+@blueprint.route(
+    "/<id:grant_id>/retry", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+)
+@blueprint.arguments(DecisionSchema)
+@blueprint.response(200, GrantSchema)
+def retry(arguments: dict[str, Any], grant_id: str) -> Response:
+    """Try a stuck subsidy again, once its cause is mended."""
+    return _decide(retry_grant, grant_id, arguments)
 
 
 @blueprint.route(

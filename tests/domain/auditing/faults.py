@@ -344,6 +344,13 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "work.issues-grants": (
         ("UPDATE grants SET state = 'scheduled' WHERE state = 'issued' AND kind = 'cash'",),
     ),
+    "work.delivers-points": (
+        ("UPDATE external_issues SET state = 'pending'",),
+        (
+            "UPDATE external_issues SET state = 'pending'",
+            "DELETE FROM work_rows WHERE kind = 'deliver_points'",
+        ),
+    ),
     "work.rewards-groups": (
         ("DELETE FROM campaign_movements WHERE reason = 'rewarded'",),
         ("UPDATE groups SET largest_reward_fen = 1 WHERE state = 'formed'",),

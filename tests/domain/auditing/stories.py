@@ -149,6 +149,14 @@ def fail_in_kind(world: World, at: datetime) -> None:
     drawing.open(at)
 
 
+def fail_in_points_of_a_brand(world: World, at: datetime) -> None:
+    """Two groups fail that promised points of an outside programme."""
+    rule = SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 600, programme_id=world.add_programme(at))
+    of_brand = world.with_campaign(subsidy=rule)
+    for _ in range(2):
+        of_brand.open(at)
+
+
 REWARD = RewardRule(formed_fen=500, failed_fen=300, threshold_fen=1000, valid_days=30)
 
 
@@ -333,6 +341,7 @@ STORIES: tuple[Story, ...] = (
     pay_what_is_closed,
     buy_without_a_group,
     fail_in_kind,
+    fail_in_points_of_a_brand,
     bring_friends,
     pay_later,
     hold_what_is_short_lived,

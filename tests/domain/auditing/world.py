@@ -27,8 +27,10 @@ from domain.interventions.pushing import Push, order_push, worst_case
 from domain.merchants.auditing import StaffActor
 from domain.merchants.changing_settings import change_settings
 from domain.merchants.rules import Role
+from domain.models import ExternalProgramme
 from domain.money import Fen
 from domain.notices.writing import write_notices
+from domain.points.programmes import DELIVER_POINTS, record_delivery
 from domain.public_ids import new_public_id
 from domain.referrals.sharing import share_group
 from domain.settlement.applying_payments import Applied
@@ -197,6 +199,30 @@ class World:
             order_push(session, staff, push, at=at)
         self.give_pushes(at)
 
+    def add_programme(self, at: datetime) -> int:
+        """Add a brand's programme that hears of points by webhook."""
+        programme = ExternalProgramme(
+            merchant_id=self.stage.merchant_id,
+            public_id=new_public_id(),
+            name="brand",
+            delivery="webhook",
+            url="https://brand.example/points",
+            secret_sealed=b"sealed",
+            points_per_yuan=20,
+            created_at=at,
+        )
+        with transaction() as session:
+            session.add(programme)
+            session.flush()
+            return programme.id
+
+    def deliver_points(self, at: datetime, *, most: int = 500) -> None:
+        """Brands answer that they have the points that they are told of."""
+        with transaction() as session:
+            for lease in work.claim(session, DELIVER_POINTS, limit=most, at=at):
+                record_delivery(session, lease.subject, "delivered", at=at)
+                work.finish(session, [lease])
+
     def give_pushes(self, at: datetime) -> None:
         while give_due_pushes(at=at):
             pass
@@ -325,6 +351,7 @@ class World:
         self.issue_grants(at)
         self.reward(at)
         self.give_pushes(at)
+        self.deliver_points(at)
         for (refund_id,) in self.stage.rows("SELECT id FROM refunds WHERE state = 'requested'"):
             arriving = (RefundState.SENDING, RefundState.ACCEPTED, RefundState.ARRIVED)
             self.move_refund(refund_id, *arriving, at=at)

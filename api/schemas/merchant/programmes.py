@@ -1,0 +1,67 @@
+"""Programmes of outside brands."""
+
+import marshmallow as ma
+
+from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+
+
+class NewProgrammeSchema(Schema):
+    """A brand's programme: by signed webhook to a URL, or by file without one."""
+
+    name = Text(most=64, required=True)
+    url = Text(
+        most=2000,
+        load_default=None,
+        allow_none=True,
+        metadata={"description": "https of a public host; null: by file"},
+    )
+    points_per_yuan = Count(least=1, most=100_000, required=True)
+
+
+class ProgrammeSchema(Schema):
+    """A brand's programme, with what is on its way to it."""
+
+    id = PublicId()
+    name = String()
+    delivery = String(validate=ma.validate.OneOf(["webhook", "export"]))
+    url = String(allow_none=True)
+    points_per_yuan = Count()
+    created_at = Instant()
+    pending = Count(metadata={"description": "issues to be sent, or exported"})
+    exported = Count(metadata={"description": "in the file, not confirmed"})
+    delivered = Count()
+    refused = Count(metadata={"description": "retry their subsidies"})
+    open_fen = Fen(metadata={"description": "what is not delivered yet"})
+
+
+class AddedProgrammeSchema(ProgrammeSchema):
+    """A new programme, with its secret."""
+
+    secret = String(allow_none=True, metadata={"description": "whsec_…, shown this once"})
+
+
+class SecretSchema(Schema):
+    """A programme's new secret."""
+
+    secret = String(metadata={"description": "whsec_…, shown this once"})
+
+
+class ProgrammeListSchema(Schema):
+    """All programmes: there are few."""
+
+    items = ma.fields.List(ma.fields.Nested(ProgrammeSchema))
+    next_cursor = String(allow_none=True)
+
+
+class ProgrammeReasonSchema(Schema):
+    """Why."""
+
+    reason = Text(most=500, required=True)
+
+
+class MovedPointsSchema(Schema):
+    """How many issues went on."""
+
+    count = Count()
+    points = Count()
+    amount_fen = Fen()
