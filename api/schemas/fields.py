@@ -58,6 +58,14 @@ class Boolean(ma.fields.Boolean):
         return value
 
 
+class Flag(ma.fields.Boolean):
+    """True or false in a query, where everything is text: the two words alone."""
+
+    default_error_messages = {"invalid": "not_a_boolean"}
+    truthy = {"true"}
+    falsy = {"false"}
+
+
 class String(ma.fields.String):
     """A text that can be stored: PostgreSQL knows no NUL."""
 

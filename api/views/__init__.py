@@ -13,6 +13,7 @@ from api.views import (
     my_groups,
     orders,
     points,
+    products,
     shares,
     subsidies,
     wallet,
@@ -29,7 +30,6 @@ from api.views.merchant import (
     gateway_accounts,
     gifts,
     grants,
-    products,
     programmes,
     pushes,
     reconciliations,
@@ -41,6 +41,7 @@ from api.views.merchant import (
 )
 from api.views.merchant import campaigns as merchant_campaigns
 from api.views.merchant import groups as merchant_groups
+from api.views.merchant import products as merchant_products
 from api.views.merchant import withdrawals as merchant_withdrawals
 
 BLUEPRINTS: list[Blueprint] = [
@@ -55,6 +56,7 @@ BLUEPRINTS: list[Blueprint] = [
     wallet.blueprint,
     instruments.blueprint,
     points.blueprint,
+    products.blueprint,
     withdrawals.blueprint,
     groups.blueprint,
     orders.blueprint,
@@ -62,7 +64,7 @@ BLUEPRINTS: list[Blueprint] = [
     dev_clock.blueprint,
     sessions.open_blueprint,
     sessions.blueprint,
-    products.blueprint,
+    merchant_products.blueprint,
     merchant_campaigns.blueprint,
     arbitrage.blueprint,
     settings.blueprint,

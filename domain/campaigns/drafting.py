@@ -127,6 +127,21 @@ def _with_programme(session: Session, merchant_id: int, draft: TermsDraft) -> Te
     return replace(draft, subsidy=replace(draft.subsidy, programme_id=found))
 
 
+def check_default_subsidy(
+    session: Session, merchant_id: int, rule: SubsidyRule, programme_id: str | None
+) -> SubsidyRule:
+    """Return the rule that a product's campaigns have unless they name another.
+
+    Raises TermsInvalid, its fields below `default_subsidy`.
+    """
+    draft = _with_programme(
+        session, merchant_id, TermsDraft(subsidy=rule, programme_id=programme_id)
+    )
+    checked = draft.subsidy or rule
+    rules.check_subsidy(checked, of="default_subsidy", point_fen=_point_fen(session, merchant_id))
+    return checked
+
+
 def _default_subsidy(session: Session, product: tuple[int, int]) -> SubsidyRule | None:
     found = session.scalar(
         select(Product.default_subsidy).where(

@@ -1,6 +1,6 @@
 """Reads of campaigns, as staff see them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,8 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.campaigns.errors import CampaignNotFound
-from domain.models import Campaign, Product, RuleVersion, Variant
+from domain.models import Campaign, ExternalProgramme, Product, RuleVersion, Variant
 from domain.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class PublicIds:
+    """What people outside the database call variants and programmes, by inner id."""
+
+    variants: Mapping[int, str]
+    programmes: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +29,7 @@ class CampaignView:
     product_title: str
     draft: Terms
     version: RuleVersion | None
-    variant_public_ids: dict[int, str]
+    public_ids: PublicIds
 
     @property
     def published(self) -> Terms | None:
@@ -47,11 +55,6 @@ def _views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView
             )
         )
     }
-    variants = session.execute(
-        select(Variant.id, Variant.public_id).where(
-            Variant.merchant_id == merchant_id, Variant.product_id.in_(products)
-        )
-    ).all()
     versions = {
         version.id: version
         for version in session.scalars(
@@ -61,7 +64,7 @@ def _views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView
             )
         )
     }
-    public_ids = {variant.id: variant.public_id for variant in variants}
+    public_ids = _public_ids(session, merchant_id, products)
     return [
         CampaignView(
             campaign=campaign,
@@ -69,7 +72,7 @@ def _views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView
             product_title=products[campaign.product_id].title,
             draft=Terms.from_json(campaign.draft_terms),
             version=versions.get(campaign.rule_version_id or 0),
-            variant_public_ids=public_ids,
+            public_ids=public_ids,
         )
         for campaign in campaigns
     ]
@@ -127,29 +130,46 @@ def variants_of(session: Session, product: tuple[int, int]) -> Sequence[Variant]
     ).all()
 
 
-def terms_to_public_json(terms: Terms, public_ids: Mapping[int, str]) -> dict[str, Any]:
-    """Write terms with public variant ids, for people outside the database."""
+def _public_ids(session: Session, merchant_id: int, products: Collection[int]) -> PublicIds:
+    variants = session.execute(
+        select(Variant.id, Variant.public_id).where(
+            Variant.merchant_id == merchant_id, Variant.product_id.in_(products)
+        )
+    )
+    programmes = session.execute(
+        select(ExternalProgramme.id, ExternalProgramme.public_id).where(
+            ExternalProgramme.merchant_id == merchant_id
+        )
+    )
+    return PublicIds(
+        variants={row.id: row.public_id for row in variants},
+        programmes={row.id: row.public_id for row in programmes},
+    )
+
+
+def terms_to_public_json(terms: Terms, public_ids: PublicIds) -> dict[str, Any]:
+    """Write terms with public ids, for people outside the database."""
     written = terms.to_json()
     written["prices"] = [
         {
-            "variant_id": public_ids[price.variant_id],
+            "variant_id": public_ids.variants[price.variant_id],
             "group_price_fen": price.group_price_fen,
         }
         for price in terms.prices
     ]
+    programme_id = terms.subsidy.programme_id
+    if programme_id is not None:
+        written["subsidy"]["programme_id"] = public_ids.programmes[programme_id]
     return written
 
 
 def campaign_to_json(session: Session, campaign: Campaign) -> dict[str, Any]:
     """Write a campaign as the audit log keeps it."""
-    variants = variants_of(session, (campaign.merchant_id, campaign.product_id))
+    public_ids = _public_ids(session, campaign.merchant_id, [campaign.product_id])
     return {
         "title": campaign.title,
         "state": campaign.state,
         "budget_fen": campaign.budget_fen,
         "stock_units": campaign.stock_units,
-        "terms": terms_to_public_json(
-            Terms.from_json(campaign.draft_terms),
-            {variant.id: variant.public_id for variant in variants},
-        ),
+        "terms": terms_to_public_json(Terms.from_json(campaign.draft_terms), public_ids),
     }

@@ -100,7 +100,7 @@ def find_failures(
     elif terms.ends_at - terms.starts_at > LONGEST_WINDOW:
         yield TermsFailure("ends_at", "window_too_long")
     yield from _price_failures(terms, variant_ids)
-    yield from _subsidy_failures(terms.subsidy, point_fen)
+    yield from _subsidy_failures("terms.subsidy", terms.subsidy, point_fen)
     yield from _reward_failures(terms.reward)
     yield from _cap_failures(terms.subsidy, terms.caps)
     yield from _lever_failures(terms, point_fen)
@@ -122,8 +122,7 @@ def _price_failures(terms: Terms, variant_ids: Collection[int]) -> Iterator[Term
         yield TermsFailure("terms.subsidy.amount_fen", "subsidy_not_below_price")
 
 
-def _subsidy_failures(rule: SubsidyRule, point_fen: int) -> Iterator[TermsFailure]:
-    of = "terms.subsidy"
+def _subsidy_failures(of: str, rule: SubsidyRule, point_fen: int) -> Iterator[TermsFailure]:
     if rule.amount_fen <= 0:
         yield TermsFailure(f"{of}.amount_fen", "out_of_range")
     if rule.least_fen is not None and not 1 <= rule.least_fen <= rule.amount_fen:
@@ -206,6 +205,13 @@ def _limit_failures(limits: Limits) -> Iterator[TermsFailure]:
 def check_terms(terms: Terms, *, variant_ids: Collection[int], point_fen: int = 1) -> None:
     """Raise TermsInvalid unless the terms make sense for a product with these variants."""
     failures = list(find_failures(terms, variant_ids=variant_ids, point_fen=point_fen))
+    if failures:
+        _refuse(failures)
+
+
+def check_subsidy(rule: SubsidyRule, *, of: str, point_fen: int = 1) -> None:
+    """Raise TermsInvalid unless a subsidy rule makes sense by itself; its fields are below `of`."""
+    failures = list(_subsidy_failures(of, rule, point_fen))
     if failures:
         _refuse(failures)
 

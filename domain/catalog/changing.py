@@ -13,13 +13,16 @@ from domain.catalog.queries import (
     lock_product,
     lock_variant,
     product_to_json,
+    read_point_fen,
     variant_to_json,
 )
-from domain.catalog.rules import check_prices
+from domain.catalog.rules import check_points_price, check_prices
 from domain.models import Variant
 
-PRODUCT_FIELDS = frozenset({"title", "description", "category", "images"})
-VARIANT_FIELDS = frozenset({"title", "list_price_fen", "alone_price_fen", "unit_cost_fen"})
+PRODUCT_FIELDS = frozenset({"title", "description", "category", "images", "default_subsidy"})
+VARIANT_FIELDS = frozenset(
+    {"title", "list_price_fen", "alone_price_fen", "unit_cost_fen", "points_price_fen"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +67,14 @@ def change_variant(
 ) -> ChangedVariant:
     """Change some of VARIANT_FIELDS, and the stock by a difference; locks the variant.
 
-    Raises VariantNotFound, AlonePriceAboveList, StockBelowZero.
+    Raises VariantNotFound, AlonePriceAboveList, PointsPriceNotWhole, StockBelowZero.
     """
     variant = lock_variant(session, merchant_id, public_id)
     before = variant_to_json(variant)
     for name in VARIANT_FIELDS & changes.keys():
         setattr(variant, name, changes[name])
     check_prices(variant.list_price_fen, variant.alone_price_fen)
+    check_points_price(variant.points_price_fen, read_point_fen(session, merchant_id))
     if variant.stock_units + stock_delta < 0:
         raise StockBelowZero(field="stock_delta", stock_units=variant.stock_units)
     variant.stock_units += stock_delta

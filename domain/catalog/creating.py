@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from domain.catalog.queries import ProductView, lock_product
-from domain.catalog.rules import check_prices
+from domain.catalog.queries import ProductView, find_product, lock_product, read_point_fen
+from domain.catalog.rules import check_points_price, check_prices
 from domain.models import Product, Variant
 from domain.public_ids import new_public_id
 
@@ -20,6 +21,7 @@ class NewVariant:
     list_price_fen: int
     alone_price_fen: int | None = None
     unit_cost_fen: int | None = None
+    points_price_fen: int | None = None
     stock_units: int = 0
 
 
@@ -31,13 +33,14 @@ class NewProduct:
     description: str = ""
     category: str = ""
     images: Sequence[str] = ()
+    default_subsidy: dict[str, Any] | None = None
     variants: Sequence[NewVariant] = ()
 
 
 def create_product(
     session: Session, merchant_id: int, new: NewProduct, *, at: datetime
 ) -> ProductView:
-    """Create a product with its variants. Raises AlonePriceAboveList."""
+    """Create a product with its variants. Raises AlonePriceAboveList, PointsPriceNotWhole."""
     product = Product(
         merchant_id=merchant_id,
         public_id=new_public_id(),
@@ -45,29 +48,22 @@ def create_product(
         description=new.description,
         category=new.category,
         images=list(new.images),
+        default_subsidy=new.default_subsidy,
         created_at=at,
         archived_at=None,
     )
     session.add(product)
     session.flush()
-    variants = tuple(_variant(session, product, variant) for variant in new.variants)
+    for variant in new.variants:
+        _variant(session, product, variant)
     session.flush()
-    return ProductView(
-        key=(merchant_id, product.id),
-        id=product.public_id,
-        title=product.title,
-        description=product.description,
-        category=product.category,
-        images=list(product.images),
-        created_at=at,
-        variants=variants,
-    )
+    return find_product(session, merchant_id, product.public_id)
 
 
 def add_variant(
     session: Session, merchant_id: int, product_public_id: str, new: NewVariant
 ) -> Variant:
-    """Add a variant; locks its product. Raises ProductNotFound, AlonePriceAboveList."""
+    """Add a variant; locks its product. Raises ProductNotFound, and what creating raises."""
     product = lock_product(session, merchant_id, product_public_id)
     variant = _variant(session, product, new)
     session.flush()
@@ -76,6 +72,7 @@ def add_variant(
 
 def _variant(session: Session, product: Product, new: NewVariant) -> Variant:
     check_prices(new.list_price_fen, new.alone_price_fen)
+    check_points_price(new.points_price_fen, read_point_fen(session, product.merchant_id))
     variant = Variant(
         merchant_id=product.merchant_id,
         public_id=new_public_id(),
@@ -84,6 +81,7 @@ def _variant(session: Session, product: Product, new: NewVariant) -> Variant:
         list_price_fen=new.list_price_fen,
         alone_price_fen=new.alone_price_fen,
         unit_cost_fen=new.unit_cost_fen,
+        points_price_fen=new.points_price_fen,
         stock_units=new.stock_units,
     )
     session.add(variant)

@@ -17,3 +17,7 @@ class StockBelowZero(Conflict):
 
 class AlonePriceAboveList(Rejected):
     """Buying alone would cost more than the list price that is shown."""
+
+
+class PointsPriceNotWhole(Rejected):
+    """The price in points is not the worth of whole points; `point_fen` is what one is worth."""

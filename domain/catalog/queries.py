@@ -1,6 +1,6 @@
 """Reads of the catalogue, as staff see it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.catalog.errors import ProductNotFound, VariantNotFound
-from domain.models import Product, Variant
+from domain.models import ExternalProgramme, MerchantSettings, Product, Variant
+from domain.money import point_fen
 
 Key = tuple[int, int]
 
@@ -25,12 +26,21 @@ class ProductView:
     category: str
     images: list[str]
     created_at: datetime
+    default_subsidy: dict[str, Any] | None
     variants: tuple[Variant, ...]
 
 
 def _views(session: Session, products: Sequence[Product]) -> list[ProductView]:
     if not products:
         return []
+    programmes = {
+        row.id: row.public_id
+        for row in session.execute(
+            select(ExternalProgramme.id, ExternalProgramme.public_id).where(
+                ExternalProgramme.merchant_id == products[0].merchant_id
+            )
+        )
+    }
     variants = session.scalars(
         select(Variant)
         .where(
@@ -48,10 +58,18 @@ def _views(session: Session, products: Sequence[Product]) -> list[ProductView]:
             category=product.category,
             images=list(product.images),
             created_at=product.created_at,
+            default_subsidy=_shown(product.default_subsidy, programmes),
             variants=tuple(v for v in variants if v.product_id == product.id),
         )
         for product in products
     ]
+
+
+def _shown(rule: dict[str, Any] | None, programmes: Mapping[int, str]) -> dict[str, Any] | None:
+    """Write a subsidy rule with its programme's public id."""
+    if rule is None:
+        return None
+    return {**rule, "programme_id": programmes.get(rule["programme_id"])}
 
 
 def list_products(
@@ -74,6 +92,14 @@ def find_product(session: Session, merchant_id: int, public_id: str) -> ProductV
     if product is None:
         raise ProductNotFound
     return _views(session, [product])[0]
+
+
+def read_point_fen(session: Session, merchant_id: int) -> int:
+    """Return what a merchant's point is worth in fen, or 1 where that is less."""
+    per_yuan = session.scalars(
+        select(MerchantSettings.points_per_yuan).where(MerchantSettings.merchant_id == merchant_id)
+    ).one()
+    return point_fen(per_yuan)
 
 
 def lock_product(session: Session, merchant_id: int, public_id: str) -> Product:
@@ -107,6 +133,7 @@ def variant_to_json(variant: Variant) -> dict[str, Any]:
         "list_price_fen": variant.list_price_fen,
         "alone_price_fen": variant.alone_price_fen,
         "unit_cost_fen": variant.unit_cost_fen,
+        "points_price_fen": variant.points_price_fen,
         "stock_units": variant.stock_units,
     }
 
@@ -118,4 +145,5 @@ def product_to_json(product: Product | ProductView) -> dict[str, Any]:
         "description": product.description,
         "category": product.category,
         "images": list(product.images),
+        "default_subsidy": product.default_subsidy,
     }

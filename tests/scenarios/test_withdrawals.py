@@ -60,9 +60,11 @@ def awaiting(phone: Phone) -> dict[str, Any]:
 
 
 def confirm(phone: Phone, withdrawal: dict[str, Any]) -> None:
+    """Let the shopper confirm, and wait until the gateway has sent the money or failed to."""
     parameters = {**withdrawal["client_parameters"], "openid": phone.openid}
     response = phone.world.sandbox.http.post("/shopper/transfer", json=parameters)
     assert response.status_code == 200, response.text
+    wait_until(lambda: all(state != "TRANSFERING" for state, _ in transfers(phone.world)))
 
 
 def ended(phone: Phone, withdrawal: dict[str, Any]) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class NewApprovalSchema(Schema):
     kind = String(required=True, validate=ma.validate.OneOf(list(ACTS)))
     command = ma.fields.Dict(
         required=True,
-        keys=ma.fields.String(),
+        keys=String(),
         metadata={"description": "as the act's own endpoint takes it, without its reason"},
     )
     reason = Text(most=500, required=True)

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from api.schemas.fields import Count, Fen, Instant, Pattern, PublicId, Schema, String, Text
-from api.schemas.merchant.campaigns import AcknowledgementSchema
+from api.schemas.merchant.campaigns import AcknowledgementSchema, SubsidyRuleSchema
 
 _IMAGE = Pattern("(https://|/)[^\\s<>\"']{1,480}")
 
@@ -26,6 +26,9 @@ class VariantSchema(Schema):
     list_price_fen = Fen()
     alone_price_fen = Fen(allow_none=True)
     unit_cost_fen = Fen(allow_none=True)
+    points_price_fen = Fen(
+        allow_none=True, metadata={"description": "worth of the points it can be had for alone"}
+    )
     stock_units = Count()
 
 
@@ -36,6 +39,7 @@ class NewVariantSchema(Schema):
     list_price_fen = Fen(least=1, required=True)
     alone_price_fen = Fen(least=1, load_default=None, allow_none=True)
     unit_cost_fen = Fen(load_default=None, allow_none=True)
+    points_price_fen = Fen(least=1, load_default=None, allow_none=True)
     stock_units = Count(load_default=0)
 
 
@@ -46,6 +50,7 @@ class VariantChangeSchema(Schema):
     list_price_fen = Fen(least=1)
     alone_price_fen = Fen(least=1, allow_none=True)
     unit_cost_fen = Fen(allow_none=True)
+    points_price_fen = Fen(least=1, allow_none=True)
     stock_delta = Count(least=-(10**9), load_default=0)
     reason = Text(most=500, load_default=None, allow_none=True)
     acknowledged = ma.fields.List(
@@ -70,6 +75,11 @@ class ProductSchema(Schema):
     category = String()
     images = ma.fields.List(String())
     created_at = Instant()
+    default_subsidy = ma.fields.Nested(
+        SubsidyRuleSchema,
+        allow_none=True,
+        metadata={"description": "of its campaigns that name no subsidy"},
+    )
     variants = ma.fields.List(ma.fields.Nested(VariantSchema))
 
 
@@ -80,6 +90,7 @@ class NewProductSchema(Schema):
     description = Text(most=5000, least=0, load_default="")
     category = Text(most=60, least=0, load_default="")
     images = _images(load_default=list)
+    default_subsidy = ma.fields.Nested(SubsidyRuleSchema, load_default=None, allow_none=True)
     variants = ma.fields.List(
         ma.fields.Nested(NewVariantSchema),
         load_default=list,
@@ -94,4 +105,5 @@ class ProductChangeSchema(Schema):
     description = Text(most=5000, least=0)
     category = Text(most=60, least=0)
     images = _images()
+    default_subsidy = ma.fields.Nested(SubsidyRuleSchema, allow_none=True)
     reason = Text(most=500, load_default=None, allow_none=True)

@@ -273,7 +273,7 @@ def _shown(view: CampaignView) -> dict[str, Any]:
         "product_title": view.product_title,
         "starts_at": view.draft.starts_at,
         "ends_at": view.draft.ends_at,
-        "terms": queries.terms_to_public_json(view.draft, view.variant_public_ids),
+        "terms": queries.terms_to_public_json(view.draft, view.public_ids),
         "rule_version": version and version.number,
         "published": version
         and published
@@ -282,7 +282,7 @@ def _shown(view: CampaignView) -> dict[str, Any]:
             "published_at": version.published_at,
             "starts_at": published.starts_at,
             "ends_at": published.ends_at,
-            "terms": queries.terms_to_public_json(published, view.variant_public_ids),
+            "terms": queries.terms_to_public_json(published, view.public_ids),
             "acknowledged": version.acknowledged,
         },
         "has_unpublished_changes": view.has_unpublished_changes,

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from api import auth
 from api.blueprint import Blueprint
 from api.paging import PageArguments, answer_page, page_of, read_page
@@ -13,6 +15,8 @@ from api.schemas.merchant.products import (
     VariantChangeSchema,
     VariantSchema,
 )
+from api.views.merchant.campaigns import read_subsidy
+from domain.campaigns.drafting import check_default_subsidy
 from domain.catalog import queries
 from domain.catalog.changing import change_product
 from domain.catalog.creating import NewProduct, NewVariant, add_variant, create_product
@@ -57,6 +61,7 @@ def add_product(arguments: dict[str, Any]) -> ProductView:
     at = read_clock()
     variants = [NewVariant(**variant) for variant in arguments.pop("variants")]
     with merchant_transaction(caller.merchant_id) as session:
+        _read_default_subsidy(session, caller.merchant_id, arguments)
         product = create_product(
             session, caller.merchant_id, NewProduct(**arguments, variants=variants), at=at
         )
@@ -93,6 +98,7 @@ def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
     reason = arguments.pop("reason")
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
+        _read_default_subsidy(session, caller.merchant_id, arguments)
         changed = change_product(session, caller.merchant_id, product_id, arguments)
         if changed.before != changed.after:
             audit(
@@ -107,6 +113,16 @@ def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
                 after=changed.after,
             )
     return changed.product
+
+
+def _read_default_subsidy(session: Session, merchant_id: int, arguments: dict[str, Any]) -> None:
+    """Check a default subsidy that is given, and write it as the product keeps it."""
+    given = arguments.get("default_subsidy")
+    if given is not None:
+        rule = check_default_subsidy(
+            session, merchant_id, read_subsidy(given), given["programme_id"]
+        )
+        arguments["default_subsidy"] = rule.to_json()
 
 
 @blueprint.route("/products/<id:product_id>/variants", methods=["POST"], role=Role.OPERATOR)

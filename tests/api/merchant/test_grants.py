@@ -1,12 +1,20 @@
 """Subsidies over HTTP, for staff; the books are tested in the domain."""
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from domain import work
+from domain.checkout.settling import issue_due_grants, reward_due_groups
+from domain.clock import shanghai_day
+from domain.database import read_clock, transaction
+from domain.settlement.granting import ISSUE_GRANT
+from domain.terms import RewardRule, SubsidyKind, SubsidyRule
 from tests.api.callers import Caller, Mall
-from tests.api.stages import fail_group, stage_of
+from tests.api.stages import calling, fail_group, stage_of
 from tests.scenarios.stage import Stage
+from tests.scenarios.test_rewards import opened_by, shared
 
 pytestmark = pytest.mark.transactional
 
@@ -156,3 +164,86 @@ def test_decision_stands_in_the_audit_log(mall: Mall) -> None:
 
 def test_bad_state_is_refused(mall: Mall) -> None:
     assert mall.viewer.get(PATH, state="lost").status_code == 422
+
+
+def test_grants_are_narrowed(mall: Mall) -> None:
+    stage, other = stage_of(mall), stage_of(mall)
+    mine, theirs = stage.shopper(), other.shopper()
+    fail_group(stage, mine, stage.start)
+    fail_group(other, theirs, other.start)
+    shopper_id = stage.one("SELECT public_id FROM shoppers WHERE id = :v", mine[1])
+    day = mall.viewer.get(PATH).json["items"][0]["decided_at"]
+    today = shanghai_day(datetime.fromisoformat(day))
+
+    def count(**filters: Any) -> int:
+        return len(mall.viewer.get(PATH, **filters).json["items"])
+
+    assert count(campaign_id=stage.campaign.public_id) == 1
+    assert count(shopper_id=shopper_id) == 1
+    assert count(shopper_id=shopper_id, campaign_id=other.campaign.public_id) == 0
+    assert (count(kind="cash"), count(kind="coupon")) == (2, 0)
+    assert count(decided_from=today.isoformat(), decided_to=today.isoformat()) == 2
+    assert count(decided_from=(today + timedelta(days=1)).isoformat()) == 0
+    assert count(decided_to=(today - timedelta(days=1)).isoformat()) == 0
+
+
+def test_grant_is_shown(mall: Mall, other_mall: Mall) -> None:
+    stage = stage_of(mall)
+    grant_id, _ = held(stage)
+    [listed] = mall.viewer.get(PATH).json["items"]
+
+    assert mall.viewer.get(f"{PATH}/{grant_id}").json == listed
+    assert (listed["is_stuck"], listed["external"], listed["clawed_back_fen"]) == (False, None, 0)
+    assert other_mall.viewer.get(f"{PATH}/{grant_id}").json["code"] == "grant_not_found"
+
+
+def test_parked_grant_is_stuck_until_it_is_retried(mall: Mall) -> None:
+    rule = SubsidyRule(SubsidyKind.CASH, 1000, delay_seconds=3600)
+    stage = stage_of(mall, subsidy=rule)
+    shopper = stage.shopper()
+    fail_group(stage, shopper, stage.start)
+    with transaction() as session:
+        at = stage.start + timedelta(days=3)
+        [lease] = work.claim(session, ISSUE_GRANT, limit=1, at=at)
+        work.park(session, lease, error="RuntimeError")
+    [stuck] = mall.viewer.get(PATH).json["items"]
+
+    retried = decide(mall.operator, stuck["id"], "retry", reason="已修复")
+    issue_due_grants(at=read_clock())
+    again = decide(mall.operator, stuck["id"], "retry", key="k2", reason="已修复")
+
+    assert (stuck["state"], stuck["is_stuck"]) == ("scheduled", True)
+    assert (retried.status_code, retried.json["is_stuck"]) == (200, False)
+    assert stage.wallet(shopper[1]) == 1000
+    assert (again.status_code, again.json["code"]) == (409, "grant_not_stuck")
+
+
+def test_rewards_are_listed_for_staff_and_invitees_for_who_brought_them(mall: Mall) -> None:
+    rule = RewardRule(formed_fen=500, failed_fen=300, valid_days=30)
+    stage = stage_of(mall, reward=rule, group_size=2)
+    leader, friend = stage.shopper(nickname="团长"), stage.shopper(nickname="小友")
+    group_id = opened_by(stage, leader, stage.start)
+    token = shared(stage, leader, group_id, stage.start)
+    order = stage.join(friend, group_id, stage.start, share_token=token)
+    stage.pay(order, stage.start)
+    while reward_due_groups(at=read_clock()):
+        pass
+
+    [reward] = mall.viewer.get("/v1/merchant/rewards").json["items"]
+    [invitee] = calling(mall, leader).get("/v1/me/invitees").json["items"]
+
+    assert (reward["outcome"], reward["amount_fen"]) == ("formed", 500)
+    assert (reward["referrer"]["nickname"], reward["shopper"]["nickname"]) == ("团长", "小友")
+    assert reward["campaign_id"] == stage.campaign.public_id
+    narrowed = {"referrer_id": reward["shopper"]["id"]}
+    assert mall.viewer.get("/v1/merchant/rewards", **narrowed).json["items"] == []
+    assert (invitee["nickname"], invitee["outcome"], invitee["reward_fen"]) == (
+        "小**",
+        "formed",
+        500,
+    )
+    assert invitee["has_paid"]
+    assert invitee["bound_at"]
+    assert invitee["coupon_id"] == stage.one(
+        "SELECT public_id FROM instruments WHERE shopper_id = :v", leader[1]
+    )

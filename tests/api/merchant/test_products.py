@@ -1,8 +1,10 @@
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from domain.clock import iso, real_now
 from domain.database import transaction
 from domain.models import AuditEntry, Variant
 from tests.api.callers import Caller, Mall
@@ -47,6 +49,7 @@ def test_product_is_made_with_its_variants(mall: Mall) -> None:
         "list_price_fen": 3000,
         "alone_price_fen": None,
         "unit_cost_fen": 1200,
+        "points_price_fen": None,
         "stock_units": 50,
     }
     assert (second["alone_price_fen"], second["stock_units"]) == (2900, 0)
@@ -341,3 +344,89 @@ class TestOtherMerchants:
         add(other_mall.operator)
 
         assert mall.owner.get("/v1/merchant/products").json["items"] == []
+
+
+class TestPointsPrice:
+    def test_variant_carries_one(self, mall: Mall) -> None:
+        variants = [{"title": "原味", "list_price_fen": 3000, "points_price_fen": 2500}]
+        product = add(mall.operator, variants=variants).json
+        path = f"/v1/merchant/variants/{product['variants'][0]['id']}"
+
+        changed = mall.operator.patch(path, points_price_fen=2600)
+        removed = mall.operator.patch(path, points_price_fen=None)
+
+        assert product["variants"][0]["points_price_fen"] == 2500
+        assert changed.json["points_price_fen"] == 2600
+        assert removed.json["points_price_fen"] is None
+
+    def test_it_is_whole_points(self, mall: Mall) -> None:
+        mall.owner.patch("/v1/merchant/settings", points_per_yuan=20, reason="整数")
+        variant = {"title": "原味", "list_price_fen": 3000, "points_price_fen": 2503}
+
+        answer = add(mall.operator, variants=[variant])
+
+        assert (answer.status_code, answer.json["code"]) == (422, "points_price_not_whole")
+        assert answer.json["point_fen"] == 5
+        assert mall.viewer.get("/v1/merchant/products").json["items"] == []
+
+
+COUPON = {"kind": "coupon", "amount_fen": 300, "threshold_fen": 1000, "valid_days": 30}
+
+
+class TestDefaultSubsidy:
+    def test_campaign_that_names_none_has_it(self, mall: Mall) -> None:
+        product = add(mall.operator, default_subsidy=COUPON).json
+        now = real_now()
+        campaign = {
+            "product_id": product["id"],
+            "title": "薯片",
+            "starts_at": iso(now),
+            "ends_at": iso(now + timedelta(days=7)),
+            "budget_fen": 10_000,
+            "stock_units": 10,
+        }
+        prices = [{"variant_id": product["variants"][0]["id"], "group_price_fen": 1990}]
+        terms = {"group_size": 3, "life_seconds": 86_400, "prices": prices}
+        own = terms | {"subsidy": {"kind": "cash", "amount_fen": 200}}
+
+        default = mall.operator.post("/v1/merchant/campaigns", **campaign, terms=terms)
+        named = mall.operator.post("/v1/merchant/campaigns", **campaign, terms=own)
+
+        assert product["default_subsidy"] | COUPON == product["default_subsidy"]
+        assert default.json["terms"]["subsidy"] == product["default_subsidy"]
+        assert named.json["terms"]["subsidy"]["kind"] == "cash"
+
+    def test_it_is_changed_and_taken_away(self, mall: Mall) -> None:
+        path = f"/v1/merchant/products/{add(mall.operator).json['id']}"
+
+        given = mall.operator.patch(path, default_subsidy=COUPON).json
+        untouched = mall.operator.patch(path, title="薯片").json
+        gone = mall.operator.patch(path, default_subsidy=None).json
+
+        assert given["default_subsidy"]["amount_fen"] == 300
+        assert untouched["default_subsidy"] == given["default_subsidy"]
+        assert gone["default_subsidy"] is None
+
+    def test_programme_is_named_by_its_public_id(self, mall: Mall) -> None:
+        given = {"name": "星会员", "points_per_yuan": 20}
+        programme = mall.owner.post("/v1/merchant/programmes", **given).json["id"]
+        rule = {"kind": "external_points", "amount_fen": 300, "programme_id": programme}
+
+        product = add(mall.operator, default_subsidy=rule).json
+
+        assert product["default_subsidy"]["programme_id"] == programme
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"least_fen": 301}, "default_subsidy.least_fen"),
+            ({"valid_days": 0}, "default_subsidy.valid_days"),
+            ({"threshold_fen": 299}, "default_subsidy.threshold_fen"),
+            ({"kind": "external_points"}, "default_subsidy.programme_id"),
+        ],
+    )
+    def test_bad_rule_is_refused(self, mall: Mall, changes: dict[str, Any], field: str) -> None:
+        answer = add(mall.operator, default_subsidy=COUPON | changes)
+
+        assert (answer.status_code, answer.json["code"]) == (422, "terms_invalid")
+        assert field in {error["field"] for error in answer.json["errors"]}
