@@ -115,6 +115,11 @@ ALARMS: Mapping[str, LiteralString] = {
         FROM approvals a WHERE a.merchant_id = :merchant_id AND a.state = 'pending'
         HAVING count(*) > 0
     """,
+    "funds_short": """
+        SELECT CAST(NULL AS bigint), CAST(1 AS bigint), f.owed_fen - f.held_fen, f.short_since
+        FROM merchant_funds f
+        WHERE f.merchant_id = :merchant_id AND f.short_since IS NOT NULL
+    """,
     "work_parked": """
         SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
         FROM work_rows w

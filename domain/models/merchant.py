@@ -124,6 +124,25 @@ class RefusedCallbacks(TenantRow, Base):
     last_at: Mapped[Instant]
 
 
+class MerchantFunds(TenantRow, Base):
+    """What a merchant's gateway accounts hold, and what wallets and commitments may take of it.
+
+    Measured by a job. `short_since` is set while the second is more.
+    """
+
+    __tablename__ = "merchant_funds"
+    __table_args__ = (
+        UniqueConstraint("merchant_id"),
+        CheckConstraint("(short_since IS NOT NULL) = (owed_fen > held_fen)", name="short_if_owed"),
+        of_merchant(),
+    )
+
+    held_fen: Mapped[FenColumn]
+    owed_fen: Mapped[FenColumn]
+    measured_at: Mapped[Instant]
+    short_since: Mapped[Instant | None]
+
+
 class Staff(TenantRow, Base):
     """A person who works for the merchant, with a role."""
 

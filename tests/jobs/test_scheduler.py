@@ -23,6 +23,10 @@ pytestmark = pytest.mark.transactional
 
 ALL = list(SCHEDULE)
 LOCK = 4242
+HOUSEKEEPING = {
+    "jobs.housekeeping.forget_idempotency_keys": 1,
+    "jobs.housekeeping.measure_funds": 1,
+}
 
 
 def waiting(name: str) -> Counter[str]:
@@ -72,7 +76,7 @@ def test_jobs_are_json_and_not_pickle(queue_server: redis.Redis) -> None:
 def test_idle_mall_enqueues_no_look(queue_server: redis.Redis, arena: Arena) -> None:
     Scheduler().tick()
 
-    assert waiting(SETTLE) == {"jobs.housekeeping.forget_idempotency_keys": 1}
+    assert waiting(SETTLE) == HOUSEKEEPING
     assert waiting(GATEWAY) == {}
 
 
@@ -126,7 +130,7 @@ def test_queue_that_is_away_is_tried_again_at_the_next_tick(
 
     leading.tick()
 
-    assert waiting(SETTLE) == {"jobs.housekeeping.forget_idempotency_keys": 1}
+    assert waiting(SETTLE) == HOUSEKEEPING
 
 
 def test_one_leads_until_it_goes(arena: Arena) -> None:

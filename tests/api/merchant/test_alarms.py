@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 from domain import clock
 from domain.analytics.alarms import ALARMS
 from domain.checkout.resuming import resume
-from domain.database import transaction
+from domain.checkout.settling import fold_campaigns
+from domain.database import read_clock, transaction
 from domain.payments.quotas import find_shortages, mark_short
+from domain.settlement.measuring_funds import measure_funds
 from domain.states import RefundState
 from domain.texts import LANGUAGES
 from domain.texts import text as words
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.transactional
 
 ALARM = "/v1/merchant/alarms"
 QUEUE = "/v1/merchant/refunds/queue"
+FUNDS = "SELECT held_fen, owed_fen FROM merchant_funds WHERE merchant_id = :v"
 MINUTE = timedelta(minutes=1)
 SHORT_SINCE = datetime(2026, 5, 1, 4, tzinfo=UTC)
 
@@ -358,3 +361,32 @@ def test_budget_that_runs_out_is_told_at_80_and_at_95_per_cent(
     assert list(told) == ([] if kind is None else [kind])
     if kind is not None:
         assert (told[kind]["count"], told[kind]["amount_fen"]) == (1, left_fen)
+
+
+def test_funds_that_do_not_cover_wallets_and_commitments_are_told(mall: Mall) -> None:
+    """A group of three commits 30 yuan, its leader pays 19.9."""
+    stage = stage_of(mall)
+    order = stage.open(stage.shopper(), stage.start)
+    stage.pay(order, stage.start)
+    at = stage.start + MINUTE
+
+    measure_funds(at=at)
+    measure_funds(at=at + MINUTE)
+    told = alarms(mall.viewer)["funds_short"]
+    stage.pay(stage.join(stage.shopper(), order["group_id"], at), at)
+    measure_funds(at=at + 2 * MINUTE)
+
+    assert (told["amount_fen"], told["since"]) == (1010, clock.iso(at))
+    assert stage.rows(FUNDS, mall.id) == [(3980, 3000)]
+    assert "funds_short" not in alarms(mall.viewer)
+
+
+def test_refunds_and_withdrawals_on_their_way_are_not_held(mall: Mall) -> None:
+    stage = stage_of(mall)
+    fail_group(stage, stage.shopper(), stage.start)
+    fold_campaigns(at=read_clock())
+
+    measure_funds(at=read_clock())
+
+    assert stage.rows(FUNDS, mall.id) == [(0, 1000)]
+    assert alarms(mall.viewer)["funds_short"]["amount_fen"] == 1000
