@@ -30,6 +30,9 @@ WITHDRAWALS = Check(
     "A withdrawal is over, waits for its shopper or a top-up, or is asked after at a later date.",
 )
 GRANTS = Check("rest.grants", 14, "A grant is final, held for a person, or scheduled for a date.")
+VALUES = Check(
+    "rest.values", 14, "A coupon, pass or point that can still be spent has not expired."
+)
 
 PROBES: tuple[Probe, ...] = (
     probe(
@@ -129,6 +132,17 @@ PROBES: tuple[Probe, ...] = (
         """
         SELECT format('grant %s/%s is %s', merchant_id, id, state) AS key
         FROM grants WHERE state = 'decided' OR (state = 'scheduled' AND due_at <= :at)
+        """,
+        needs_rest=True,
+    ),
+    probe(
+        VALUES,
+        """
+        SELECT format('%s %s/%s expired %s', kind, merchant_id, id, expires_at) AS key
+        FROM instruments WHERE state = 'issued' AND expires_at <= :at
+        UNION ALL
+        SELECT format('lot %s/%s expired %s', merchant_id, id, expires_at)
+        FROM point_lots WHERE left_fen > 0 AND expires_at <= :at
         """,
         needs_rest=True,
     ),

@@ -379,6 +379,51 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE instrument_id IS NOT NULL",
         ),
     ),
+    "referrals.bound-truly": (
+        (
+            "ALTER TABLE referrals DROP CONSTRAINT ck_referrals_never_oneself",
+            "UPDATE referrals SET referrer_id = shopper_id",
+        ),
+        ("UPDATE referrals SET referrer_id = referrer_id + 100000",),
+        (
+            "INSERT INTO referrals (merchant_id, shopper_id, referrer_id, share_id, order_id,"
+            " bound_at) SELECT merchant_id, referrer_id, shopper_id, share_id, order_id, bound_at"
+            " FROM referrals LIMIT 1",
+        ),
+        (
+            "ALTER TABLE referrals DROP CONSTRAINT uq_referrals_merchant_id_shopper_id",
+            "INSERT INTO referrals (merchant_id, shopper_id, referrer_id, share_id, order_id,"
+            " bound_at) SELECT merchant_id, shopper_id, referrer_id, share_id, order_id, bound_at"
+            " FROM referrals",
+        ),
+        (
+            "UPDATE orders SET share_id = NULL",
+            "UPDATE visits SET occurred_at = occurred_at - interval '8 days'",
+            "UPDATE shoppers SET came_by_share_id = NULL",
+        ),
+        ("UPDATE referrals r SET order_id = (SELECT min(o.id) FROM orders o)",),
+    ),
+    "rewards.one-per-referral": (
+        ("UPDATE rewards SET amount_fen = amount_fen + 1",),
+        (
+            "UPDATE rewards w SET referrer_id = r.shopper_id FROM referrals r"
+            " WHERE r.id = w.referral_id",
+        ),
+        ("DELETE FROM rewards",),
+        (
+            "ALTER TABLE rewards DROP CONSTRAINT uq_rewards_merchant_id_referral_id,"
+            " DROP CONSTRAINT uq_rewards_merchant_id_order_id",
+            "INSERT INTO rewards (merchant_id, public_id, referral_id, referrer_id, order_id,"
+            " group_id, campaign_id, outcome, amount_fen, issued_at)"
+            " SELECT merchant_id, reverse(public_id), referral_id, referrer_id, order_id, group_id,"
+            " campaign_id, outcome, amount_fen, issued_at FROM rewards",
+        ),
+        (
+            "UPDATE rewards"
+            " SET outcome = CASE outcome WHEN 'failed' THEN 'formed' ELSE 'failed' END",
+        ),
+        ("DELETE FROM referrals",),
+    ),
     "points.counted": (
         (
             "UPDATE point_lots SET left_fen = left_fen + 1, spent_fen = spent_fen - 1"
@@ -688,5 +733,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "rest.grants": (
         ("UPDATE grants SET state = 'decided' WHERE state = 'issued'",),
         ("UPDATE grants SET state = 'scheduled' WHERE state = 'issued'",),
+    ),
+    "rest.values": (
+        ("UPDATE instruments SET expires_at = 'epoch' WHERE state = 'issued'",),
+        ("UPDATE point_lots SET expires_at = 'epoch' WHERE left_fen > 0",),
     ),
 }
