@@ -131,7 +131,7 @@ _KEEP_RULES = f"""
                         WHEN 'campaign_monthly_failures'
                             THEN u.caps ->> 'month_failures' IS NOT NULL
                         WHEN 'campaign_failures' THEN u.caps ->> 'failures' IS NOT NULL
-                        WHEN 'merchant_daily_subsidy_cap' THEN u.quote_fen
+                        WHEN 'merchant_daily_subsidy_cap' THEN left_fen
                             + coalesce(b.promised_fen, 0) >= c.lowest_fen
                             OR u.kind IN ('coupon', 'pass', 'points') AND c.lowest_fen IS NOT NULL
                         ELSE true END
@@ -142,7 +142,10 @@ _KEEP_RULES = f"""
         FROM unusual u
         LEFT JOIN before b ON b.merchant_id = u.merchant_id AND b.id = u.id
         LEFT JOIN caps c ON c.merchant_id = u.merchant_id
-        CROSS JOIN LATERAL jsonb_array_elements(u.quote_parts) AS part
+        CROSS JOIN LATERAL (
+            SELECT part, sum((part ->> 'amount_fen')::bigint) OVER (ORDER BY n) AS left_fen
+            FROM jsonb_array_elements(u.quote_parts) WITH ORDINALITY AS listed (part, n)
+        ) AS reached
         GROUP BY 1, 2
     )
     SELECT format('order %s/%s: price %s fen, quote %s fen: %s', u.merchant_id, u.id, u.price_fen,
