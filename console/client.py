@@ -186,6 +186,15 @@ class Client:
         """Change a variant; stock moves by `stock_delta`."""
         return self._call("PATCH", f"/v1/merchant/variants/{variant_id}", json=body)
 
+    def list_programmes(self) -> list[Json]:
+        """Return the programmes of outside brands."""
+        found: list[Json] = self._call("GET", "/v1/merchant/programmes")["items"]
+        return found
+
+    def try_arbitrage(self, offer: Json) -> Json:
+        """Ask whether an offer pays more to who does not share; changes nothing."""
+        return self._call("POST", "/v1/merchant/arbitrage", json=offer)
+
     def list_shoppers(
         self, *, query: str | None = None, cursor: str | None = None, limit: int = 20
     ) -> Page:
@@ -212,14 +221,17 @@ class Client:
         """Refuse a held grant for good."""
         return self._decide_grant(grant_id, "denial", reason, idempotency_key)
 
+    def retry_grant(self, grant_id: str, reason: str, *, idempotency_key: str) -> Json:
+        """Have a stuck grant issued, or told to its brand, again."""
+        return self._decide_grant(grant_id, "retry", reason, idempotency_key)
+
     def read_settings(self) -> Json:
         """Return the merchant's own limits."""
         return self._call("GET", "/v1/merchant/settings")
 
-    def change_settings(self, *, daily_subsidy_cap_fen: int | None, reason: str) -> Json:
-        """Change the merchant's own limits."""
-        body = {"daily_subsidy_cap_fen": daily_subsidy_cap_fen, "reason": reason}
-        return self._call("PATCH", "/v1/merchant/settings", json=body)
+    def change_settings(self, changes: Json, *, reason: str) -> Json:
+        """Change what is named of the merchant's own limits."""
+        return self._call("PATCH", "/v1/merchant/settings", json={**changes, "reason": reason})
 
     def list_audit_log(self, *, cursor: str | None = None, limit: int = 20) -> Page:
         """List what staff did, newest first."""

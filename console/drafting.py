@@ -7,7 +7,7 @@ from console.client import Json
 from console.formats import SHANGHAI, api_instant, instant
 
 MINUTE_SECONDS = 60
-SAFE_GAP_BPS = 5000
+FIRST_SUBSIDY: Json = {"kind": "cash", "amount_fen": 300}
 
 
 @dataclass
@@ -26,7 +26,10 @@ class Draft:
     open_groups: int = 3
     participations_per_day: int = 5
     expired_holds_per_day: int = 10
-    subsidy_fen: int = 300
+    subsidy: Json = field(default_factory=FIRST_SUBSIDY.copy)
+    caps: Json = field(default_factory=dict)
+    levers: Json = field(default_factory=dict)
+    reward: Json = field(default_factory=dict)
     budget_fen: int = 300_000
 
     @classmethod
@@ -46,14 +49,26 @@ class Draft:
             open_groups=limits["open_groups"],
             participations_per_day=limits["participations_per_day"],
             expired_holds_per_day=limits["expired_holds_per_day"],
-            subsidy_fen=terms["subsidy"]["amount_fen"],
+            subsidy=dict(terms["subsidy"]),
+            caps=dict(terms.get("caps", {})),
+            levers=dict(terms.get("levers", {})),
+            reward=dict(terms.get("reward", {})),
             budget_fen=campaign["budget_fen"],
         )
 
     @property
+    def largest_subsidy_fen(self) -> int:
+        """Return the most a member of a failed group gets, with all extras."""
+        rule = self.subsidy
+        invites: int = rule.get("invite_fen", 0) * rule.get("invites_most", 0)
+        largest: int = rule["amount_fen"] + rule.get("new_shopper_fen", 0) + invites
+        return largest
+
+    @property
     def worst_group_fen(self) -> int:
-        """Return the most one group may cost: everybody's subsidy."""
-        return self.group_size * self.subsidy_fen
+        """Return the most one group may cost: everybody's subsidy, and who brought everybody."""
+        rewards = (self.reward.get("formed_fen", 0), self.reward.get("failed_fen", 0))
+        return self.group_size * (self.largest_subsidy_fen + max(rewards))
 
     @property
     def groups_in_budget(self) -> int | None:
@@ -74,13 +89,41 @@ class Draft:
     def gap_share_bps(self) -> int | None:
         """Return the subsidy as a share of the smallest price gap."""
         gap = self.smallest_gap_fen
-        return None if not gap or gap < 0 else 10_000 * self.subsidy_fen // gap
+        return None if not gap or gap < 0 else 10_000 * self.subsidy["amount_fen"] // gap
 
-    @property
-    def is_subsidy_safe(self) -> bool:
-        """Tell whether sharing pays clearly better than letting the group fail."""
-        share = self.gap_share_bps
-        return share is not None and share <= SAFE_GAP_BPS
+    def offer(self) -> Json:
+        """Write what is offered, for the arbitrage test: of the variant with the smallest gap."""
+        if self.product is None:
+            raise ValueError("a draft without product")
+        variant = min(
+            (one for one in self.product["variants"] if one["id"] in self.prices_fen),
+            key=lambda one: one["list_price_fen"] - self.prices_fen[one["id"]],
+        )
+        rule, levers = self.subsidy, self.levers
+        least = rule.get("least_fen") or rule["amount_fen"]
+        return {
+            "list_price_fen": variant["list_price_fen"],
+            "group_price_fen": self.prices_fen[variant["id"]],
+            "group_size": self.group_size,
+            "life_seconds": self.life_minutes * MINUTE_SECONDS,
+            "subsidy": {
+                "kind": rule["kind"],
+                "amount_fen": (least + rule["amount_fen"]) // 2,
+                "largest_fen": rule["amount_fen"],
+                "per_invite_fen": rule.get("invite_fen", 0),
+                "most_invites": rule.get("invites_most", 0),
+            },
+            "levers": {
+                "is_full_from_two_seats": levers.get("full_from_seats", 1) > 1,
+                "consolation_fen": levers.get("consolation_fen", 0),
+                "paid_before_deadline_seconds": levers.get("least_paid_seconds", 0),
+                "is_organic_pool_on": levers.get("is_pool_open", True),
+            },
+            "reward": {
+                "on_forming_fen": self.reward.get("formed_fen", 0),
+                "on_failing_fen": self.reward.get("failed_fen", 0),
+            },
+        }
 
     def body(self) -> Json:
         """Write the draft as the API takes it: to create, or to change where it exists."""
@@ -100,7 +143,10 @@ class Draft:
                     {"variant_id": variant_id, "group_price_fen": price}
                     for variant_id, price in self.prices_fen.items()
                 ],
-                "subsidy": {"kind": "cash", "amount_fen": self.subsidy_fen},
+                "subsidy": self.subsidy,
+                "caps": self.caps,
+                "levers": self.levers,
+                "reward": self.reward,
                 "limits": {
                     "open_groups": self.open_groups,
                     "participations_per_day": self.participations_per_day,

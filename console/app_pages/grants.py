@@ -9,6 +9,7 @@ from console.client import Json, new_idempotency_key
 from console.parts.pager import Pager
 from console.parts.reasons import ask_reason
 from console.parts.states import guarded, show_empty
+from console.parts.subsidy_words import describe_part
 from console.session import Session
 
 VIEWS = ("held", "issued", "scheduled", "denied", "zero", "all")
@@ -59,12 +60,17 @@ def _show_grant(session: Session, grant: Json) -> None:
                     type="primary" if verdict == "release" else "secondary",
                 ):
                     open_decision(session, grant, verdict)
+        if grant["is_stuck"] and session.may("change"):
+            st.html(markup.pill(t("grants.stuck"), "held"))
+            if st.button(t("grants.retry"), key=f"retry_{grant['id']}", type="primary"):
+                open_decision(session, grant, "retry")
 
 
 def _row(session: Session, grant: Json) -> str:
     t = session.t
     rules = (t.named("risk_rule", one["rule"]) for one in grant["risk"])
-    parts = " · ".join((*(_part(session, part) for part in grant["parts"]), *rules))
+    kind = t.named("subsidy_kind", grant["kind"])
+    parts = " · ".join((kind, *(describe_part(t, part) for part in grant["parts"]), *rules))
     return (
         '<div class="pb-group pb-grant">'
         f"<div>{markup.pill(t.named('grant', grant['state']), grant['state'])}</div>"
@@ -82,22 +88,15 @@ def _flag(session: Session, grant: Json) -> str:
     return f" {markup.pill(session.t.named('flag', flag), flag)}" if flag else ""
 
 
-def _part(session: Session, part: Json) -> str:
-    """Name one part of the amount: what it is, what cut it, how much."""
-    t = session.t
-    words = [t.named("part", part["kind"])]
-    if part.get("by"):
-        words.append(t.named("cut_by", part["by"]))
-    if part.get("amount_fen") is not None:
-        words.append(formats.yuan(part["amount_fen"]))
-    return " ".join(words)
-
-
 def open_decision(session: Session, grant: Json, verdict: str) -> None:
     """Ask for the reason of a decision; its idempotency key is as old as the dialog."""
     t, client = session.t, session.client
     key = new_idempotency_key()
-    decide = client.release_grant if verdict == "release" else client.deny_grant
+    decide = {
+        "release": client.release_grant,
+        "deny": client.deny_grant,
+        "retry": client.retry_grant,
+    }[verdict]
     ask_reason(
         t,
         title=t(f"grants.{verdict}_title"),

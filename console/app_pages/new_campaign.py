@@ -10,6 +10,8 @@ from console.drafting import Draft
 from console.navigation import page_of
 from console.parts.fields import ask_yuan
 from console.parts.states import explain, flash, guarded, show_empty
+from console.parts.subsidy_fields import ask_more, ask_subsidy
+from console.parts.subsidy_words import describe_subsidy
 from console.session import Session
 
 DRAFT_KEY = "campaign_draft"
@@ -93,6 +95,9 @@ def _ask_product(session: Session, draft: Draft) -> None:
     if not title.strip() or starts_at >= ends_at:
         st.warning(t("wizard.window_wrong" if title.strip() else "wizard.title_missing"))
         return
+    is_other = draft.product is None or draft.product["id"] != product["id"]
+    if is_other and product.get("default_subsidy"):
+        draft.subsidy = dict(product["default_subsidy"])
     draft.product, draft.title, draft.prices_fen = product, title.strip(), prices
     draft.starts_at, draft.ends_at = starts_at, ends_at
     _go_to(1)
@@ -157,25 +162,18 @@ def _ask_rules(session: Session, draft: Draft) -> None:
 
 def _ask_subsidy(session: Session, draft: Draft) -> None:
     t = session.t
-    cheapest = min(draft.prices_fen.values())
     with st.container(border=True):
-        with st.grid("auto", min_column_width=220):
-            draft.subsidy_fen = ask_yuan(
-                t("wizard.subsidy"),
-                min(draft.subsidy_fen, cheapest - 1),
-                least_fen=1,
-                most_fen=cheapest - 1,
-                key="subsidy",
-                help_text=t("wizard.subsidy_help"),
-            )
-            draft.budget_fen = ask_yuan(
-                t("wizard.budget"),
-                draft.budget_fen,
-                least_fen=1,
-                most_fen=10**10,
-                key="budget",
-                help_text=t("wizard.budget_help"),
-            )
+        ask_subsidy(session, draft)
+        draft.budget_fen = ask_yuan(
+            t("wizard.budget"),
+            draft.budget_fen,
+            least_fen=1,
+            most_fen=10**10,
+            key="budget",
+            help_text=t("wizard.budget_help"),
+            width=260,
+        )
+        ask_more(session, draft)
         _show_cost(session, draft)
     with st.container(horizontal=True):
         if st.button(t("wizard.on"), type="primary"):
@@ -195,12 +193,20 @@ def _show_cost(session: Session, draft: Draft) -> None:
             ]
         )
     )
-    if draft.is_subsidy_safe:
-        st.success(t("wizard.gap_safe"), icon=":material/verified:")
-    else:
-        st.warning(t("wizard.gap_unsafe"), icon=":material/report:")
+    with guarded(t, key="arbitrage"):
+        _show_verdict(session.client.try_arbitrage(draft.offer()))
     if not draft.groups_in_budget:
         st.error(t("wizard.budget_too_small"), icon=":material/report:")
+
+
+def _show_verdict(tested: Json) -> None:
+    """Say whether sharing pays better than letting the group fail."""
+    show, icon = {
+        "green": (st.success, ":material/verified:"),
+        "amber": (st.warning, ":material/report:"),
+        "red": (st.error, ":material/report:"),
+    }[tested["verdict"]]
+    show(tested["sentence"], icon=icon)
 
 
 def _show_check(session: Session, draft: Draft) -> None:
@@ -220,7 +226,7 @@ def _show_check(session: Session, draft: Draft) -> None:
                         t("campaign.group_price"),
                         " / ".join(formats.yuan(price) for price in draft.prices_fen.values()),
                     ),
-                    (t("campaign.subsidy"), formats.yuan(draft.subsidy_fen)),
+                    (t("campaign.subsidy"), describe_subsidy(t, draft.subsidy)),
                     (t("campaign.budget"), formats.yuan(draft.budget_fen)),
                     (t("campaign.stock"), formats.count(draft.stock_units)),
                     (t("campaign.window"), _window(draft)),

@@ -9,53 +9,101 @@ from console.parts.reasons import ask_reason
 from console.parts.states import guarded
 from console.session import Session
 
-MOST_FEN = 10_000_000
-FIRST_CAP_FEN = 3000
+MOST_FEN = 10**10
+MOST_TIMES = 1000
+FEN = ("daily_subsidy_cap_fen", "monthly_subsidy_cap_fen", "approval_limit_fen")
+TIMES = ("daily_failures_cap", "monthly_failures_cap")
+FIRST = {
+    "daily_subsidy_cap_fen": 3000,
+    "monthly_subsidy_cap_fen": 20_000,
+    "approval_limit_fen": 100_000,
+    "daily_failures_cap": 3,
+    "monthly_failures_cap": 20,
+}
+"""What a limit is offered as where there is none."""
 
 
 def show(session: Session) -> None:
     """Draw the page."""
     t = session.t
     st.title(t("settings.title"))
-    with st.skeleton(height=160), guarded(t, key="settings"):
+    with st.skeleton(height=320), guarded(t, key="settings"):
         settings = session.client.read_settings()
-        cap = settings["daily_subsidy_cap_fen"]
-        with st.container(border=True):
-            st.subheader(t("settings.daily_subsidy_cap"), help=t("settings.daily_subsidy_cap_help"))
-            text = t("settings.no_cap") if cap is None else formats.yuan(cap)
-            st.html(markup.facts([(t("settings.now"), text)]))
-            if session.may("change_settings"):
-                _ask_cap(session, settings)
-            else:
-                st.caption(t("settings.owner_only"))
+        if not session.may("change_settings"):
+            st.caption(t("settings.owner_only"))
+        for name in (*FEN, *TIMES):
+            _show_limit(session, settings, name)
+        _show_goodwill(session, settings)
 
 
-def _ask_cap(session: Session, settings: Json) -> None:
+def _show_limit(session: Session, settings: Json, name: str) -> None:
+    """Show a limit that may be none, and let an owner change it."""
+    t, now = session.t, settings[name]
+    with st.container(border=True, key=f"setting_{name}"):
+        st.subheader(t(f"settings.{name}"), help=t(f"settings.{name}_help"))
+        st.html(markup.facts([(t("settings.now"), _write(session, name, now))]))
+        if session.may("change_settings"):
+            _save_button(session, name, now, _ask_limit(session, name, now))
+
+
+def _ask_limit(session: Session, name: str, now: int | None) -> int | None:
     t = session.t
-    now = settings["daily_subsidy_cap_fen"]
-    has_cap = st.toggle(t("settings.has_cap"), value=now is not None)
-    wanted = None
-    if has_cap:
-        wanted = ask_yuan(
+    if not st.toggle(t("settings.has_cap"), value=now is not None, key=f"has_{name}"):
+        return None
+    first = FIRST[name] if now is None else now
+    if name in FEN:
+        return ask_yuan(
             t("settings.new_cap"),
-            now or FIRST_CAP_FEN,
+            first,
             least_fen=0,
             most_fen=MOST_FEN,
-            key="cap",
+            key=f"new_{name}",
             width=260,
         )
-    if st.button(t("action.save"), type="primary", disabled=wanted == now):
+    wanted: int = st.number_input(
+        t("settings.new_count"), 0, MOST_TIMES, first, key=f"new_{name}", width=260
+    )
+    return wanted
+
+
+def _show_goodwill(session: Session, settings: Json) -> None:
+    """Show the goodwill budget, which is always an amount."""
+    t, name = session.t, "goodwill_budget_fen"
+    now = settings[name]
+    with st.container(border=True, key=f"setting_{name}"):
+        st.subheader(t(f"settings.{name}"), help=t(f"settings.{name}_help"))
+        st.html(markup.facts([(t("settings.now"), formats.yuan(now))]))
+        if session.may("change_settings"):
+            wanted = ask_yuan(
+                t("settings.new_cap"),
+                now,
+                least_fen=0,
+                most_fen=MOST_FEN,
+                key=f"new_{name}",
+                width=260,
+            )
+            _save_button(session, name, now, wanted)
+
+
+def _save_button(session: Session, name: str, now: int | None, wanted: int | None) -> None:
+    t = session.t
+    if st.button(t("action.save"), type="primary", disabled=wanted == now, key=f"save_{name}"):
         ask_reason(
             t,
-            title=t("settings.daily_subsidy_cap"),
+            title=t(f"settings.{name}"),
             explanation=t(
                 "settings.explanation",
-                now=formats.yuan(now),
-                wanted=t("settings.no_cap") if wanted is None else formats.yuan(wanted),
+                name=t(f"settings.{name}"),
+                now=_write(session, name, now),
+                wanted=_write(session, name, wanted),
             ),
             confirm=t("action.save"),
             done=t("settings.saved"),
-            act=lambda reason: session.client.change_settings(
-                daily_subsidy_cap_fen=wanted, reason=reason
-            ),
+            act=lambda reason: session.client.change_settings({name: wanted}, reason=reason),
         )
+
+
+def _write(session: Session, name: str, value: int | None) -> str:
+    if value is None:
+        return session.t("settings.no_cap")
+    return formats.count(value) if name in TIMES else formats.yuan(value)

@@ -9,6 +9,7 @@ from console.client import Json
 from console.navigation import page_of
 from console.parts.campaign_moves import show_moves, show_warning
 from console.parts.states import guarded
+from console.parts.subsidy_words import describe_subsidy, describe_terms
 from console.session import Session
 
 OVER = ("ended", "archived")
@@ -99,7 +100,8 @@ def _show_terms(session: Session, campaign: Json, product: Json) -> None:
                     (t("campaign.ends_at"), formats.day_time(in_force["ends_at"])),
                     (t("campaign.size"), t("campaign.people", number=terms["group_size"])),
                     (t("campaign.life"), formats.span(terms["life_seconds"], session.language)),
-                    (t("campaign.subsidy"), formats.yuan(terms["subsidy"]["amount_fen"])),
+                    (t("campaign.subsidy"), describe_subsidy(t, terms["subsidy"])),
+                    *describe_terms(t, terms),
                     (t("campaign.open_groups"), formats.count(limits["open_groups"])),
                     (t("campaign.per_day"), formats.count(limits["participations_per_day"])),
                     (t("campaign.rule_version"), formats.count(campaign["rule_version"])),

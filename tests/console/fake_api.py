@@ -64,7 +64,8 @@ class FakeApi:
         self.shoppers = made_up.shoppers(now)
         self.grants = made_up.grants(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
-        self.settings: Json = {"daily_subsidy_cap_fen": 3000}
+        self.settings: Json = made_up.settings()
+        self.programmes: list[Json] = [{"id": "PR0GRAMME1", "name": "云岭里程"}]
         self.refund_queue: Json = {}
 
     @property
@@ -340,6 +341,26 @@ def list_grants(api: FakeApi, call: Call) -> Answer:
     return paged([one for one in api.grants if asked in (None, one["state"])], call)
 
 
+def retry_grant(api: FakeApi, _call: Call, grant_id: str) -> Answer:
+    grant = _one(api.grants, grant_id)
+    grant["is_stuck"] = False
+    return 200, grant
+
+
+def list_programmes(api: FakeApi, _call: Call) -> Answer:
+    return 200, {"items": api.programmes, "next_cursor": None}
+
+
+def try_arbitrage(_api: FakeApi, call: Call) -> Answer:
+    """Judge as the issue's paper does at first sight: by the subsidy's share of the price gap."""
+    gap = call.body["list_price_fen"] - call.body["group_price_fen"]
+    is_safe = call.body["subsidy"]["amount_fen"] * 2 <= gap
+    return 200, {
+        "verdict": "green" if is_safe else "red",
+        "sentence": "分享更划算。" if is_safe else "不分享更划算：有人会故意不分享。",
+    }
+
+
 def decide_grant(api: FakeApi, call: Call, grant_id: str, verdict: str) -> Answer:
     return 200, _move(
         _one(api.grants, grant_id), ("held",), {"release": "issued", "denial": "denied"}[verdict]
@@ -357,7 +378,7 @@ def read_settings(api: FakeApi, _call: Call) -> Answer:
 
 
 def change_settings(api: FakeApi, call: Call) -> Answer:
-    api.settings["daily_subsidy_cap_fen"] = call.body["daily_subsidy_cap_fen"]
+    api.settings |= {name: call.body[name] for name in call.body if name != "reason"}
     return 200, api.settings
 
 
@@ -418,6 +439,9 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
         ("PATCH", f"/shoppers/{ONE}", flag_shopper),
         ("GET", "/grants", list_grants),
         ("POST", f"/grants/{ONE}/(release|denial)", decide_grant),
+        ("POST", f"/grants/{ONE}/retry", retry_grant),
+        ("GET", "/programmes", list_programmes),
+        ("POST", "/arbitrage", try_arbitrage),
         ("GET", "/audit-log", list_audit_log),
         ("GET", "/settings", read_settings),
         ("PATCH", "/settings", change_settings),

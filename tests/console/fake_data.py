@@ -394,6 +394,9 @@ def shoppers(now: datetime) -> list[Json]:
     ]
 
 
+STUCK_GRANT = 2
+
+
 def grants(now: datetime, made_groups: list[Json]) -> list[Json]:
     """Make grants; every fourth is held."""
     failed = [group for group in made_groups if group["state"] == "failed"]
@@ -423,9 +426,24 @@ def grants(now: datetime, made_groups: list[Json]) -> list[Json]:
                 "deadline_at": group["deadline_at"],
                 "decided_at": group["ended_at"],
                 "issued_at": None if is_held else group["ended_at"],
+                "is_stuck": index == STUCK_GRANT,
+                "external": None,
+                "clawed_back_fen": 0,
             }
         )
     return made
+
+
+def settings() -> Json:
+    """Make a merchant's own limits."""
+    return {
+        "daily_subsidy_cap_fen": 3000,
+        "monthly_subsidy_cap_fen": None,
+        "approval_limit_fen": None,
+        "daily_failures_cap": None,
+        "monthly_failures_cap": 20,
+        "goodwill_budget_fen": 50_000,
+    }
 
 
 def audit_log(now: datetime, made_campaigns: list[Json]) -> list[Json]:

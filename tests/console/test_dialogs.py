@@ -68,6 +68,17 @@ def test_releasing_a_grant_sends_an_idempotency_key(pages: Pages) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", pages.api.asked_keys[0])
 
 
+def test_a_stuck_grant_is_retried(pages: Pages) -> None:
+    grant = next(one for one in pages.api.grants if one["is_stuck"])
+    page = pages.open_dialog("app_pages.grants", "open_decision", grant, "retry")
+
+    page.text_area[0].input("品牌方已恢复")
+    page.button(key="reason_confirm").click().run()
+
+    assert not grant["is_stuck"]
+    assert pages.api.asked[-1][:2] == ("POST", f"/v1/merchant/grants/{grant['id']}/retry")
+
+
 def test_flagging_a_shopper_reaches_the_api(pages: Pages) -> None:
     shopper = pages.api.shoppers[0]
     page = pages.open_dialog("app_pages.shoppers", "open_flag", shopper, "block")

@@ -22,7 +22,7 @@ def draft() -> Draft:
         starts_at=datetime(2026, 11, 22, 0, 0),  # noqa: DTZ001 - typed in China's time
         ends_at=datetime(2026, 12, 1, 0, 0),  # noqa: DTZ001
         group_size=3,
-        subsidy_fen=500,
+        subsidy={"kind": "cash", "amount_fen": 500},
         budget_fen=100_000,
     )
 
@@ -32,14 +32,20 @@ def test_the_worst_group_costs_everybodys_subsidy() -> None:
     assert draft().groups_in_budget == 66
 
 
+def test_the_worst_group_costs_extras_and_the_larger_reward_too() -> None:
+    made = draft()
+    made.subsidy |= {"new_shopper_fen": 100, "invite_fen": 50, "invites_most": 2}
+    made.reward = {"formed_fen": 500, "failed_fen": 300}
+
+    assert made.largest_subsidy_fen == 700
+    assert made.worst_group_fen == 3 * (700 + 500)
+
+
 def test_the_subsidy_is_held_against_the_smallest_price_gap() -> None:
     made = draft()
 
     assert made.smallest_gap_fen == 1010
     assert made.gap_share_bps == 4950
-    assert made.is_subsidy_safe
-    made.subsidy_fen = 1000
-    assert not made.is_subsidy_safe
 
 
 def test_no_gap_is_never_safe() -> None:
@@ -47,7 +53,30 @@ def test_no_gap_is_never_safe() -> None:
     made.prices_fen["A"] = 3000
 
     assert made.gap_share_bps is None
-    assert not made.is_subsidy_safe
+
+
+def test_the_offer_is_of_the_variant_with_the_smallest_gap() -> None:
+    made = draft()
+    made.prices_fen["A"] = 1000
+    made.subsidy = {"kind": "points", "amount_fen": 500, "least_fen": 300}
+    made.levers = {"full_from_seats": 3, "consolation_fen": 100, "is_pool_open": False}
+
+    offer = made.offer()
+
+    assert (offer["list_price_fen"], offer["group_price_fen"]) == (4000, 2500)
+    assert offer["subsidy"] == {
+        "kind": "points",
+        "amount_fen": 400,
+        "largest_fen": 500,
+        "per_invite_fen": 0,
+        "most_invites": 0,
+    }
+    assert offer["levers"] == {
+        "is_full_from_two_seats": True,
+        "consolation_fen": 100,
+        "paid_before_deadline_seconds": 0,
+        "is_organic_pool_on": False,
+    }
 
 
 def test_the_body_is_in_the_apis_units() -> None:
@@ -70,6 +99,8 @@ def test_a_draft_without_product_has_no_body() -> None:
 
 def test_an_existing_campaign_is_taken_up_unchanged() -> None:
     body = draft().body()
+    body["terms"] |= {"caps": {"day_fen": 900}, "reward": {"formed_fen": 500}}
+    body["terms"]["subsidy"] = {"kind": "coupon", "amount_fen": 400, "valid_days": 7}
     campaign = {**body, "id": "C"}
 
     again = Draft.of(campaign, PRODUCT).body()

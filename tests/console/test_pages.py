@@ -1,3 +1,5 @@
+from typing import Any
+
 from streamlit.testing.v1 import AppTest
 
 from tests.console.conftest import Pages, text_of
@@ -18,6 +20,10 @@ def chosen(api: FakeApi, state: str) -> str:
 
 def asked_paths(api: FakeApi, method: str) -> list[str]:
     return [path for asked, path, _ in api.asked if asked == method]
+
+
+def body_of(api: FakeApi, method: str, path: str) -> Any:
+    return next(body for *asked, body in api.asked if asked == [method, path])
 
 
 class TestOverview:
@@ -214,9 +220,10 @@ class TestNewCampaign:
         button(page, "下一步").click().run()
         button(page, "保存草稿").click().run()
 
-        sent = next(body for method, path, body in pages.api.asked if method == "POST")
+        sent = body_of(pages.api, "POST", "/v1/merchant/campaigns")
         assert not page.exception
-        assert sent["terms"]["subsidy"] == {"kind": "cash", "amount_fen": 450}
+        rule = sent["terms"]["subsidy"]
+        assert (rule["kind"], rule["amount_fen"], rule["least_fen"]) == ("cash", 450, None)
         assert sent["terms"]["life_seconds"] == 86_400
         assert {price["group_price_fen"] for price in sent["terms"]["prices"]} == {2000}
         assert sent["starts_at"].endswith("T16:00:00Z")
@@ -228,7 +235,41 @@ class TestNewCampaign:
 
         page.number_input(key="subsidy").set_value(9.0).run()
 
-        assert any("故意不分享" in warning.value for warning in page.warning)
+        assert any("故意不分享" in told.value for told in page.error)
+
+    def test_every_rule_of_a_coupon_is_asked_for(self, pages: Pages) -> None:
+        page = pages.open("new_campaign")
+        button(page, "下一步").click().run()
+        button(page, "下一步").click().run()
+
+        page.segmented_control(key="subsidy_kind").set_value("coupon").run()
+        page.number_input(key="wizard_threshold_fen_subsidy").set_value(20.0).run()
+        page.number_input(key="wizard_day_fen_other").set_value(30.0).run()
+        page.number_input(key="wizard_formed_fen_other").set_value(5.0).run()
+        button(page, "下一步").click().run()
+        button(page, "保存草稿").click().run()
+
+        terms = body_of(pages.api, "POST", "/v1/merchant/campaigns")["terms"]
+        rule = terms["subsidy"]
+        assert not page.exception
+        assert (rule["kind"], rule["threshold_fen"], rule["valid_days"]) == ("coupon", 2000, 30)
+        assert terms["caps"]["day_fen"] == 3000
+        assert terms["caps"]["month_fen"] is None
+        assert terms["reward"]["formed_fen"] == 500
+
+    def test_a_campaign_of_another_kind_keeps_its_rule(self, pages: Pages) -> None:
+        campaign_id = chosen(pages.api, "published")
+        terms = next(one for one in pages.api.campaigns if one["id"] == campaign_id)["terms"]
+        rule = {"kind": "pass", "amount_fen": 400, "least_fen": None, "valid_days": 14}
+        terms["subsidy"] = {**rule, "delay_seconds": 7200}
+        page = pages.open("new_campaign", id=campaign_id)
+        for _ in range(3):
+            button(page, "下一步").click().run()
+        button(page, "保存草稿").click().run()
+
+        sent = body_of(pages.api, "PATCH", f"/v1/merchant/campaigns/{campaign_id}")
+        assert not page.exception
+        assert sent["terms"]["subsidy"].items() >= {**rule, "delay_seconds": 7200}.items()
 
     def test_an_existing_campaign_is_changed_not_copied(self, pages: Pages) -> None:
         campaign_id = chosen(pages.api, "published")
@@ -237,9 +278,10 @@ class TestNewCampaign:
             button(page, "下一步").click().run()
         button(page, "保存草稿").click().run()
 
-        method, path, body = next(one for one in pages.api.asked if one[0] in ("POST", "PATCH"))
-        assert (method, path) == ("PATCH", f"/v1/merchant/campaigns/{campaign_id}")
-        assert "product_id" not in body
+        assert "product_id" not in body_of(
+            pages.api, "PATCH", f"/v1/merchant/campaigns/{campaign_id}"
+        )
+        assert ("POST", "/v1/merchant/campaigns") not in [one[:2] for one in pages.api.asked]
 
 
 class TestProducts:
@@ -277,6 +319,20 @@ class TestOtherPages:
         assert "暂停活动" in shown
         assert "草稿 → 进行中" in shown
         assert "¥50.00 → ¥30.00" in shown
+
+    def test_a_limit_is_shown_as_it_is(self, pages: Pages) -> None:
+        shown = text_of(pages.open("settings"))
+
+        assert "每人每月拿补贴次数" in shown
+        assert "¥500.00" in shown
+
+    def test_a_changed_limit_can_be_saved(self, pages: Pages) -> None:
+        page = pages.open("settings")
+
+        page.toggle(key="has_monthly_subsidy_cap_fen").set_value(True).run()
+
+        assert page.number_input(key="new_monthly_subsidy_cap_fen").value == 200.0
+        assert not page.button(key="save_monthly_subsidy_cap_fen").disabled
 
     def test_settings_belong_to_the_owner(self, pages: Pages) -> None:
         assert button(pages.open("settings"), "保存").disabled
