@@ -31,9 +31,10 @@ def show(session: Session) -> None:
         settings = session.client.read_settings()
         if not session.may("change_settings"):
             st.caption(t("settings.owner_only"))
-        for name in (*FEN, *TIMES):
-            _show_limit(session, settings, name)
-        _show_goodwill(session, settings)
+        with st.grid("auto", min_column_width=340):
+            for name in (*FEN, *TIMES):
+                _show_limit(session, settings, name)
+            _show_goodwill(session, settings)
 
 
 def _show_limit(session: Session, settings: Json, name: str) -> None:
