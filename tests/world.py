@@ -24,7 +24,14 @@ from domain.checkout.driving_refunds import drive_refunds
 from domain.checkout.driving_withdrawals import drive_withdrawals
 from domain.checkout.expiring import expire_due, warn_of_expiring
 from domain.checkout.reacting import consume_facts
-from domain.checkout.settling import fold_campaigns, release_due_holds, settle_due_groups
+from domain.checkout.settling import (
+    fold_campaigns,
+    give_due_pushes,
+    issue_due_grants,
+    release_due_holds,
+    reward_due_groups,
+    settle_due_groups,
+)
 from domain.config import settings
 from domain.database import dispose_engines, read_clock, reading, transaction
 from jobs.reactions import REACTIONS
@@ -160,6 +167,7 @@ class World:
         for _ in range(20):
             at = read_clock()
             done = settle_due_groups(at=at) + release_due_holds(at=at) + fold_campaigns(at=at)
+            done += issue_due_grants(at=at) + reward_due_groups(at=at) + give_due_pushes(at=at)
             done += expire_due(at=at) + warn_of_expiring(at=at)
             done += drive_payments(at=at) + drive_refunds(at=at)
             done += consume_facts("notify", REACTIONS["notify"], at=at)
