@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from domain.merchants.errors import BudgetBelowSpent, PointsOutstanding
-from domain.models import MerchantSettings, PointLot
+from domain.merchants.errors import BudgetBelowSpent, PointsOutstanding, PointsPricesNotWhole
+from domain.models import MerchantSettings, Variant
+from domain.money import point_fen
 
 CHANGEABLE = (
     "daily_subsidy_cap_fen",
@@ -42,7 +43,7 @@ def change_settings(
 
     Locks the settings. Promises made before keep what they reserved, running withdrawals their
     terms. Raises PointsOutstanding where points would change their worth in somebody's hands,
-    BudgetBelowSpent where more goodwill is spent already.
+    PointsPricesNotWhole, BudgetBelowSpent where more goodwill is spent already.
     """
     found = session.scalars(
         select(MerchantSettings)
@@ -51,7 +52,7 @@ def change_settings(
     ).one()
     before = _values(found)
     if changes.get("points_per_yuan", found.points_per_yuan) != found.points_per_yuan:
-        _check_no_points(session, merchant_id)
+        _check_points(session, merchant_id, changes["points_per_yuan"])
     if changes.get("goodwill_budget_fen", found.goodwill_budget_fen) < found.goodwill_spent_fen:
         raise BudgetBelowSpent(field="goodwill_budget_fen", spent_fen=found.goodwill_spent_fen)
     for name in CHANGEABLE:
@@ -61,13 +62,45 @@ def change_settings(
     return before, _values(found)
 
 
-def _check_no_points(session: Session, merchant_id: int) -> None:
-    """Raise PointsOutstanding while a lot has points left, or may get some back."""
-    live = (PointLot.left_fen > 0) | (PointLot.spent_fen > 0)
-    if session.scalar(
-        select(PointLot.id).where(PointLot.merchant_id == merchant_id, live).limit(1)
-    ):
+_OUTSTANDING = text(
+    """
+    SELECT EXISTS (
+            SELECT FROM point_lots
+            WHERE merchant_id = :merchant_id AND (left_fen > 0 OR spent_fen > 0))
+        OR EXISTS (
+            SELECT FROM grants
+            WHERE merchant_id = :merchant_id AND kind = 'points'
+                AND state IN ('decided', 'scheduled', 'held'))
+        OR EXISTS (
+            SELECT FROM groups g
+            JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+            WHERE g.merchant_id = :merchant_id
+                AND g.state IN ('pending', 'open', 'closing', 'frozen')
+                AND r.terms -> 'subsidy' ->> 'kind' = 'points')
+        OR EXISTS (
+            SELECT FROM campaigns c
+            JOIN rule_versions r ON r.merchant_id = c.merchant_id AND r.id = c.rule_version_id
+            WHERE c.merchant_id = :merchant_id AND c.state IN ('published', 'paused')
+                AND r.terms -> 'subsidy' ->> 'kind' = 'points')
+    """
+)
+
+
+def _check_points(session: Session, merchant_id: int, per_yuan: int) -> None:
+    """Raise unless what a point is worth may change.
+
+    Raises PointsOutstanding while a lot has points left, or may get some back, or some are
+    promised; PointsPricesNotWhole where a variant's price in points would not be whole ones.
+    """
+    if session.execute(_OUTSTANDING, {"merchant_id": merchant_id}).scalar_one():
         raise PointsOutstanding(field="points_per_yuan")
+    worth = point_fen(per_yuan)
+    if session.scalar(
+        select(Variant.id)
+        .where(Variant.merchant_id == merchant_id, Variant.points_price_fen % worth != 0)
+        .limit(1)
+    ):
+        raise PointsPricesNotWhole(field="points_per_yuan", point_fen=worth)
 
 
 def _values(found: MerchantSettings) -> dict[str, Any]:

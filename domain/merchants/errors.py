@@ -55,6 +55,10 @@ class AppNotOnWechat(Rejected):
     """The mini-program is not WeChat's, which this needs."""
 
 
+class PointsPricesNotWhole(Conflict):
+    """A variant's price in points would not be whole ones; `point_fen` is what one would be."""
+
+
 class PointsOutstanding(Conflict):
     """Shoppers hold points: what one is worth can no longer change."""
 

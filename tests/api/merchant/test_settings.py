@@ -4,7 +4,10 @@ from sqlalchemy import select
 from domain.clock import real_now
 from domain.database import transaction
 from domain.models import AuditEntry, MerchantSettings, PointLot
+from domain.terms import SubsidyKind, SubsidyRule
 from tests.api.callers import Mall
+from tests.api.stages import stage_of
+from tests.factories.products import make_product, make_variant
 from tests.factories.shoppers import make_shopper
 
 pytestmark = pytest.mark.transactional
@@ -150,3 +153,22 @@ def test_worth_of_points_is_fixed_while_somebody_holds_some(mall: Mall) -> None:
 
     assert (answer.status_code, answer.json["code"]) == (409, "points_outstanding")
     assert mall.owner.patch(PATH, points_per_yuan=100, reason="积分").status_code == 200
+
+
+def test_worth_of_points_stays_while_some_are_promised(mall: Mall) -> None:
+    stage_of(mall, subsidy=SubsidyRule(SubsidyKind.POINTS, 500))
+
+    answer = mall.owner.patch(PATH, points_per_yuan=10, reason="积分")
+
+    assert (answer.status_code, answer.json["code"]) == (409, "points_outstanding")
+
+
+def test_worth_of_points_fits_the_prices_in_points(mall: Mall) -> None:
+    with transaction() as session:
+        variant = make_variant(session, make_product(session, mall.id))
+        variant.points_price_fen = 1250
+
+    refused = mall.owner.patch(PATH, points_per_yuan=1, reason="积分")
+
+    assert (refused.status_code, refused.json["code"]) == (409, "points_prices_not_whole")
+    assert mall.owner.patch(PATH, points_per_yuan=10, reason="积分").status_code == 200
