@@ -20,6 +20,20 @@ def _given(cls: type[Any], value: dict[str, Any], without: Collection[str] = ())
     return {name: value[name] for name in names if name in value}
 
 
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """Plain values, each with a default, that are kept as JSON."""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote; what older rules did not know keeps its default."""
+        return cls(**_given(cls, value))
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the values as JSON."""
+        return asdict(self)
+
+
 class SubsidyKind(StrEnum):
     """What a member of a failed group is given; all are counted in fen, at face value."""
 
@@ -88,7 +102,7 @@ class SubsidyRule:
 
 
 @dataclass(frozen=True, slots=True)
-class RewardRule:
+class RewardRule(_Rules):
     """The coupon a referrer gets when the new shopper's group forms, or fails; 0 is none."""
 
     formed_fen: int = 0
@@ -101,18 +115,9 @@ class RewardRule:
         """Return the most one referral may cost."""
         return max(self.formed_fen, self.failed_fen)
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**_given(cls, value))
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the rule as JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Caps:
+class Caps(_Rules):
     """The most subsidy one shopper gets, and for how many failures; None is without end.
 
     Days and months are Shanghai's, of the cap day. `failures` is of the campaign as a whole.
@@ -124,18 +129,9 @@ class Caps:
     month_failures: int | None = None
     failures: int | None = None
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**_given(cls, value))
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the caps as JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Levers:
+class Levers(_Rules):
     """Conditions against farming, off by default; each is told before paying.
 
     The full subsidy needs `full_from_seats` paid seats when the group fails, else `consolation_fen`
@@ -148,32 +144,14 @@ class Levers:
     least_paid_seconds: int = 0
     is_pool_open: bool = True
 
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**_given(cls, value))
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the levers as JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(_Rules):
     """How often one shopper may take part; days are Asia/Shanghai."""
 
     open_groups: int = 5
     participations_per_day: int = 5
     expired_holds_per_day: int = 10
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Self:
-        """Read what `to_json` wrote."""
-        return cls(**_given(cls, value))
-
-    def to_json(self) -> dict[str, Any]:
-        """Write the limits as JSON."""
-        return asdict(self)
 
 
 @dataclass(frozen=True, slots=True)
