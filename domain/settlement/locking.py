@@ -105,6 +105,17 @@ _GROUPS = text(
     FOR NO KEY UPDATE OF g
     """
 )
+
+
+def unindexed(column: str) -> str:
+    """Write a column of text so that no partial index is used for what is said of it.
+
+    Where rows are found by keys, they must be found by keys. A partial index of running rows looks
+    free to the planner while its statistics say that hardly any run: before a herd, always.
+    """
+    return f"({column} || '')"
+
+
 _ORDER_COLUMNS = """
     o.merchant_id, o.id, o.group_id, o.campaign_id, o.shopper_id, o.variant_id, o.state,
     o.seat_state, o.price_fen, o.instrument_id, o.instrument_fen, o.points_fen, o.wallet_fen,
@@ -124,7 +135,7 @@ _MEMBERS = text(
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
         ON o.merchant_id = t.m AND o.group_id = t.i
     {_ORDER_JOINS}
-    WHERE o.state IN ('placed', 'paid')
+    WHERE {unindexed("o.state")} IN ('placed', 'paid')
     ORDER BY o.merchant_id, o.id
     FOR NO KEY UPDATE OF o
     """  # noqa: S608 - constants only
@@ -141,14 +152,14 @@ _ORDERS = text(
     """  # noqa: S608 - constants only
 )
 _DAYS_OF_GROUPS = text(
-    """
+    f"""
     SELECT d.id FROM shopper_days d
     JOIN (
         SELECT o.merchant_id, o.shopper_id, o.placed_on AS on_day
         FROM orders o
         JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
             ON o.merchant_id = t.m AND o.group_id = t.i
-        WHERE o.state = 'placed'
+        WHERE {unindexed("o.state")} = 'placed'
         UNION
         SELECT also.m, also.s, also.on_day
         FROM unnest(
@@ -159,7 +170,7 @@ _DAYS_OF_GROUPS = text(
         AND d.on_day = used.on_day
     ORDER BY d.merchant_id, d.shopper_id, d.on_day
     FOR NO KEY UPDATE OF d
-    """
+    """  # noqa: S608 - constants only
 )
 
 

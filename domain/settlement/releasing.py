@@ -25,6 +25,7 @@ from domain.settlement.locking import (
     lock_days_of,
     lock_groups,
     lock_orders,
+    unindexed,
 )
 from domain.settlement.movements import Movement, record_movements
 from domain.settlement.moving import count_seats, move_groups, move_orders_and_seats
@@ -78,18 +79,18 @@ _START = text(
     """
 )
 _CLOSE_PAYMENTS = text(
-    """
+    f"""
     WITH open AS (
         SELECT p.merchant_id, p.id FROM payments p
         JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
             ON p.merchant_id = t.m AND p.order_id = t.i
-        WHERE p.state IN ('created', 'pending', 'unknown')
+        WHERE {unindexed("p.state")} IN ('created', 'pending', 'unknown')
         ORDER BY p.merchant_id, p.id FOR NO KEY UPDATE OF p
     )
     UPDATE payments p SET state = 'closing', moved_at = :at, moved_by = :actor
     FROM open WHERE p.merchant_id = open.merchant_id AND p.id = open.id
     RETURNING p.merchant_id, p.id
-    """
+    """  # noqa: S608 - constants only
 )
 _STILL_OPEN = text(
     """
