@@ -34,13 +34,19 @@ def owner(fresh_database: DatabaseUrls) -> Iterator[psycopg.Connection]:
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute("ANALYZE")
         connection.execute("SET enable_seqscan = off")
+        connection.execute("SET plan_cache_mode = force_generic_plan")
         yield connection
 
 
 def plan_of(owner: psycopg.Connection, statement: str) -> str:
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
     numbered = PARAMETER.sub(lambda found: f"${names.index(found[1]) + 1}", statement)
-    rows = owner.execute(f"EXPLAIN (GENERIC_PLAN) {numbered}".encode()).fetchall()
+    nothing = ", ".join("NULL" for _ in names)
+    owner.execute(f"PREPARE planned AS {numbered}".encode())
+    try:
+        rows = owner.execute(f"EXPLAIN EXECUTE planned ({nothing})".encode()).fetchall()
+    finally:
+        owner.execute("DEALLOCATE planned")
     return "\n".join(row[0] for row in rows)
 
 
