@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 
-from bench.figures import callbacks, hot, join_pay, memory, refunds, settle, subsidies
+from bench.figures import callbacks, herd, hot, join_pay, memory, refunds, settle, subsidies
 from bench.figures.preload import Scene, Sizes
 from bench.figures.results import Figure
 from bench.stage.ground import ground, say
@@ -24,12 +24,14 @@ ON_SCENE: Mapping[str, Callable[[Scene], list[Figure]]] = {
     "hot_budget_overspend_fen": subsidies.measure_budget,
     "settle": settle.measure,
     "refund_quota_used": refunds.measure,
+    "herd": herd.measure,
 }
-"""What each name measures; `settle` gives settle_groups_per_s and settle_growth."""
+"""What each name measures; `settle` and `herd` give several figures."""
 ALONE: Mapping[str, Callable[[], list[Figure]]] = {"idle_memory_mb": memory.measure}
 """What each name measures on a stack of its own, when nothing of the scene runs."""
 NAMES = {name: name for name in (*ON_SCENE, *ALONE)}
 NAMES |= {"settle_groups_per_s": "settle", "settle_growth": "settle"}
+NAMES |= {f"herd_{name}": "herd" for name in ("100k_credit_seconds", "growth", "join_p99_ratio")}
 
 
 def main() -> int:

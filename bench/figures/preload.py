@@ -28,6 +28,7 @@ class Sizes:
     join_groups: int
     herd: int
     large_herd: int
+    herd_100k: int
     refund_seconds: int
     callback_rounds: int
     budget_rush: int
@@ -41,6 +42,7 @@ class Sizes:
             join_groups=2_000,
             herd=5_000,
             large_herd=30_000,
+            herd_100k=100_000,
             refund_seconds=20,
             callback_rounds=40,
             budget_rush=10_000,
@@ -55,6 +57,7 @@ class Sizes:
             join_groups=160,
             herd=500,
             large_herd=3_000,
+            herd_100k=5_000,
             refund_seconds=5,
             callback_rounds=4,
             budget_rush=500,

@@ -24,7 +24,7 @@ PLAIN_SECONDS = 5
 GIVE_UP_SECONDS = 600
 POLL_SECONDS = 0.01
 _LEASED = "SELECT EXISTS (SELECT FROM work_rows WHERE kind = %s AND state = 'leased')"
-_LEFT = """
+LEFT = """
     SELECT EXISTS (SELECT FROM work_rows WHERE kind = %s AND state = 'due' AND due_at <= %s)
         OR EXISTS (SELECT FROM work_rows WHERE kind = %s AND state = 'leased')
 """
@@ -161,7 +161,7 @@ def _work_through(scene: Scene, function: str, kind: str) -> float:
         if began_at is None:
             if scene.count(_LEASED, kind):
                 began_at = time.monotonic()
-        elif not scene.count(_LEFT, kind, real_now(), kind):
+        elif not scene.count(LEFT, kind, real_now(), kind):
             return time.monotonic() - began_at
         time.sleep(POLL_SECONDS)
     raise TimeoutError(f"{function} did not get done")

@@ -63,8 +63,13 @@ def post(path: str, body: bytes, headers: dict[str, str]) -> bytes:
     return "\r\n".join(lines).encode() + _END + body
 
 
-def drive(port: int, requests: Sequence[bytes], *, connections: int) -> Answers:
-    """Send requests from a process of its own; `connections` of them are under way at a time."""
+def drive(
+    port: int, requests: Sequence[bytes], *, connections: int, per_second: float = 0.0
+) -> Answers:
+    """Send requests from a process of its own; `connections` of them are under way at a time.
+
+    They go as soon as a connection is free, or evenly at a pace if one is given.
+    """
     with tempfile.NamedTemporaryFile(prefix="pinbu-load-") as file:
         for request in requests:
             file.write(_SIZE.pack(len(request)) + request)
@@ -73,6 +78,7 @@ def drive(port: int, requests: Sequence[bytes], *, connections: int) -> Answers:
             [
                 *(sys.executable, "-m", "bench.stage.load", file.name),
                 *("--port", str(port), "--connections", str(connections)),
+                *("--per-second", str(per_second)),
             ],
             check=True,
             stdout=subprocess.PIPE,
@@ -114,7 +120,9 @@ class _Answer:
 class _Load:
     """One run; everything happens in one thread."""
 
-    def __init__(self, port: int, connections: int, requests: deque[bytes]) -> None:
+    def __init__(
+        self, port: int, connections: int, requests: deque[bytes], per_second: float
+    ) -> None:
         self._selector = selectors.DefaultSelector()
         self._requests = requests
         self._left = len(requests)
@@ -124,6 +132,7 @@ class _Load:
         self._codes: Counter[str] = Counter()
         self._milliseconds: list[float] = []
         self._retries = 0
+        self._per_second = per_second
         for _ in range(min(connections, len(requests))):
             opened = socket.create_connection((HOST, port))
             opened.setblocking(False)
@@ -134,6 +143,10 @@ class _Load:
 
     def run(self) -> dict[str, Any]:
         began_at = time.perf_counter()
+        if self._per_second:
+            paced = enumerate(self._requests)
+            self._later = [(began_at + n / self._per_second, n, one) for n, one in paced]
+            self._requests.clear()
         while self._left:
             self._send_due()
             for key, events in self._selector.select(self._patience()):
@@ -229,9 +242,11 @@ def main() -> None:
     parser.add_argument("requests", type=Path)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--connections", type=int, required=True)
+    parser.add_argument("--per-second", type=float, default=0.0)
     options = parser.parse_args()
     requests = _read_requests(options.requests)
-    print(json.dumps(_Load(options.port, options.connections, requests).run()))
+    load = _Load(options.port, options.connections, requests, options.per_second)
+    print(json.dumps(load.run()))
 
 
 if __name__ == "__main__":
