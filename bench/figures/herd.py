@@ -208,6 +208,7 @@ def _settle(
     with ThreadPoolExecutor(max_workers=1) as pool:
         beside = pool.submit(joins.until, over)
         try:
+            time.sleep(max(0.0, (deadline_at - real_now()).total_seconds()))
             peak = _wait_settled(scene, workers)
             seconds = (real_now() - deadline_at).total_seconds()
         finally:
