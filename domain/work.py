@@ -4,7 +4,8 @@ The row is the retry: a job on the queue only says "look". A lease lasts in real
 grows with each lease, and who holds an older one may write nothing.
 """
 
-from collections.abc import Collection, Sequence
+import secrets
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -116,6 +117,44 @@ _CLAIM = """
     WHERE w.merchant_id = picked.merchant_id AND w.id = picked.id
     RETURNING w.merchant_id, w.id, w.subject_id, w.fence, w.attempts
 """
+_DEAL = """
+    UPDATE work_rows w
+    SET state = 'leased', leased_until = :until, fence = w.fence + 1, attempts = w.attempts + 1
+    FROM unnest(CAST(:dealt_to AS bigint[])) AS m (merchant_id)
+    CROSS JOIN LATERAL (
+        SELECT r.merchant_id, r.id FROM work_rows r
+        WHERE r.kind = :kind AND r.merchant_id = m.merchant_id AND r.state = 'due'
+            AND r.due_at <= :at AND r.lapses < 2
+        ORDER BY r.due_at
+        LIMIT {share}
+        FOR UPDATE SKIP LOCKED
+    ) picked
+    WHERE w.merchant_id = picked.merchant_id AND w.id = picked.id
+    RETURNING w.merchant_id, w.id, w.subject_id, w.fence, w.attempts
+"""
+# From merchant to merchant along the index, from a random one on, round once: those seen end it.
+_WAITING = text(
+    """
+    WITH RECURSIVE walk (merchant_id) AS (
+        SELECT coalesce(
+            (SELECT min(merchant_id) FROM work_rows
+                WHERE kind = :kind AND state = 'due' AND merchant_id >= :from_merchant),
+            (SELECT min(merchant_id) FROM work_rows WHERE kind = :kind AND state = 'due'))
+        UNION
+        SELECT coalesce(
+            (SELECT min(merchant_id) FROM work_rows
+                WHERE kind = :kind AND state = 'due' AND merchant_id > walk.merchant_id),
+            (SELECT min(merchant_id) FROM work_rows WHERE kind = :kind AND state = 'due'))
+        FROM walk
+    )
+    SELECT merchant_id FROM (SELECT merchant_id FROM walk LIMIT :steps) AS seen
+    WHERE merchant_id <> ALL(CAST(:but_not AS bigint[])) AND (
+        SELECT min(due_at) FROM work_rows w
+        WHERE w.kind = :kind AND w.state = 'due' AND w.merchant_id = seen.merchant_id) <= :at
+    """
+)
+_STEPS = 64
+_MOST_MERCHANT = text("SELECT max(id) FROM merchants")
 _HEALTHY = "lapses < 2{others} ORDER BY due_at"
 _SUSPECT = "lapses >= 2{others} ORDER BY lapses, due_at"
 _OTHERS = " AND merchant_id <> ALL(CAST(:but_not AS bigint[]))"
@@ -132,9 +171,10 @@ def claim(
 ) -> list[Lease]:
     """Lease up to `limit` rows that are due, or whose lease ran out; skips rows others hold.
 
-    Those of the merchants in `but_not` are left alone. Rows whose workers died twice in a row are
-    leased one at a time, after the others: one that kills its worker takes no chunk along, and is
-    parked after MAX_FAILURES lapses.
+    Where several merchants wait, half of it is dealt among them, so that a herd of one does not
+    hold up the others; the rest goes by age. Those of the merchants in `but_not` are left alone.
+    Rows whose workers died twice in a row are leased one at a time, after the others: one that
+    kills its worker takes no chunk along, and is parked after MAX_FAILURES lapses.
     """
     real_now = clock.real_now()
     session.execute(_RECOVER, {"kind": kind, "real_now": real_now, "most": MAX_FAILURES})
@@ -146,11 +186,47 @@ def claim(
     others = _OTHERS if but_not else ""
     if but_not:
         values["but_not"] = array(but_not)
+    rows = _deal(session, kind, limit // 2, at=at, but_not=but_not, values=values)
     # The limit goes into the text as a number: as a parameter the planner guesses badly.
-    healthy = text(_CLAIM.format(which=_HEALTHY.format(others=others), limit=int(limit)))
-    suspect = text(_CLAIM.format(which=_SUSPECT.format(others=others), limit=1))
-    rows = session.execute(healthy, values).all() or session.execute(suspect, values).all()
-    return sorted((Lease(*row) for row in rows), key=lambda lease: (lease.merchant_id, lease.id))
+    left = int(limit) - len(rows)
+    rows += _leases(
+        session, _CLAIM.format(which=_HEALTHY.format(others=others), limit=left), values
+    )
+    if not rows:
+        suspect = _CLAIM.format(which=_SUSPECT.format(others=others), limit=1)
+        rows = _leases(session, suspect, values)
+    return sorted(rows, key=lambda lease: (lease.merchant_id, lease.id))
+
+
+def _deal(
+    session: Session,
+    kind: str,
+    most: int,
+    *,
+    at: datetime,
+    but_not: Collection[int],
+    values: Mapping[str, object],
+) -> list[Lease]:
+    """Lease up to `most` rows, as many of each merchant; none where fewer than two wait."""
+    if most == 0:
+        return []
+    last = session.execute(_MOST_MERCHANT).scalar_one() or 0
+    asked = {
+        "kind": kind,
+        "at": at,
+        "but_not": array(but_not),
+        "from_merchant": secrets.randbelow(last + 1),
+        "steps": _STEPS,
+    }
+    waiting = list(session.execute(_WAITING, asked).scalars())[:most]
+    if len(waiting) < 2:
+        return []
+    statement = _DEAL.format(share=most // len(waiting))
+    return _leases(session, statement, {**values, "dealt_to": array(waiting)})
+
+
+def _leases(session: Session, statement: str, values: Mapping[str, object]) -> list[Lease]:
+    return [Lease(*row) for row in session.execute(text(statement), values)]
 
 
 _HOLD = text(

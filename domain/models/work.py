@@ -25,6 +25,13 @@ class WorkRow(TenantRow, Base):
         of_merchant(),
         Index("ix_work_rows_due", "kind", "due_at", postgresql_where=text("state = 'due'")),
         Index(
+            "ix_work_rows_due_by_merchant",
+            "kind",
+            "merchant_id",
+            "due_at",
+            postgresql_where=text("state = 'due'"),
+        ),
+        Index(
             "ix_work_rows_leased",
             "kind",
             "leased_until",

@@ -1,0 +1,76 @@
+"""A herd of one merchant does not hold up the work of the others."""
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from domain import work
+from domain.database import transaction
+from domain.work import Lease
+from launcher.addresses import DatabaseUrls
+from tests.factories.merchants import make_merchant
+
+pytestmark = pytest.mark.transactional
+
+KIND = "settle_group"
+NOW = datetime(2026, 5, 1, 16, tzinfo=UTC)
+HERD, OTHERS, EACH = 600, 4, 100
+
+
+@pytest.fixture
+def merchants(fresh_database: DatabaseUrls) -> list[int]:
+    """Five merchants: the first is first in line with 60 % of a herd."""
+    with transaction() as session:
+        ids = [make_merchant(session).id for _ in range(1 + OTHERS)]
+        for merchant_id, count in zip(ids, [HERD, *[EACH] * OTHERS], strict=True):
+            rows = [(merchant_id, n) for n in range(1, count + 1)]
+            work.put(session, KIND, rows, due_at=NOW)
+    return ids
+
+
+def take(*, limit: int = 100, at: datetime = NOW, but_not: tuple[int, ...] = ()) -> list[Lease]:
+    with transaction() as session:
+        leases = work.claim(session, KIND, limit=limit, at=at, but_not=but_not)
+        work.finish(session, leases)
+    return leases
+
+
+def test_each_merchant_has_its_part_of_a_chunk(merchants: list[int]) -> None:
+    taken = Counter(lease.merchant_id for lease in take())
+
+    assert sum(taken.values()) == 100
+    assert all(taken[merchant_id] >= 10 for merchant_id in merchants)
+
+
+def test_the_others_are_done_before_the_herd(merchants: list[int]) -> None:
+    done: Counter[int] = Counter()
+    last: dict[int, int] = {}
+    chunk = 0
+    while leases := take():
+        chunk += 1
+        for lease in leases:
+            done[lease.merchant_id] += 1
+            last[lease.merchant_id] = chunk
+
+    assert [done[m] for m in merchants] == [HERD, *[EACH] * OTHERS]
+    assert chunk == 10
+    assert all(last[m] <= last[merchants[0]] for m in merchants)
+
+
+def test_work_is_dealt_once(merchants: list[int]) -> None:
+    keys: list[tuple[int, int]] = []
+    while leases := take(limit=70):
+        keys.extend(lease.subject for lease in leases)
+
+    assert len(keys) == len(set(keys)) == HERD + OTHERS * EACH
+
+
+def test_nothing_is_dealt_before_it_is_due(merchants: list[int]) -> None:
+    assert take(at=NOW - timedelta(seconds=1)) == []
+
+
+def test_merchants_left_out_are_dealt_nothing(merchants: list[int]) -> None:
+    taken = {lease.merchant_id for lease in take(but_not=(merchants[0], merchants[1]))}
+
+    assert taken == set(merchants[2:])
