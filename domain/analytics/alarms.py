@@ -8,10 +8,11 @@ published campaigns.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import LiteralString
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+
+from domain.analytics.settling import LATE_AFTER, UNSETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Alarm:
     since: datetime | None
 
 
-ALARMS: Mapping[str, LiteralString] = {
+ALARMS: Mapping[str, str] = {
     "refund_account_short": """
         SELECT q.gateway_account_id, count(r.state), coalesce(sum(r.amount_fen), 0), q.short_since
         FROM gateway_quotas q
@@ -120,6 +121,17 @@ ALARMS: Mapping[str, LiteralString] = {
         FROM merchant_funds f
         WHERE f.merchant_id = :merchant_id AND f.short_since IS NOT NULL
     """,
+    "settlement_late": f"""
+        SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(late.since)
+        FROM (
+            SELECT u.due_at AS since FROM ({UNSETTLED}) u WHERE u.taken > 0
+            UNION ALL
+            SELECT d.due_at FROM grants d
+            WHERE d.merchant_id = :merchant_id AND d.state = 'scheduled'
+        ) late
+        WHERE late.since <= CAST(:at AS timestamptz) - interval '{LATE_AFTER.total_seconds()} s'
+        HAVING count(*) > 0
+    """,  # noqa: S608 - constants only
     "work_parked": """
         SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), min(w.due_at)
         FROM work_rows w

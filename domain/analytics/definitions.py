@@ -352,6 +352,76 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class ClockDefinition:
+    """What one step after a deadline is called, and what its seconds are."""
+
+    key: str
+    name: Words
+    sentence: Words
+
+
+CLOCKS: Final[tuple[ClockDefinition, ...]] = (
+    ClockDefinition(
+        "decided",
+        Words("判定", "Decided"),
+        Words(
+            "从截止时间（付款更晚获知的，从获知时起，下同）到判定退款与补贴的秒数。",
+            "Seconds from the deadline (from our learning of the payment where that is later, as"
+            " below) to the decision on refund and subsidy.",
+        ),
+    ),
+    ClockDefinition(
+        "credited",
+        Words("补贴入账", "Credited"),
+        Words(
+            "到补贴入账的秒数；规则约定延后发放的，从约定时间起算；经人工放行的不计。"
+            "承诺 10 分钟内。",
+            "Seconds to the credit of the subsidy; from its date where the rule delays it; those"
+            " that were held for a person are left out. The promise is 10 minutes.",
+        ),
+    ),
+    ClockDefinition(
+        "refund_requested",
+        Words("退款发起", "Refund requested"),
+        Words(
+            "到我方发起退款的秒数；承诺 10 分钟内。",
+            "Seconds until we requested the refund; the promise is 10 minutes.",
+        ),
+    ),
+    ClockDefinition(
+        "refund_accepted",
+        Words("退款受理", "Refund accepted"),
+        Words(
+            "到支付渠道受理退款的秒数，受渠道限额影响。",
+            "Seconds until the gateway accepted the refund: as fast as the account's quota allows.",
+        ),
+    ),
+    ClockDefinition(
+        "refund_arrived",
+        Words("退款到账", "Refund arrived"),
+        Words(
+            "到退款到达付款人的秒数，取决于银行。",
+            "Seconds until the refund arrived with its payer: the bank's own time.",
+        ),
+    ),
+    ClockDefinition(
+        "told",
+        Words("站内通知", "Told"),
+        Words("到站内通知写好的秒数。", "Seconds until the notice stood in the shopper's inbox."),
+    ),
+    ClockDefinition(
+        "message_sent",
+        Words("订阅消息", "Message sent"),
+        Words(
+            "到订阅消息送出的秒数；用户没有订阅的不计。",
+            "Seconds until the subscribe message was sent; shoppers who do not subscribe are left"
+            " out.",
+        ),
+    ),
+)
+
+
 def figures_of(counts: Counts) -> dict[str, int | None]:
     """Compute all figures of one day or span."""
     return {definition.key: definition.formula(counts) for definition in DEFINITIONS}

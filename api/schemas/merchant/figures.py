@@ -5,7 +5,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from api.schemas.fields import DayOn, Instant, PublicId, Schema, String
+from api.schemas.fields import Count, DayOn, Instant, PublicId, Schema, String
 from domain.analytics.definitions import DEFINITIONS
 
 LONGEST = timedelta(days=366)
@@ -41,6 +41,31 @@ class PeriodFiguresSchema(Schema):
     previous = ma.fields.Nested(FiguresSchema)
     days = ma.fields.List(ma.fields.Nested(DayFiguresSchema))
     definitions = ma.fields.List(ma.fields.Nested(DefinitionSchema))
+
+
+class StepClockSchema(Schema):
+    """One step after a deadline: its members, those who wait for it, the seconds of the others.
+
+    Percentiles are null where no member has come so far.
+    """
+
+    key = String()
+    name = String()
+    sentence = String()
+    members = Count()
+    waiting = Count()
+    p50_seconds = Count(allow_none=True)
+    p99_seconds = Count(allow_none=True)
+    max_seconds = Count(allow_none=True)
+
+
+class ClocksSchema(Schema):
+    """The steps of the members decided in a period, in their order."""
+
+    from_on = DayOn()
+    to_on = DayOn()
+    as_of = Instant()
+    clocks = ma.fields.List(ma.fields.Nested(StepClockSchema))
 
 
 class FiguresArguments(Schema):

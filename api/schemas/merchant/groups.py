@@ -6,6 +6,7 @@ import marshmallow as ma
 
 from api.paging import PageArguments
 from api.schemas.fields import Boolean, Count, DayOn, Fen, Instant, PublicId, Schema, String
+from api.schemas.merchant.refunds import RefundQueueSchema
 from api.schemas.orders import OrderRefundSchema, PartSchema
 from domain.states import GroupState
 
@@ -118,4 +119,21 @@ class BoardSchema(Schema):
         metadata={"description": "the payer's account does not take the money; asked after hourly"}
     )
     parked_work = Count()
+    server_time = Instant()
+
+
+class SettlementSchema(Schema):
+    """How far the groups that came due are settled, and until when their refunds are accepted.
+
+    `expected_end_at` is at the rate of the last minute; null where nothing is left, or moves.
+    """
+
+    since_at = Instant()
+    settled = Count()
+    left = Count()
+    oldest_left_at = Instant(allow_none=True)
+    oldest_left_seconds = Count(allow_none=True)
+    settled_per_minute = Count()
+    expected_end_at = Instant(allow_none=True)
+    refunds = ma.fields.List(ma.fields.Nested(RefundQueueSchema))
     server_time = Instant()

@@ -4,8 +4,9 @@ from typing import Any
 
 from api import auth
 from api.blueprint import Blueprint
-from api.schemas.merchant.groups import BoardSchema
+from api.schemas.merchant.groups import BoardSchema, SettlementSchema
 from domain.analytics.live_board import count_board
+from domain.analytics.settling import show_progress
 from domain.database import merchant_transaction, read_clock
 
 blueprint = Blueprint(
@@ -31,3 +32,14 @@ def show_board() -> dict[str, Any]:
         "oldest_unsettled_seconds": None if oldest is None else int((at - oldest).total_seconds()),
         "server_time": at,
     }
+
+
+@blueprint.route("/settlement")
+@blueprint.response(200, SettlementSchema)
+def show_settlement() -> dict[str, Any]:
+    """Show how far the groups whose deadline has come are settled, and their refunds accepted."""
+    caller = auth.require_staff()
+    at = read_clock()
+    with merchant_transaction(caller.merchant_id) as session:
+        progress = show_progress(session, caller.merchant_id, at=at)
+    return {**progress.to_json(at), "server_time": at}

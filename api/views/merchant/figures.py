@@ -1,12 +1,14 @@
 """Figures, for staff."""
 
+from dataclasses import asdict
 from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.schemas.merchant.figures import FiguresArguments, PeriodFiguresSchema
+from api.schemas.merchant.figures import ClocksSchema, FiguresArguments, PeriodFiguresSchema
+from domain.analytics.clocks import measure_clocks
 from domain.analytics.counting import Period
-from domain.analytics.definitions import DEFINITIONS
+from domain.analytics.definitions import CLOCKS, DEFINITIONS
 from domain.analytics.figures import measure_period
 from domain.database import merchant_transaction, read_clock
 
@@ -46,5 +48,33 @@ def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
                 "sentence": definition.sentence.in_language(language),
             }
             for definition in DEFINITIONS
+        ],
+    }
+
+
+@blueprint.route("/clocks")
+@blueprint.arguments(FiguresArguments, location="query")
+@blueprint.response(200, ClocksSchema)
+def show_clocks(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Measure how long each step took for the members whose groups failed in a period."""
+    caller = auth.require_staff()
+    as_of = read_clock()
+    period = Period(arguments["from_on"], arguments["to_on"])
+    with merchant_transaction(caller.merchant_id) as session:
+        found = measure_clocks(
+            session, caller.merchant_id, period, campaign=arguments["campaign_id"]
+        )
+    language = request_context.language()
+    return {
+        "from_on": period.first,
+        "to_on": period.last,
+        "as_of": as_of,
+        "clocks": [
+            {
+                **asdict(clock),
+                "name": definition.name.in_language(language),
+                "sentence": definition.sentence.in_language(language),
+            }
+            for clock, definition in zip(found, CLOCKS, strict=True)
         ],
     }
