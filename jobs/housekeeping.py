@@ -1,8 +1,13 @@
 """Jobs that look after the whole mall at leisure."""
 
+from datetime import datetime
+
+from domain.checkout import looking
 from domain.database import read_clock, transaction
 from domain.idempotency import forget_old
+from domain.ledger.sealing import seal_ledger as seal_committed
 from domain.settlement import measuring_funds
+from jobs.looping import until_done
 
 
 def forget_idempotency_keys() -> None:
@@ -15,3 +20,18 @@ def forget_idempotency_keys() -> None:
 def measure_funds() -> None:
     """See whether the gateway accounts hold what wallets and running groups may cost."""
     measuring_funds.measure_funds(at=read_clock())
+
+
+def seal_ledger() -> int:
+    """Seal what the ledger holds for good."""
+    return until_done(_seal)
+
+
+def _seal(at: datetime) -> int:
+    with transaction() as session:
+        return seal_committed(session, at=at)
+
+
+def tell_late() -> None:
+    """Tell of members who have waited for too long."""
+    looking.tell_late(at=read_clock())

@@ -37,6 +37,8 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.reconciling.reconcile_days", GATEWAY, 1, "work.reconcile"),
     Periodic("jobs.gateways.deliver_points", GATEWAY, 0.5, "work.deliver_points"),
     Periodic("jobs.gateways.send_messages", GATEWAY, 0.5, "work.send_message"),
+    Periodic("jobs.housekeeping.seal_ledger", SETTLE, 60, "seals"),
+    Periodic("jobs.housekeeping.tell_late", GATEWAY, 60, "late"),
     Periodic("jobs.housekeeping.measure_funds", SETTLE, 600),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),
 )

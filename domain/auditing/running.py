@@ -23,6 +23,7 @@ from domain.auditing import (
     referrals,
     refunds,
     rest,
+    seals,
     seats,
     tenants,
 )
@@ -38,6 +39,7 @@ PROBES: tuple[Probe, ...] = (
     *refunds.PROBES,
     *grants.PROBES,
     *ledger.PROBES,
+    *seals.PROBES,
     *instruments.PROBES,
     *budgets.PROBES,
     *days.PROBES,

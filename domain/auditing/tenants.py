@@ -10,6 +10,7 @@ APPEND_ONLY = (
     "audit_log",
     "facts",
     "ledger_entries",
+    "ledger_seals",
     "ledger_transactions",
     "risk_decisions",
     "rule_versions",

@@ -1,15 +1,21 @@
 """Looking for work: which kinds have something due or orphaned, in one cheap statement."""
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import text
 
 from domain import clock
+from domain.analytics.settling import LATE_AFTER
 from domain.arrays import array
 from domain.database import reading
 from domain.reconciliation.planning import newest_day
 from domain.settlement.expiring import WARNED_AHEAD
 
+logger = logging.getLogger(__name__)
+
+SETTLING = ("settle_group", "issue_grant", "notify")
+"""The work that members of a group that is over wait for."""
 _DUE = text(
     """
     SELECT 'work.' || kind AS name FROM unnest(CAST(:kinds AS text[])) AS k (kind)
@@ -53,6 +59,14 @@ _DUE = text(
         WHERE left_fen > 0 AND warned_at IS NULL AND expires_at > :at
             AND expires_at <= :warned_until)
     UNION ALL
+    SELECT 'seals' WHERE EXISTS (
+        SELECT 1 FROM ledger_transactions
+        WHERE written_in >= coalesce((SELECT max(to_xid) FROM ledger_seals), 0))
+    UNION ALL
+    SELECT 'late' WHERE EXISTS (
+        SELECT 1 FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at)
+    UNION ALL
     SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
     """
 )
@@ -62,7 +76,7 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
     """Return what is due.
 
     That is `work.<kind>` of the kinds asked for, `holds`, `bills`, `expiries`, `warnings` (of what
-    expires soon) and `movements`.
+    expires soon), `seals` (of the ledger), `late` (work of members) and `movements`.
     """
     with reading() as session:
         rows = session.execute(
@@ -73,6 +87,34 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
                 "real_now": clock.real_now(),
                 "newest": newest_day(at),
                 "warned_until": at + WARNED_AHEAD,
+                "settling": array(SETTLING),
+                "late_at": at - LATE_AFTER,
             },
         )
         return {row.name for row in rows}
+
+
+_LATE = text(
+    """
+    SELECT kind, count(*) AS waiting, min(due_at) AS oldest_at FROM work_rows
+    WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at
+    GROUP BY kind ORDER BY kind
+    """
+)
+
+
+def tell_late(*, at: datetime) -> None:
+    """Put into the log, as errors, what members have waited for too long: kind, rows, seconds."""
+    with reading() as session:
+        rows = session.execute(
+            _LATE, {"settling": array(SETTLING), "late_at": at - LATE_AFTER}
+        ).all()
+    for row in rows:
+        logger.error(
+            "settling is late",
+            extra={
+                "kind": row.kind,
+                "waiting": row.waiting,
+                "seconds": int((at - row.oldest_at).total_seconds()),
+            },
+        )

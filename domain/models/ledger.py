@@ -3,8 +3,8 @@
 An entry's sign is the direction of value: `+` flows into the account, `-` out of it.
 """
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant, refers
 
@@ -37,14 +37,24 @@ class LedgerAccount(TenantRow, Base):
 
 
 class LedgerTransaction(TenantRow, Base):
-    """One business effect, once: (kind, ref_id) is unique. Append-only."""
+    """One business effect, once: (kind, ref_id) is unique. Append-only.
+
+    `written_in` is the database's number of the transaction that wrote it: what seals go by.
+    """
 
     __tablename__ = "ledger_transactions"
-    __table_args__ = (UniqueConstraint("merchant_id", "kind", "ref_id"), of_merchant())
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "kind", "ref_id"),
+        of_merchant(),
+        Index("ix_ledger_transactions_written_in", "written_in"),
+    )
 
     kind: Mapped[str]
     ref_id: Mapped[int]
     at: Mapped[Instant]
+    written_in: Mapped[int] = mapped_column(
+        server_default=text("CAST(CAST(pg_current_xact_id() AS text) AS bigint)")
+    )
 
 
 class LedgerEntry(TenantRow, Base):
@@ -62,3 +72,26 @@ class LedgerEntry(TenantRow, Base):
     transaction_id: Mapped[int]
     account_id: Mapped[int]
     amount_fen: Mapped[FenColumn]
+
+
+class LedgerSeal(TenantRow, Base):
+    """A link of a merchant's chain: the hash of the transactions written in a range. Append-only.
+
+    `chain` is the hash of the range, the digest, and the chain before.
+    """
+
+    __tablename__ = "ledger_seals"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "number"),
+        CheckConstraint("from_xid < to_xid", name="range_forward"),
+        of_merchant(),
+        Index("ix_ledger_seals_to_xid", "to_xid"),
+    )
+
+    number: Mapped[int]
+    from_xid: Mapped[int]
+    to_xid: Mapped[int]
+    transactions: Mapped[int]
+    digest: Mapped[bytes] = mapped_column(LargeBinary)
+    chain: Mapped[bytes] = mapped_column(LargeBinary)
+    sealed_at: Mapped[Instant]

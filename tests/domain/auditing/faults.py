@@ -697,6 +697,25 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE work_rows SET subject_id = 99999 + id WHERE kind = 'settle_group'",),
         ("UPDATE gateway_addresses SET gateway_account_id = 99999",),
     ),
+    "ledger.sealed": (
+        ("UPDATE ledger_entries SET amount_fen = amount_fen * 2 WHERE transaction_id = 1",),
+        ("UPDATE ledger_transactions SET at = at + interval '1 microsecond' WHERE id = 1",),
+        (unposted("grant.issued"),),
+        (
+            "INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at, written_in)"
+            " SELECT merchant_id, 'order.sold', 99999, at, written_in FROM ledger_transactions"
+            " WHERE id = 1",
+        ),
+        (
+            "INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at, written_in)"
+            " SELECT merchant_id, 'order.sold', 99999, at, 1 FROM ledger_transactions"
+            " WHERE id = 1",
+        ),
+        ("UPDATE ledger_seals SET transactions = transactions + 1 WHERE number = 2",),
+        ("UPDATE ledger_seals SET chain = digest WHERE number = 2",),
+        ("DELETE FROM ledger_seals WHERE number = 1",),
+        ("DELETE FROM ledger_seals WHERE number = 2",),
+    ),
     "rest.work-is-done": (
         ("UPDATE work_rows SET state = 'leased' WHERE state = 'due'",),
         ("UPDATE work_rows SET due_at = due_at - interval '30 days'",),

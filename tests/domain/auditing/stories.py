@@ -12,6 +12,7 @@ from domain.interventions.deciding_grants import deny_grant, release_grant
 from domain.states import RefundState
 from domain.subsidies.segments import Segment
 from domain.terms import Levers, RewardRule, SubsidyKind, SubsidyRule
+from tests.domain.auditing.sealed import seal_all
 from tests.domain.auditing.world import DAY, HOUR, MINUTE, SECOND, World
 from tests.scenarios.stage import make_stage
 
@@ -369,4 +370,5 @@ def play() -> World:
     world = begin()
     for story in STORIES:
         story(world, world.start)
+        seal_all()
     return world
