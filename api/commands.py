@@ -18,6 +18,8 @@ from api.sample import make_sample
 from domain import work
 from domain.auditing import running as auditing
 from domain.auditing.gateway_record import read_sandbox_record
+from domain.auditing.nightly import list_runs
+from domain.clock import iso
 from domain.config import settings
 from domain.database import read_clock, reading, transaction
 from domain.errors import DomainError
@@ -263,6 +265,28 @@ def audit(at_rest: bool, gateway_record: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
+@click.command("audits")
+@click.option("--nights", type=click.IntRange(min=1), default=30, help="How many, newest first.")
+def audits(nights: int) -> None:
+    """List what the last nights' audits found; exits 1 if the newest found something."""
+    with reading() as session:
+        runs = list_runs(session, limit=nights)
+    _print(
+        nights=[
+            {
+                "on": run.on_date.isoformat(),
+                "audited_at": iso(run.audited_at),
+                "seconds": run.seconds,
+                "checks": run.checks,
+                "broken": run.broken,
+            }
+            for run in runs
+        ]
+    )
+    if runs and runs[0].broken:
+        sys.exit(1)
+
+
 @click.command("unpark")
 @click.argument("kind", required=False)
 @click.argument("subject", required=False, metavar="[MERCHANT/ID]")
@@ -300,6 +324,7 @@ COMMANDS: list[click.Command] = [
     app_templates,
     sample,
     audit,
+    audits,
     unpark,
     reconcile,
 ]

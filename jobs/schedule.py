@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.queues import GATEWAY, SETTLE
+from jobs.queues import GATEWAY, JOB_TIMEOUT_SECONDS, SETTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,7 +10,7 @@ class Periodic:
     """A job that looks for due work; `copies` may wait on its queue at the same time.
 
     It is enqueued only while `looks_for` is due (see `domain.checkout.looking`): an idle mall forks
-    nothing. None: at its interval, whatever is due.
+    nothing. None: at its interval, whatever is due. RQ kills one that takes `timeout_seconds`.
     """
 
     function: str
@@ -18,6 +18,7 @@ class Periodic:
     every_seconds: float
     looks_for: str | None = None
     copies: int = 1
+    timeout_seconds: int = JOB_TIMEOUT_SECONDS
 
 
 SCHEDULE: tuple[Periodic, ...] = (
@@ -38,6 +39,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.gateways.deliver_points", GATEWAY, 0.5, "work.deliver_points"),
     Periodic("jobs.gateways.send_messages", GATEWAY, 0.5, "work.send_message"),
     Periodic("jobs.housekeeping.seal_ledger", SETTLE, 60, "seals"),
+    Periodic("jobs.auditing.audit_night", SETTLE, 600, "audit", timeout_seconds=3600),
     Periodic("jobs.housekeeping.tell_late", GATEWAY, 60, "late"),
     Periodic("jobs.housekeeping.measure_funds", SETTLE, 600),
     Periodic("jobs.housekeeping.forget_idempotency_keys", SETTLE, 3600),

@@ -45,6 +45,7 @@ def enqueue_due(entries: list[Periodic]) -> None:
                 queue(name).enqueue(
                     entry.function,
                     job_id=job_id(entry),
+                    job_timeout=entry.timeout_seconds,
                     result_ttl=0,
                     failure_ttl=FAILURES_KEPT_SECONDS,
                 )

@@ -15,6 +15,7 @@ from typing import Any
 from rq.job import Job
 from rq.worker import Worker
 
+import jobs.auditing
 import jobs.expiring
 import jobs.gateways
 import jobs.housekeeping

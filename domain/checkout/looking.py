@@ -8,6 +8,7 @@ from sqlalchemy import text
 from domain import clock
 from domain.analytics.settling import LATE_AFTER
 from domain.arrays import array
+from domain.auditing.nightly import audited_day
 from domain.database import reading
 from domain.reconciliation.planning import newest_day
 from domain.settlement.expiring import WARNED_AHEAD
@@ -63,6 +64,8 @@ _DUE = text(
         SELECT 1 FROM ledger_transactions
         WHERE written_in >= coalesce((SELECT max(to_xid) FROM ledger_seals), 0))
     UNION ALL
+    SELECT 'audit' WHERE NOT EXISTS (SELECT 1 FROM audit_runs WHERE on_date = :audited_day)
+    UNION ALL
     SELECT 'late' WHERE EXISTS (
         SELECT 1 FROM work_rows
         WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at)
@@ -76,7 +79,8 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
     """Return what is due.
 
     That is `work.<kind>` of the kinds asked for, `holds`, `bills`, `expiries`, `warnings` (of what
-    expires soon), `seals` (of the ledger), `late` (work of members) and `movements`.
+    expires soon), `seals` (of the ledger), `audit` (the night's), `late` (work of members)
+    and `movements`.
     """
     with reading() as session:
         rows = session.execute(
@@ -87,6 +91,7 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
                 "real_now": clock.real_now(),
                 "newest": newest_day(at),
                 "warned_until": at + WARNED_AHEAD,
+                "audited_day": audited_day(at),
                 "settling": array(SETTLING),
                 "late_at": at - LATE_AFTER,
             },

@@ -1,5 +1,6 @@
 """The directory: unique globally, without row-level security, read only to find the tenant."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Identity, Index, LargeBinary, text
@@ -101,6 +102,18 @@ class ClockOffset(Base):
     offset_seconds: Mapped[float]
 
 
+class AuditRun(Base):
+    """What a night's audit of the whole mall found; `broken` is a list, empty where all holds."""
+
+    __tablename__ = "audit_runs"
+
+    on_date: Mapped[date] = mapped_column(primary_key=True)
+    audited_at: Mapped[Instant]
+    seconds: Mapped[int]
+    checks: Mapped[int]
+    broken: Mapped[list[Any]]
+
+
 Index("ix_staff_sessions_staff", StaffSession.merchant_id, StaffSession.staff_id)
 DIRECTORY = frozenset(
     {
@@ -111,5 +124,6 @@ DIRECTORY = frozenset(
         "staff_sessions",
         "share_tokens",
         "clock_offset",
+        "audit_runs",
     }
 )

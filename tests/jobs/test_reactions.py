@@ -50,6 +50,15 @@ def test_every_look_is_a_function_on_a_queue_that_is_served() -> None:
 def test_everything_that_is_looked_for_can_be_found() -> None:
     other = {e.looks_for for e in SCHEDULE if e.looks_for and not e.looks_for.startswith("work.")}
 
-    assert other == {"holds", "bills", "expiries", "warnings", "movements", "seals", "late"}
+    assert other == {
+        "holds",
+        "bills",
+        "expiries",
+        "warnings",
+        "movements",
+        "seals",
+        "audit",
+        "late",
+    }
     assert find_due.__doc__ is not None
     assert all(f"`{name}`" in find_due.__doc__ for name in other)

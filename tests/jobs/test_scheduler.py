@@ -24,6 +24,7 @@ pytestmark = pytest.mark.transactional
 ALL = list(SCHEDULE)
 LOCK = 4242
 HOUSEKEEPING = {
+    "jobs.auditing.audit_night": 1,
     "jobs.housekeeping.forget_idempotency_keys": 1,
     "jobs.housekeeping.measure_funds": 1,
 }
