@@ -7,7 +7,7 @@ from domain.database import read_clock, transaction
 from domain.idempotency import forget_old
 from domain.ledger.sealing import seal_ledger as seal_committed
 from domain.settlement import measuring_funds
-from jobs.looping import until_done
+from jobs.looping import ASIDE_SECONDS, until_done
 
 
 def forget_idempotency_keys() -> None:
@@ -24,7 +24,7 @@ def measure_funds() -> None:
 
 def seal_ledger() -> int:
     """Seal what the ledger holds for good."""
-    return until_done(_seal)
+    return until_done(_seal, seconds=ASIDE_SECONDS)
 
 
 def _seal(at: datetime) -> int:

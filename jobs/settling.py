@@ -1,7 +1,7 @@
 """Jobs that settle groups, issue grants, reward, give pushes, release holds and fold campaigns."""
 
 from domain.checkout import settling
-from jobs.looping import until_done
+from jobs.looping import ASIDE_SECONDS, until_done
 
 
 def settle_groups() -> int:
@@ -16,12 +16,12 @@ def issue_grants() -> int:
 
 def reward_groups() -> int:
     """Reward who brought the members of groups that are over."""
-    return until_done(lambda at: settling.reward_due_groups(at=at))
+    return until_done(lambda at: settling.reward_due_groups(at=at), seconds=ASIDE_SECONDS)
 
 
 def give_pushes() -> int:
     """Give the coupons of pushes."""
-    return until_done(lambda at: settling.give_due_pushes(at=at))
+    return until_done(lambda at: settling.give_due_pushes(at=at), seconds=ASIDE_SECONDS)
 
 
 def release_holds() -> int:

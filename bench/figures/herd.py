@@ -31,6 +31,7 @@ SOUGHT_JOINS = 2.0
 SOUGHT_MB = 300
 JOINS_PER_SECOND = 20
 BATCH_SECONDS = 5
+PREPARED_SECONDS = 300
 QUIET_SECONDS = 40
 CONNECTIONS = 32
 REFUNDS_PER_SECOND = 150
@@ -94,12 +95,18 @@ class _Joins:
     def __init__(self, scene: Scene, port: int) -> None:
         self._scene = scene
         self._port = port
+        self._ready: list[bytes] = []
+
+    def prepare(self) -> None:
+        """Open the groups that are to be joined: building them locks tables."""
+        groups = JOINS_PER_SECOND * PREPARED_SECONDS // 2
+        first, last = self._scene.open_groups(groups, size=3)
+        self._ready = join_requests(self._scene, first, last, 2)
 
     def batch(self) -> list[float]:
         """Join for some seconds; returns how many milliseconds each answer took."""
-        groups = JOINS_PER_SECOND * BATCH_SECONDS // 2
-        first, last = self._scene.open_groups(groups, size=3)
-        requests = join_requests(self._scene, first, last, 2)
+        count = JOINS_PER_SECOND * BATCH_SECONDS
+        requests, self._ready = self._ready[:count], self._ready[count:]
         answers = drive(self._port, requests, connections=CONNECTIONS, per_second=JOINS_PER_SECOND)
         if answers.statuses != {201: len(requests)}:
             raise RuntimeError(f"joins were refused: {answers}")
@@ -108,7 +115,7 @@ class _Joins:
     def until(self, over: threading.Event) -> list[float]:
         """Join until something is over; the batch that it ends in does not count."""
         told: list[float] = []
-        while not over.is_set():
+        while self._ready and not over.is_set():
             batch = self.batch()
             if not over.is_set() or not told:
                 told.extend(batch)
@@ -130,6 +137,7 @@ def measure(scene: Scene) -> list[Figure]:
     rate = (REFUNDS_PER_SECOND, scene.mall.merchant_id, scene.mall.account_id)
     scene.owner.execute(_RATE, rate)
     joins = _Joins(scene, port)
+    joins.prepare()
     joins.batch()
     told = []
     for groups in (scene.sizes.herd // 5, scene.sizes.herd_100k // 10, scene.sizes.herd_100k):
@@ -198,6 +206,7 @@ def _settle(
     first, last = _open(scene, groups)
     rows = scene.owner.execute(_PAID, [scene.mall.merchant_id, first, last]).fetchall()
     sandbox.add_paid(rows)
+    joins.prepare()
     before: list[float] = []
     ends_at = time.monotonic() + QUIET_SECONDS
     while time.monotonic() < ends_at:
