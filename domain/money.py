@@ -1,5 +1,6 @@
 """Money: whole fen (1/100 yuan, CNY) in integers, ratios in basis points."""
 
+from math import gcd
 from typing import NewType
 
 Fen = NewType("Fen", int)
@@ -27,5 +28,5 @@ def yuan(amount_fen: int) -> str:
 
 
 def point_fen(points_per_yuan: int) -> int:
-    """Return the fen that points are whole in: one point's worth, or 1 where that is less."""
-    return max(1, 100 // points_per_yuan)
+    """Return the smallest value, in fen, that is whole points; its multiples are too."""
+    return 100 // gcd(100, points_per_yuan)

@@ -62,7 +62,7 @@ class SubsidyRule:
     `new_shopper_fen` more, an inviter `invite_fen` more for each of up to `invites_most` seats of
     the group paid through its share. Issued `delay_seconds` after the deadline. A coupon needs an
     order from `threshold_fen` on; coupons and passes are valid for `valid_days`. External points
-    belong to the programme of `programme_id`.
+    belong to the programme of `programme_id`, and are whole in amounts of `point_fen`.
     """
 
     kind: SubsidyKind
@@ -75,6 +75,20 @@ class SubsidyRule:
     threshold_fen: int = 0
     valid_days: int = 0
     programme_id: int | None = None
+    point_fen: int = 1
+
+    def unit_fen(self, merchant_point_fen: int) -> int:
+        """Return the fen that its amounts are whole in, given those of the merchant's own points.
+
+        Those of a brand's points are the rule's: they never change after it was drawn up.
+        """
+        match self.kind:
+            case SubsidyKind.POINTS:
+                return merchant_point_fen
+            case SubsidyKind.EXTERNAL_POINTS:
+                return self.point_fen
+            case _:
+                return 1
 
     @property
     def is_random(self) -> bool:

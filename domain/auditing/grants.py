@@ -7,7 +7,7 @@ from sqlalchemy import Row
 from domain.auditing.checks import Check, Probe, probe
 from domain.money import point_fen
 from domain.subsidies.drawing import draw
-from domain.terms import SubsidyKind
+from domain.terms import SubsidyRule
 
 ONE_PER_MEMBER = Check(
     "grants.one-per-member",
@@ -37,7 +37,7 @@ DRAWN = Check(
 _EXPLAINED = """
     WITH decided AS (
         SELECT s.merchant_id, s.id, s.state, s.quote_fen, s.amount_fen, s.parts, s.kind, s.group_id,
-            s.shopper_id, s.decided_at, o.paid_at, o.is_first_paid, g.deadline_at,
+            s.shopper_id, s.decided_at, o.placed_at, o.is_first_paid, g.deadline_at,
             r.terms -> 'subsidy' AS rule, coalesce(r.terms -> 'levers', '{}') AS levers,
             o.quote_fen = s.quote_fen AND o.group_id = s.group_id AND o.shopper_id = s.shopper_id
                 AND o.campaign_id = s.campaign_id
@@ -56,6 +56,7 @@ _EXPLAINED = """
         JOIN shares h ON h.merchant_id = o.merchant_id AND h.id = o.share_id
             AND h.group_id = o.group_id AND h.shopper_id <> o.shopper_id
         JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        WHERE o.risk_outcome = 'allow'
         GROUP BY 1, 2, 3
     ), ranked AS (
         SELECT merchant_id, id, count(*) OVER (
@@ -103,12 +104,12 @@ _EXPLAINED = """
         AND p.news = d.promised_new
         AND p.not_firsts = CASE WHEN p.news > 0 AND NOT coalesce(d.is_first_paid, false)
             THEN 1 ELSE 0 END
-        AND (p.lates = 0 OR extract(epoch FROM d.deadline_at - d.paid_at)
+        AND (p.lates = 0 OR extract(epoch FROM d.deadline_at - d.placed_at)
             < (d.levers ->> 'least_paid_seconds')::bigint)
         AND (p.fews = 0 OR k.seats < (d.levers ->> 'full_from_seats')::bigint)
         AND (p.lates + p.fews > 0 OR (k.seats
                 >= coalesce((d.levers ->> 'full_from_seats')::bigint, 1)
-            AND extract(epoch FROM d.deadline_at - d.paid_at)
+            AND extract(epoch FROM d.deadline_at - d.placed_at)
                 >= coalesce((d.levers ->> 'least_paid_seconds')::bigint, 0))
             OR d.amount_fen <= coalesce((d.levers ->> 'consolation_fen')::bigint, 0))
         AND (p.quote_cuts = 0 OR (p.quote_cuts = 1 AND d.promised_cuts > 0 AND CASE d.state
@@ -127,7 +128,7 @@ _EXPLAINED = """
 
 def _is_drawn(row: Row[Any]) -> bool:
     """Say whether a grant's base is what its order draws."""
-    step = point_fen(row.points_per_yuan) if row.kind == SubsidyKind.POINTS else 1
+    step = SubsidyRule.from_json(row.rule).unit_fen(point_fen(row.points_per_yuan))
     drawn = draw(row.order_no, least=row.least_fen, most=row.most_fen, step=step)
     return bool(drawn == row.base_fen)
 
@@ -183,7 +184,8 @@ PROBES = (
         """
         SELECT format('grant %s/%s: base %s fen', s.merchant_id, s.id, part ->> 'amount_fen')
                 AS key,
-            o.public_id AS order_no, s.kind, (part ->> 'amount_fen')::bigint AS base_fen,
+            o.public_id AS order_no, r.terms -> 'subsidy' AS rule,
+            (part ->> 'amount_fen')::bigint AS base_fen,
             (r.terms -> 'subsidy' ->> 'least_fen')::bigint AS least_fen,
             (r.terms -> 'subsidy' ->> 'amount_fen')::bigint AS most_fen,
             coalesce(m.points_per_yuan, 100) AS points_per_yuan

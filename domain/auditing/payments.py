@@ -133,7 +133,7 @@ _KEEP_RULES = f"""
                         WHEN 'campaign_failures' THEN u.caps ->> 'failures' IS NOT NULL
                         WHEN 'merchant_daily_subsidy_cap' THEN left_fen
                             + coalesce(b.promised_fen, 0) >= c.lowest_fen
-                            OR u.kind IN ('coupon', 'pass', 'points') AND c.lowest_fen IS NOT NULL
+                            OR u.kind <> 'cash' AND c.lowest_fen IS NOT NULL
                         ELSE true END
                 ELSE false END, false)) AS are_true,
             count(*) FILTER (WHERE part ->> 'kind' = 'base') AS bases,

@@ -12,8 +12,8 @@ REWARDED = Check(
     "rewards.one-per-referral",
     12,
     "A referral has at most one reward, to its referrer, for the order that bound it and of what"
-    " the rules of that order's group give; it has none only where they give nothing or its"
-    " referrer is, or was, flagged.",
+    " the rules of that order's group give; it has none where the order is under review, and else"
+    " only where they give nothing or one of the two is, or was, flagged.",
 )
 
 PROBES: tuple[Probe, ...] = (
@@ -63,7 +63,8 @@ PROBES: tuple[Probe, ...] = (
         REWARDED,
         """
         WITH given AS (
-            SELECT r.merchant_id, r.id, r.referrer_id, r.order_id, g.id AS group_id, g.campaign_id,
+            SELECT r.merchant_id, r.id, r.referrer_id, r.shopper_id, r.order_id,
+                g.id AS group_id, g.campaign_id, o.risk_outcome <> 'allow' AS is_reviewed,
                 CASE WHEN g.state = 'failed' THEN 'failed' ELSE 'formed' END AS outcome,
                 (v.terms -> 'reward' ->> CASE WHEN g.state = 'failed' THEN 'failed_fen'
                     ELSE 'formed_fen' END)::bigint AS amount_fen
@@ -84,8 +85,10 @@ PROBES: tuple[Probe, ...] = (
         FROM given n
         FULL JOIN rewarded w ON w.merchant_id = n.merchant_id AND w.referral_id = n.id
         LEFT JOIN flagged f ON f.merchant_id = n.merchant_id AND f.id = n.referrer_id
-        WHERE CASE WHEN w.id IS NULL THEN coalesce(n.amount_fen, 0) > 0 AND f.id IS NULL
-            ELSE w.times > 1
+        LEFT JOIN flagged b ON b.merchant_id = n.merchant_id AND b.id = n.shopper_id
+        WHERE CASE WHEN w.id IS NULL THEN coalesce(n.amount_fen, 0) > 0 AND NOT n.is_reviewed
+                AND f.id IS NULL AND b.id IS NULL
+            ELSE w.times > 1 OR n.is_reviewed
                 OR (w.referrer_id, w.order_id, w.group_id, w.campaign_id, w.outcome, w.amount_fen)
                     IS DISTINCT FROM (n.referrer_id, n.order_id, n.group_id, n.campaign_id,
                         n.outcome, n.amount_fen) END

@@ -118,13 +118,17 @@ def _with_programme(session: Session, merchant_id: int, draft: TermsDraft) -> Te
     """Look up the programme that external points are of; an unknown one is none."""
     if draft.subsidy is None or draft.programme_id is None:
         return draft
-    found = session.scalar(
-        select(ExternalProgramme.id).where(
+    found = session.execute(
+        select(ExternalProgramme.id, ExternalProgramme.points_per_yuan).where(
             ExternalProgramme.merchant_id == merchant_id,
             ExternalProgramme.public_id == draft.programme_id,
         )
-    )
-    return replace(draft, subsidy=replace(draft.subsidy, programme_id=found))
+    ).one_or_none()
+    if found is None:
+        return replace(draft, subsidy=replace(draft.subsidy, programme_id=None))
+    programme_id, per_yuan = found
+    subsidy = replace(draft.subsidy, programme_id=programme_id, point_fen=point_fen(per_yuan))
+    return replace(draft, subsidy=subsidy)
 
 
 def check_default_subsidy(

@@ -148,10 +148,9 @@ def _kind_failures(of: str, rule: SubsidyRule, point_fen: int) -> Iterator[Terms
         yield TermsFailure(f"{of}.kind", "pass_is_fixed")
     if (rule.kind is SubsidyKind.EXTERNAL_POINTS) != (rule.programme_id is not None):
         yield TermsFailure(f"{of}.programme_id", "programme_missing")
-    if rule.kind is SubsidyKind.POINTS:
-        for name in ("amount_fen", "least_fen", "new_shopper_fen", "invite_fen"):
-            if (getattr(rule, name) or 0) % point_fen:
-                yield TermsFailure(f"{of}.{name}", "not_whole_points")
+    for name in ("amount_fen", "least_fen", "new_shopper_fen", "invite_fen"):
+        if (getattr(rule, name) or 0) % rule.unit_fen(point_fen):
+            yield TermsFailure(f"{of}.{name}", "not_whole_points")
 
 
 def _threshold_failures(of: str, threshold_fen: int, value_fen: int) -> Iterator[TermsFailure]:
@@ -192,7 +191,7 @@ def _lever_failures(terms: Terms, point_fen: int) -> Iterator[TermsFailure]:
         yield TermsFailure(f"{of}.consolation_fen", "consolation_not_below")
     if levers.least_paid_seconds and not 0 < levers.least_paid_seconds < terms.life_seconds:
         yield TermsFailure(f"{of}.least_paid_seconds", "out_of_range")
-    if terms.subsidy.kind is SubsidyKind.POINTS and levers.consolation_fen % point_fen:
+    if levers.consolation_fen % terms.subsidy.unit_fen(point_fen):
         yield TermsFailure(f"{of}.consolation_fen", "not_whole_points")
 
 

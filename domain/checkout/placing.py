@@ -32,7 +32,7 @@ from domain.sealing import seal
 from domain.settlement.spending import Means, take_means
 from domain.settlement.taking import take_prepaid_seat
 from domain.subsidies.rules import CapLeft, CapUse, Quote, quote_subsidy
-from domain.terms import Caps, Limits, SubsidyKind, Terms
+from domain.terms import Caps, Limits, Terms
 
 
 class Blocked(Exception):
@@ -320,7 +320,11 @@ def _quote(
     *,
     at: datetime,
 ) -> Quote:
-    """Quote the subsidy: what counts is paid from wallet and gateway."""
+    """Quote the subsidy: what counts is paid from wallet and gateway.
+
+    Whether it is too late is judged here, once: the promise holds however long the shopper takes to
+    pay. A leader's group ends with the campaign at the latest.
+    """
     rule, levers = place.terms.subsidy, place.terms.levers
     is_new = (
         bool(rule.new_shopper_fen)
@@ -328,7 +332,8 @@ def _quote(
             _HAS_PAID, {"merchant_id": basket.shopper[0], "shopper_id": basket.shopper[1]}
         ).scalar_one()
     )
-    ahead = None if place.deadline_at is None else (place.deadline_at - at).total_seconds()
+    deadline_at = place.deadline_at or place.terms.ends_at
+    ahead = (deadline_at - at).total_seconds()
     return quote_subsidy(
         rule,
         paid_fen=place.price_fen - means.instrument_fen - means.points_fen,
@@ -337,6 +342,6 @@ def _quote(
             CapLeft("merchant", place.caps, counts.at_merchant),
             CapLeft("campaign", place.terms.caps, counts.in_campaign),
         ),
-        unit_fen=point_fen(place.points_per_yuan) if rule.kind is SubsidyKind.POINTS else 1,
-        is_too_late=ahead is not None and ahead < levers.least_paid_seconds,
+        unit_fen=rule.unit_fen(point_fen(place.points_per_yuan)),
+        is_too_late=ahead < levers.least_paid_seconds,
     )

@@ -29,7 +29,7 @@ from domain.interventions.taking_back import find_source, take_back_unspent
 from domain.merchants.approvals import find_approval
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.changing_settings import change_settings, read_settings
-from domain.merchants.errors import ApprovalDecided, ApprovalNotFound, ApprovalOwn
+from domain.merchants.errors import ApprovalDecided, ApprovalNotFound, ApprovalOutdated, ApprovalOwn
 from domain.merchants.rules import Role
 from domain.public_ids import new_public_id
 from domain.settlement.issuing import Source
@@ -86,13 +86,15 @@ class Doing:
 class Act:
     """An act that can be asked for.
 
-    `weigh` reads what it would move now; `perform` does it and returns its body.
+    `weigh` reads what it would move now; `perform` does it and returns its body. One that
+    `may_shrink` takes what there is by then.
     """
 
     role: Role
     subject_kind: str
     weigh: Callable[[Doing], Weighed]
     perform: Callable[[Doing], Json]
+    may_shrink: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ _ADD = text(
 ).bindparams(bindparam("command", type_=JSONB))
 _LOCK = text(
     """
-    SELECT id, kind, command, reason, state, requested_by FROM approvals
+    SELECT id, kind, command, reason, state, requested_by, amount_fen FROM approvals
     WHERE merchant_id = :merchant_id AND public_id = :public_id
     FOR NO KEY UPDATE
     """
@@ -181,8 +183,8 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
     """Decide an approval, and do what was asked for if it is approved; returns its body.
 
     May be repeated with its key. Raises ApprovalNotFound, ApprovalDecided, ApprovalOwn (only a
-    second person decides, only the first withdraws), what the act raises, RoleTooLow, Busy,
-    IdempotencyKeyReused.
+    second person decides, only the first withdraws), ApprovalOutdated (it would move another amount
+    than was asked for), what the act raises, RoleTooLow, Busy, IdempotencyKeyReused.
     """
     actor = decide.actor
     with transaction() as session:
@@ -201,7 +203,9 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
             raise ApprovalOwn
         result = None
         if decide.state == "approved":
-            result = dict(act.perform(Doing(session, actor, asked.command, asked.reason, at)))
+            doing = Doing(session, actor, asked.command, asked.reason, at)
+            _require_weight(act, doing, asked.amount_fen)
+            result = dict(act.perform(doing))
         session.execute(
             _DECIDE,
             {
@@ -221,6 +225,16 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
         idempotency.store(session, decide.key, body, at=at, status=200)
     logger.info("approval decided", extra={"approval": decide.approval_id, "state": decide.state})
     return body
+
+
+def _require_weight(act: Act, doing: Doing, asked_fen: int) -> None:
+    """Raise ApprovalOutdated where an act would move more than the second person was shown.
+
+    Or less, where it has no business to.
+    """
+    fen = act.weigh(doing).amount_fen
+    if fen > asked_fen or (fen < asked_fen and not act.may_shrink):
+        raise ApprovalOutdated(asked_fen=asked_fen, now_fen=fen)
 
 
 def _kept(body: Json) -> Json:
@@ -325,8 +339,8 @@ def _perform_settings(doing: Doing) -> Json:
 ACTS: Mapping[str, Act] = MappingProxyType(
     {
         "gift": Act(Role.OPERATOR, "shopper", _weigh_gift, _perform_gift),
-        "coupon_push": Act(Role.OPERATOR, "segment", _weigh_push, _perform_push),
-        "claw_back": Act(Role.OPERATOR, "source", _weigh_claw_back, _perform_claw_back),
+        "coupon_push": Act(Role.OPERATOR, "segment", _weigh_push, _perform_push, True),
+        "claw_back": Act(Role.OPERATOR, "source", _weigh_claw_back, _perform_claw_back, True),
         "grant_release": Act(Role.OPERATOR, "grant", _weigh_grant, _perform_release),
         "grant_denial": Act(Role.OPERATOR, "grant", _weigh_grant, _perform_denial),
         "campaign_budget": Act(Role.OPERATOR, "campaign", _weigh_budget, _perform_budget),

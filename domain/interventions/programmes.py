@@ -21,8 +21,10 @@ from domain.idempotency import RequestKey
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.rules import Role
 from domain.points.errors import (
+    ExportNotOpen,
     NotAWebhook,
     NotByFile,
+    NothingToExport,
     ProgrammeTaken,
     ProgrammeUrlNotAllowed,
 )
@@ -53,10 +55,18 @@ _RENEW = text(
     "UPDATE external_programmes SET secret_sealed = :secret"
     " WHERE merchant_id = :merchant_id AND id = :id"
 )
+_LOCK = text(
+    "SELECT FROM external_programmes WHERE merchant_id = :merchant_id AND id = :id"
+    " FOR NO KEY UPDATE"
+)
+_NEXT = text(
+    "SELECT coalesce(max(export), 0) + 1 FROM external_issues"
+    " WHERE merchant_id = :merchant_id AND programme_id = :id"
+)
 _EXPORT = text(
     """
     WITH moved AS (
-        UPDATE external_issues SET state = 'exported'
+        UPDATE external_issues SET state = 'exported', export = :export
         WHERE merchant_id = :merchant_id AND programme_id = :id AND state = 'pending'
         RETURNING points, amount_fen
     )
@@ -69,6 +79,7 @@ _CONFIRM = text(
     WITH moved AS (
         UPDATE external_issues SET state = 'delivered', delivered_at = :at
         WHERE merchant_id = :merchant_id AND programme_id = :id AND state = 'exported'
+            AND export = :export
         RETURNING points, amount_fen
     )
     SELECT count(*), coalesce(sum(points), 0)::bigint, coalesce(sum(amount_fen), 0)::bigint
@@ -141,25 +152,33 @@ def renew_secret(actor: StaffActor, programme_id: str, *, reason: str, at: datet
 
 @dataclass(frozen=True, slots=True)
 class MovePoints:
-    """Move a programme's points (public id) on their way by file, and why."""
+    """Move a programme's points (public id) on their way by file, and why.
+
+    `export` is the number of the file that is confirmed.
+    """
 
     actor: StaffActor
     key: RequestKey
     programme_id: str
     reason: str
+    export: int | None = None
 
 
 def export_points(command: MovePoints, *, at: datetime) -> dict[str, Any]:
-    """Put all pending points into the file; returns how many that were.
+    """Put all pending points into a file of their own; returns its number and how many that were.
 
-    May be repeated with its key. Raises ProgrammeNotFound, NotByFile, RoleTooLow, Busy,
-    IdempotencyKeyReused.
+    May be repeated with its key. Raises ProgrammeNotFound, NotByFile, NothingToExport, RoleTooLow,
+    Busy, IdempotencyKeyReused.
     """
     return _move(command, _EXPORT, "programme.exported", at=at)
 
 
 def confirm_points(command: MovePoints, *, at: datetime) -> dict[str, Any]:
-    """Say that the brand has booked the file: what was in it is delivered. Raises as exporting."""
+    """Say that the brand has booked a file: what was in it is delivered.
+
+    May be repeated with its key. Raises ProgrammeNotFound, NotByFile, ExportNotOpen (there is no
+    such file, or it is confirmed already), RoleTooLow, Busy, IdempotencyKeyReused.
+    """
     return _move(command, _CONFIRM, "programme.confirmed", at=at)
 
 
@@ -173,9 +192,14 @@ def _move(command: MovePoints, statement: Any, action: str, *, at: datetime) -> 
         programme = find_programme(session, actor.merchant_id, command.programme_id)
         if programme.delivery != "export":
             raise NotByFile
-        values = {"merchant_id": actor.merchant_id, "id": programme.row_id, "at": at}
+        of = {"merchant_id": actor.merchant_id, "id": programme.row_id}
+        session.execute(_LOCK, of)
+        export = command.export or session.execute(_NEXT, of).scalar_one()
+        values = {**of, "export": export, "at": at}
         count, points, fen = session.execute(statement, values).one()
-        body = {"count": count, "points": points, "amount_fen": fen}
+        if count == 0:
+            raise NothingToExport if command.export is None else ExportNotOpen(export=export)
+        body = {"export": export, "count": count, "points": points, "amount_fen": fen}
         _audit(session, actor, action, programme, command.reason, at=at, after=body)
         idempotency.store(session, command.key, body, at=at, status=200)
     return body

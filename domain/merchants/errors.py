@@ -79,5 +79,9 @@ class ApprovalDecided(Conflict):
     """The approval is decided already; `state` says how."""
 
 
+class ApprovalOutdated(Conflict):
+    """What was asked for would move `now_fen` instead of `asked_fen` by now: ask for it anew."""
+
+
 class ApprovalOwn(Forbidden):
     """Who asked may withdraw but not decide; only who asked may withdraw."""

@@ -46,6 +46,7 @@ class ExternalIssue(TenantRow, Base):
             "state IN ('pending', 'exported', 'delivered', 'refused')", name="state_known"
         ),
         CheckConstraint("points > 0 AND amount_fen > 0", name="points_positive"),
+        CheckConstraint("state <> 'exported' OR export IS NOT NULL", name="export_numbered"),
         refers("grant_id", to="grants"),
         refers("programme_id", to="external_programmes"),
         refers("shopper_id", to="shoppers"),
@@ -57,6 +58,7 @@ class ExternalIssue(TenantRow, Base):
             postgresql_where=text("state <> 'delivered'"),
         ),
         Index("ix_external_issues_shopper", "merchant_id", "shopper_id"),
+        Index("ix_external_issues_export", "merchant_id", "programme_id", "export"),
     )
 
     public_id: Mapped[str]
@@ -67,5 +69,6 @@ class ExternalIssue(TenantRow, Base):
     points: Mapped[int]
     amount_fen: Mapped[FenColumn]
     error: Mapped[str | None]
+    export: Mapped[int | None]
     created_at: Mapped[Instant]
     delivered_at: Mapped[Instant | None]

@@ -29,3 +29,15 @@ class NotAWebhook(Conflict):
 
 class NotByFile(Conflict):
     """The programme takes its points by webhook: there is nothing to export."""
+
+
+class NothingToExport(Conflict):
+    """No points of the programme wait to be exported."""
+
+
+class ExportNotOpen(Conflict):
+    """There is no file of that number that waits to be confirmed."""
+
+
+class ExportNotFound(NotFound):
+    """There is no file of that number."""

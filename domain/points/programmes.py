@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Row, RowMapping, text
 from sqlalchemy.orm import Session
 
-from domain.points.errors import ProgrammeNotFound
+from domain.points.errors import ExportNotFound, ProgrammeNotFound
 from domain.sealing import unseal
 
 SECRET_PURPOSE = "programme secret"  # noqa: S105 - a purpose, no secret
@@ -34,6 +34,7 @@ class ProgrammeLine:
     delivered: int
     refused: int
     open_fen: int
+    open_exports: list[dict[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Undelivered:
 _LINES = """
     SELECT p.id AS row_id, p.public_id AS id, p.name, p.delivery, p.url, p.points_per_yuan,
         p.created_at, x.pending, x.exported, x.delivered, x.refused,
-        coalesce(x.open_fen, 0)::bigint AS open_fen
+        coalesce(x.open_fen, 0)::bigint AS open_fen, coalesce(e.open_exports, '[]') AS open_exports
     FROM external_programmes p
     CROSS JOIN LATERAL (
         SELECT count(*) FILTER (WHERE state = 'pending') AS pending,
@@ -60,6 +61,16 @@ _LINES = """
         FROM external_issues x
         WHERE x.merchant_id = p.merchant_id AND x.programme_id = p.id
     ) x
+    CROSS JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object('export', f.export, 'count', f.count,
+            'points', f.points, 'amount_fen', f.amount_fen) ORDER BY f.export) AS open_exports
+        FROM (
+            SELECT export, count(*) AS count, sum(points) AS points, sum(amount_fen) AS amount_fen
+            FROM external_issues x
+            WHERE x.merchant_id = p.merchant_id AND x.programme_id = p.id AND x.state = 'exported'
+            GROUP BY export
+        ) f
+    ) e
     WHERE p.merchant_id = :merchant_id
 """
 _ALL = text(_LINES + " ORDER BY p.id")
@@ -85,10 +96,11 @@ _RECORD = text(
 )
 _EXPORTED = text(
     """
-    SELECT x.public_id AS id, s.public_id AS shopper_id, x.points, x.amount_fen, x.created_at
+    SELECT x.export, x.public_id AS id, s.public_id AS shopper_id, x.points, x.amount_fen,
+        x.created_at
     FROM external_issues x
     JOIN shoppers s ON s.merchant_id = x.merchant_id AND s.id = x.shopper_id
-    WHERE x.merchant_id = :merchant_id AND x.programme_id = :programme_id AND x.state = 'exported'
+    WHERE x.merchant_id = :merchant_id AND x.programme_id = :programme_id AND x.export = :export
     ORDER BY x.id
     """
 )
@@ -146,12 +158,15 @@ def record_delivery(
     session.execute(_RECORD, values)
 
 
-def write_export(session: Session, programme: Key) -> str:
-    """Write the issues that are exported and not confirmed yet as CSV."""
+def write_export(session: Session, programme: Key, export: int) -> str:
+    """Write the issues of one file as CSV, confirmed or not. Raises ExportNotFound."""
+    values = {"merchant_id": programme[0], "programme_id": programme[1], "export": export}
+    rows = session.execute(_EXPORTED, values).all()
+    if not rows:
+        raise ExportNotFound
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow(["id", "shopper_id", "points", "amount_fen", "created_at"])
-    values = {"merchant_id": programme[0], "programme_id": programme[1]}
-    for row in session.execute(_EXPORTED, values):
-        writer.writerow([*row[:4], row.created_at.isoformat()])
+    writer.writerow(["export", "id", "shopper_id", "points", "amount_fen", "created_at"])
+    for row in rows:
+        writer.writerow([*row[:5], row.created_at.isoformat()])
     return out.getvalue()

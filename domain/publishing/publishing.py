@@ -106,6 +106,7 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
     with merchant_transaction(actor.merchant_id) as session:
         campaign = lock_campaign(session, actor.merchant_id, command.campaign_id)
         _hold_prices(session, campaign)
+        _settings(session, actor.merchant_id, hold=True)
         terms = Terms.from_json(campaign.draft_terms)
         before = campaign_to_json(session, campaign)
         check = _check(session, campaign, terms, at=at)
@@ -189,10 +190,10 @@ def plan_of(
     )
 
 
-def _settings(session: Session, merchant_id: int) -> MerchantSettings:
-    return session.scalars(
-        select(MerchantSettings).where(MerchantSettings.merchant_id == merchant_id)
-    ).one()
+def _settings(session: Session, merchant_id: int, *, hold: bool = False) -> MerchantSettings:
+    """Return a merchant's settings; `hold` keeps them from changing until the transaction ends."""
+    found = select(MerchantSettings).where(MerchantSettings.merchant_id == merchant_id)
+    return session.scalars(found.with_for_update(read=True) if hold else found).one()
 
 
 def _merchant_caps(settings: MerchantSettings) -> Caps:

@@ -1,6 +1,7 @@
 """Clawing back what a grant, a reward or a gift issued, never more than is unspent.
 
-A coupon or pass is taken whole or not at all; external points are out of reach.
+A coupon or pass is taken whole or not at all, points as whole ones; external points are out of
+reach. A wallet is spent oldest first: what came later is not taken for what is gone.
 """
 
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from domain.ledger import balances, posting
 from domain.ledger.posting import SHARED, WALLET, Posting
+from domain.money import point_fen
 from domain.public_ids import new_public_id
 from domain.settlement.issuing import EXPENSES, HOLDERS, Source
 from domain.settlement.locking import Key
@@ -59,8 +61,32 @@ _LOCK_INSTRUMENT = text(
 )
 _LOCK_LOT = text(
     """
-    SELECT id, left_fen FROM point_lots
-    WHERE merchant_id = :merchant_id AND source = :source AND source_id = :id FOR UPDATE
+    SELECT l.id, l.left_fen, s.points_per_yuan FROM point_lots l
+    JOIN merchant_settings s ON s.merchant_id = l.merchant_id
+    WHERE l.merchant_id = :merchant_id AND l.source = :source AND l.source_id = :id
+    FOR UPDATE OF l
+    """
+)
+# By the ledger's order of issuing: instants may be equal.
+_LATER_CASH = text(
+    """
+    WITH issued AS (
+        SELECT t.id, t.kind, t.ref_id FROM ledger_transactions t
+        JOIN ledger_entries e ON e.merchant_id = t.merchant_id AND e.transaction_id = t.id
+        JOIN ledger_accounts a ON a.merchant_id = e.merchant_id AND a.id = e.account_id
+        WHERE a.merchant_id = :merchant_id AND a.kind = 'wallet' AND a.owner_id = :shopper_id
+            AND t.kind IN ('grant.issued', 'gift.issued')
+    ), later AS (
+        SELECT kind, ref_id FROM issued
+        WHERE id > (SELECT id FROM issued WHERE kind = :source || '.issued' AND ref_id = :id)
+    )
+    SELECT coalesce(sum(amount_fen - clawed_back_fen), 0)::bigint FROM (
+        SELECT g.amount_fen, g.clawed_back_fen FROM later JOIN grants g
+            ON g.merchant_id = :merchant_id AND g.id = later.ref_id AND later.kind = 'grant.issued'
+        UNION ALL
+        SELECT g.amount_fen, g.clawed_back_fen FROM later JOIN gifts g
+            ON g.merchant_id = :merchant_id AND g.id = later.ref_id AND later.kind = 'gift.issued'
+    ) sources
     """
 )
 _TAKE_INSTRUMENT = text(
@@ -162,11 +188,15 @@ def _takable(
     kind = SubsidyKind(source.kind)
     if kind is SubsidyKind.CASH:
         shopper = (wanted.source_key[0], source.shopper_id)
-        return min(most, balances.locked_wallet_balance(session, shopper))
+        balance = balances.locked_wallet_balance(session, shopper)
+        later = session.execute(_LATER_CASH, {**names, "shopper_id": source.shopper_id})
+        return max(0, min(most, balance - int(later.scalar_one())))
     if kind.expires:
         instrument = session.execute(_LOCK_INSTRUMENT, names).one()
         is_whole = instrument.state == InstrumentState.ISSUED and most >= instrument.value_fen
         return int(instrument.value_fen) if is_whole else 0
     if kind is SubsidyKind.POINTS:
-        return min(most, int(session.execute(_LOCK_LOT, names).one().left_fen))
+        lot = session.execute(_LOCK_LOT, names).one()
+        fen = min(most, int(lot.left_fen))
+        return fen - fen % point_fen(lot.points_per_yuan)
     return 0

@@ -1,5 +1,6 @@
 """Deciding and issuing subsidies: one decision per order, issued at once unless held or delayed."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -78,7 +79,7 @@ _INVITES = text(
     JOIN shares h ON h.merchant_id = o.merchant_id AND h.id = o.share_id
         AND h.group_id = o.group_id AND h.shopper_id <> o.shopper_id
     LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
-    WHERE o.state = 'paid' OR s.id IS NOT NULL
+    WHERE (o.state = 'paid' OR s.id IS NOT NULL) AND o.risk_outcome = 'allow'
     GROUP BY 1, 2, 3
     """
 )
@@ -178,10 +179,12 @@ def grant_subsidies(
         for o in orders
         if decisions[o.key].state is GrantState.ISSUED
     ]
+    scheduled: defaultdict[datetime, list[Key]] = defaultdict(list)
     for order in orders:
         if decisions[order.key].state is GrantState.SCHEDULED:
-            grant = (order.merchant_id, grant_of[order.key])
-            work.put(session, ISSUE_GRANT, [grant], due_at=due_of[order.key])
+            scheduled[due_of[order.key]].append((order.merchant_id, grant_of[order.key]))
+    for due_at, grants in sorted(scheduled.items()):
+        work.put(session, ISSUE_GRANT, grants, due_at=due_at)
     return Granted(issue(session, issues, at=at, actor=actor), decisions)
 
 
@@ -211,17 +214,16 @@ def _decide(
         at=at,
     )
     invites = _count_invites(session, failed)
-    units = _point_units(session, failed)
+    worth = _points_worth(session, failed)
     decisions = {}
     for order in orders:
         of = failed[order.group_key]
         rule = of.terms.subsidy
         outcome = Outcome(
-            base_fen=_base(rule, order.public_id, units.get(order.merchant_id, 1)),
+            base_fen=_base(rule, order.public_id, rule.unit_fen(worth.get(order.merchant_id, 1))),
             is_first_paid=bool(order.is_first_paid),
             invites=invites.get((*order.group_key, order.shopper_id), 0),
             paid_seats=of.paid_seats,
-            paid_ahead_seconds=_paid_ahead(of, order),
             is_to_be_held=judged[order.key].outcome is not risk.Outcome.ALLOW,
         )
         quote = Quote(order.quote_fen or 0, order.quote_parts or [])
@@ -240,8 +242,8 @@ def _count_invites(
     return {(row.merchant_id, row.group_id, row.shopper_id): row.invites for row in rows}
 
 
-def _point_units(session: Session, failed: Mapping[Key, Failed]) -> dict[int, int]:
-    """Return the fen that random points are drawn in, by merchant."""
+def _points_worth(session: Session, failed: Mapping[Key, Failed]) -> dict[int, int]:
+    """Return the fen that random points of merchants are drawn in, by merchant."""
     merchants = {
         key[0]
         for key, of in failed.items()
@@ -263,13 +265,6 @@ def _deadline(failed: Failed) -> datetime:
     if failed.group.deadline_at is None:
         raise ValueError("a failed group has a deadline")
     return failed.group.deadline_at
-
-
-def _paid_ahead(failed: Failed, order: LockedOrder) -> float:
-    """Return how long before the deadline a member paid, in seconds."""
-    if order.paid_at is None:
-        raise ValueError("a member has paid")
-    return (_deadline(failed) - order.paid_at).total_seconds()
 
 
 def _due_at(failed: Failed) -> datetime:

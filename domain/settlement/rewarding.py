@@ -34,7 +34,10 @@ _LOCK_SPACE = 0x5265666572 << 24
 
 
 class Brought(NamedTuple):
-    """A shopper whose first order formed or failed, and who shared what it visited last."""
+    """A shopper whose first order formed or failed, and who shared what it visited last.
+
+    `is_suspect`: one of the two is flagged, or the order is under review.
+    """
 
     merchant_id: int
     order_id: int
@@ -42,14 +45,15 @@ class Brought(NamedTuple):
     shopper_id: int
     share_id: int
     referrer_id: int
-    is_flagged: bool
+    is_suspect: bool
 
 
 _LOCK_REFERRALS = text("SELECT pg_advisory_xact_lock(:number)")
 _BROUGHT = text(
     """
     WITH ended AS (
-        SELECT o.merchant_id, o.id, o.group_id, o.shopper_id, o.placed_at, o.paid_at, o.share_id
+        SELECT o.merchant_id, o.id, o.group_id, o.shopper_id, o.placed_at, o.paid_at, o.share_id,
+            o.risk_outcome
         FROM orders o
         JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
             ON o.merchant_id = t.m AND o.group_id = t.i
@@ -73,7 +77,8 @@ _BROUGHT = text(
                         OR (eg.state IN ('formed', 'formed_short') AND e.seat_state = 'taken')))
         ORDER BY n.merchant_id, n.shopper_id, n.paid_at, n.id
     )
-    SELECT f.merchant_id, f.id, f.group_id, f.shopper_id, h.id, h.shopper_id, p.flag IS NOT NULL
+    SELECT f.merchant_id, f.id, f.group_id, f.shopper_id, h.id, h.shopper_id,
+        f.risk_outcome <> 'allow' OR s.flag IS NOT NULL OR p.flag IS NOT NULL
     FROM firsts f
     JOIN shoppers s ON s.merchant_id = f.merchant_id AND s.id = f.shopper_id
     CROSS JOIN LATERAL (
@@ -198,7 +203,7 @@ def _reward(
     *,
     at: datetime,
 ) -> dict[Key, int]:
-    """Write referrals, and the rewards of referrers that are not flagged; returns fen by group."""
+    """Write referrals, and the rewards of those that nobody suspects; returns fen by group."""
     if not bound:
         return {}
     referrals = session.execute(
@@ -222,7 +227,7 @@ def _reward(
         (r.brought.merchant_id, r.brought.order_id): r
         for b in bound
         if (r := _rewarded(b, groups[b.merchant_id, b.group_id], terms)).amount_fen
-        and not b.is_flagged
+        and not b.is_suspect
     }
     made = session.execute(
         _REWARD,

@@ -229,7 +229,9 @@ _RELEASE = text(
         ORDER BY n.merchant_id, n.id FOR NO KEY UPDATE OF n
     )
     UPDATE instruments n SET state = 'issued', order_id = NULL, moved_at = :at, moved_by = :actor,
-        expires_at = greatest(n.expires_at, CAST(:least_until AS timestamptz))
+        expires_at = greatest(n.expires_at, CAST(:least_until AS timestamptz)),
+        warned_at = CASE WHEN n.expires_at >= CAST(:least_until AS timestamptz)
+            OR CAST(:least_until AS timestamptz) IS NULL THEN n.warned_at END
     FROM locked WHERE n.merchant_id = locked.merchant_id AND n.id = locked.id
     RETURNING n.merchant_id, locked.order_id, n.kind, n.value_fen
     """
@@ -250,7 +252,10 @@ _RETURN_LOTS = text(
     )
     UPDATE point_lots l SET left_fen = l.left_fen + locked.fen,
         spent_fen = l.spent_fen - locked.fen,
-        expires_at = greatest(l.expires_at, CAST(:least_until AS timestamptz))
+        expires_at = CASE WHEN l.left_fen > 0 THEN l.expires_at
+            ELSE greatest(l.expires_at, CAST(:least_until AS timestamptz)) END,
+        warned_at = CASE WHEN l.left_fen > 0 OR l.expires_at >= CAST(:least_until AS timestamptz)
+            OR CAST(:least_until AS timestamptz) IS NULL THEN l.warned_at END
     FROM locked WHERE l.merchant_id = locked.merchant_id AND l.id = locked.id
     """
 )
@@ -267,7 +272,8 @@ def give_back_means(
     """Give back what orders were paid with beside the gateway; returns the postings to post.
 
     The ledger takes each back once. `has_failed`: the group failed, or the merchant is at fault;
-    coupons, passes and points then live 7 days more at least.
+    coupons and passes then live 7 days more at least, and so do points of which nothing else is
+    left in their lot.
     """
     least_until = at + LEAST_LIFE_AFTER_FAILURE if has_failed else None
     values = {"at": at, "least_until": least_until}

@@ -103,14 +103,13 @@ def _cut(
 class Outcome:
     """What counts for one member when its group has failed.
 
-    `base_fen` is the drawn base; `paid_ahead_seconds` is how long before the cut it paid.
+    `base_fen` is the drawn base.
     """
 
     base_fen: int
     is_first_paid: bool
     invites: int
     paid_seats: int
-    paid_ahead_seconds: float
     is_to_be_held: bool = False
 
 
@@ -140,8 +139,6 @@ def decide_grant(
     if counted and rule.invite_fen:
         parts.append({"kind": "invites", "count": counted, "amount_fen": counted * rule.invite_fen})
     limits: list[tuple[str, int]] = []
-    if outcome.paid_ahead_seconds < levers.least_paid_seconds:
-        limits.append(("paid_late", 0))
     if outcome.paid_seats < levers.full_from_seats:
         limits.append(("few_paid_seats", levers.consolation_fen))
     amount = _levered(parts, limits)

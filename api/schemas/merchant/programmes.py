@@ -18,6 +18,15 @@ class NewProgrammeSchema(Schema):
     points_per_yuan = Count(least=1, most=100_000, required=True)
 
 
+class MovedPointsSchema(Schema):
+    """A file of a programme's points: its number, and what is in it."""
+
+    export = Count()
+    count = Count()
+    points = Count()
+    amount_fen = Fen()
+
+
 class ProgrammeSchema(Schema):
     """A brand's programme, with what is on its way to it."""
 
@@ -32,6 +41,9 @@ class ProgrammeSchema(Schema):
     delivered = Count()
     refused = Count(metadata={"description": "retry their subsidies"})
     open_fen = Fen(metadata={"description": "what is not delivered yet"})
+    open_exports = ma.fields.List(
+        ma.fields.Nested(MovedPointsSchema), metadata={"description": "files not confirmed yet"}
+    )
 
 
 class AddedProgrammeSchema(ProgrammeSchema):
@@ -59,9 +71,13 @@ class ProgrammeReasonSchema(Schema):
     reason = Text(most=500, required=True)
 
 
-class MovedPointsSchema(Schema):
-    """How many issues went on."""
+class ConfirmPointsSchema(ProgrammeReasonSchema):
+    """Which file the brand has booked, and why it is said so."""
 
-    count = Count()
-    points = Count()
-    amount_fen = Fen()
+    export = Count(least=1, required=True)
+
+
+class ExportArguments(Schema):
+    """Which file."""
+
+    export = ma.fields.Integer(required=True, validate=ma.validate.Range(min=1, max=10**9))

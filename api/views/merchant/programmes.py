@@ -11,6 +11,8 @@ from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.schemas.merchant.programmes import (
     AddedProgrammeSchema,
+    ConfirmPointsSchema,
+    ExportArguments,
     MovedPointsSchema,
     NewProgrammeSchema,
     ProgrammeListSchema,
@@ -81,14 +83,16 @@ def export(arguments: dict[str, Any], programme_id: str) -> Response:
 
 
 @blueprint.route("/<id:programme_id>/points.csv")
+@blueprint.arguments(ExportArguments, location="query")
 @blueprint.response(200, content_type="text/csv")
-def download(programme_id: str) -> Response:
-    """Download the file: what was exported and not confirmed."""
+def download(arguments: dict[str, Any], programme_id: str) -> Response:
+    """Download a file: what was exported under its number."""
     caller = auth.require_staff()
     with merchant_transaction(caller.merchant_id) as session:
         programme = find_programme(session, caller.merchant_id, programme_id)
-        content = write_export(session, (caller.merchant_id, programme.row_id))
-    disposition = f"attachment; filename=points-{programme.id}.csv"
+        export = arguments["export"]
+        content = write_export(session, (caller.merchant_id, programme.row_id), export)
+    disposition = f"attachment; filename=points-{programme.id}-{export}.csv"
     return Response(content, mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
@@ -98,10 +102,10 @@ def download(programme_id: str) -> Response:
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
 )
-@blueprint.arguments(ProgrammeReasonSchema)
+@blueprint.arguments(ConfirmPointsSchema)
 @blueprint.response(200, MovedPointsSchema)
 def confirm(arguments: dict[str, Any], programme_id: str) -> Response:
-    """Say that the brand has booked what was in the file."""
+    """Say that the brand has booked what was in a file."""
     return _move(confirm_points, programme_id, arguments)
 
 
@@ -110,5 +114,7 @@ def _move(
 ) -> Response:
     caller = auth.require_staff()
     key = request_key(caller, arguments)
-    command = MovePoints(caller.actor, key, programme_id, arguments["reason"])
+    command = MovePoints(
+        caller.actor, key, programme_id, arguments["reason"], arguments.get("export")
+    )
     return jsonify(verb(command, at=read_clock()))

@@ -159,6 +159,23 @@ class TestDeciding:
         assert mall.viewer.get(f"{PATH}/{asked}").json["state"] == "pending"
         assert stage.wallet(shopper_id) == 0
 
+    def test_raise_that_has_grown_since_it_was_asked_for_is_not_done(
+        self, mall: Mall, stage: Stage
+    ) -> None:
+        """Asked for as one fen more; the budget was lowered meanwhile."""
+        path = f"/v1/merchant/campaigns/{stage.campaign.public_id}"
+        budget = mall.viewer.get(path).json["budget_fen"]
+        command = {"campaign_id": stage.campaign.public_id, "budget_fen": budget + 1}
+        asked = ask(mall.operator, "campaign_budget", command).json
+        assert mall.owner.patch(path, budget_fen=budget - 5000).status_code == 200
+
+        answer = decide(mall.owner, asked["id"], "approval")
+
+        assert asked["amount_fen"] == 1
+        assert (answer.status_code, answer.json["code"]) == (409, "approval_outdated")
+        assert (answer.json["asked_fen"], answer.json["now_fen"]) == (1, 5001)
+        assert mall.viewer.get(path).json["budget_fen"] == budget - 5000
+
     def test_owners_acts_are_not_for_operators(self, mall: Mall, stage: Stage) -> None:
         raised = {"goodwill_budget_fen": 20_000}
         assert ask(mall.operator, "goodwill_budget", raised).status_code == 403

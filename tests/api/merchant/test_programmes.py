@@ -131,18 +131,38 @@ class TestFile:
         path = f"{PATH}/{programme['id']}"
         assert programme["secret"] is None
 
-        exported = post(mall.operator, f"{path}/exports", reason="月结")
-        again = post(mall.operator, f"{path}/exports", key="k2", reason="月结")
-        lines = _lines(mall.viewer.get(f"{path}/points.csv"))
-        confirmed = post(mall.operator, f"{path}/confirmations", key="k3", reason="已入账")
+        exported = post(mall.operator, f"{path}/exports", reason="月结").json
+        nothing = post(mall.operator, f"{path}/exports", key="k2", reason="月结")
+        lines = _lines(mall.viewer.get(f"{path}/points.csv", export=1))
+        waiting = mall.viewer.get(PATH).json["items"][0]["open_exports"]
+        confirmed = post(mall.operator, f"{path}/confirmations", key="k3", export=1, reason="入账")
+        twice = post(mall.operator, f"{path}/confirmations", key="k4", export=1, reason="入账")
 
-        assert exported.json == {"count": 1, "points": 200, "amount_fen": 1000}
-        assert again.json["count"] == 0
+        assert exported == {"export": 1, "count": 1, "points": 200, "amount_fen": 1000}
+        assert waiting == [exported]
+        assert (nothing.status_code, nothing.json["code"]) == (409, "nothing_to_export")
         shopper = stage.one("SELECT public_id FROM shoppers ORDER BY id DESC LIMIT 1")
-        assert [line[1:4] for line in lines] == [[shopper, "200", "1000"]]
-        assert confirmed.json["count"] == 1
-        assert _lines(mall.viewer.get(f"{path}/points.csv")) == []
+        assert [[line[0], *line[2:5]] for line in lines] == [["1", shopper, "200", "1000"]]
+        assert confirmed.json == exported
+        assert (twice.status_code, twice.json["code"]) == (409, "export_not_open")
+        again = mall.viewer.get(f"{path}/points.csv", export=1)
+        assert (again.status_code, _lines(again)) == (200, lines)
         assert states(mall) == {"delivered": 1}
+
+    def test_confirming_a_file_confirms_nothing_that_was_not_in_it(self, mall: Mall) -> None:
+        programme = add(mall, None)
+        subsidise(mall, programme["id"])
+        path = f"{PATH}/{programme['id']}"
+        post(mall.operator, f"{path}/exports", reason="月结")
+        subsidise(mall, programme["id"])
+        second = post(mall.operator, f"{path}/exports", key="k2", reason="月结").json
+
+        confirmed = post(mall.operator, f"{path}/confirmations", key="k3", export=1, reason="入账")
+
+        assert confirmed.json["count"] == 1
+        assert states(mall) == {"delivered": 1, "exported": 1, "open_fen": 1000}
+        assert mall.viewer.get(PATH).json["items"][0]["open_exports"] == [second]
+        assert mall.viewer.get(f"{path}/points.csv", export=3).json["code"] == "export_not_found"
 
     def test_webhooks_have_no_file_and_files_no_secret(self, mall: Mall) -> None:
         by_file, by_webhook = add(mall, None), add(mall, "https://brand.example/", name="二")
@@ -179,7 +199,7 @@ def test_programmes_are_their_owners(mall: Mall, other_mall: Mall) -> None:
 
     assert mall.operator.post(PATH, **given, url=None).status_code == 403
     assert mall.owner.post(PATH, **given).json["code"] == "programme_taken"
-    assert other_mall.owner.get(f"{PATH}/{programme['id']}/points.csv").status_code == 404
+    assert other_mall.owner.get(f"{PATH}/{programme['id']}/points.csv", export=1).status_code == 404
     exported = post(other_mall.owner, f"{PATH}/{programme['id']}/exports", reason="x")
     assert exported.json["code"] == "programme_not_found"
 

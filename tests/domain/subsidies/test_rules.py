@@ -40,7 +40,7 @@ CUTS: dict[str, dict[str, Any]] = {
     "campaign_day": {"caps": [CapLeft("campaign", Caps(day_fen=1000), CapUse(day_fen=1000))]},
     "failures": {"caps": [CapLeft("campaign", Caps(failures=3), CapUse(failures=3))]},
     "few_seats": {"levers": Levers(full_from_seats=2, consolation_fen=100), "paid_seats": 1},
-    "late": {"levers": Levers(least_paid_seconds=1800), "paid_ahead_seconds": 1799.0},
+    "late": {"is_too_late": True},
 }
 DIVISIBLE = {
     # amount rule: by cut, in the order of CUTS
@@ -60,18 +60,18 @@ WHOLE = {
 }
 """What coupons and passes come to: a promise that does not fit is none."""
 QUOTES_DIVISIBLE = {
-    "fixed": (1000, 600, 650, 800, 0, 0, 1000, 1000),
-    "random": (1000, 600, 650, 800, 0, 0, 1000, 1000),
-    "new": (1200, 600, 650, 800, 0, 0, 1200, 1200),
-    "invites": (1300, 600, 650, 800, 0, 0, 1300, 1300),
-    "all": (1500, 600, 650, 800, 0, 0, 1500, 1500),
+    "fixed": (1000, 600, 650, 800, 0, 0, 1000, 0),
+    "random": (1000, 600, 650, 800, 0, 0, 1000, 0),
+    "new": (1200, 600, 650, 800, 0, 0, 1200, 0),
+    "invites": (1300, 600, 650, 800, 0, 0, 1300, 0),
+    "all": (1500, 600, 650, 800, 0, 0, 1500, 0),
 }
 QUOTES_WHOLE = {
-    "fixed": (1000, 0, 0, 0, 0, 0, 1000, 1000),
-    "random": (1000, 0, 0, 0, 0, 0, 1000, 1000),
-    "new": (1200, 0, 0, 0, 0, 0, 1200, 1200),
-    "invites": (1300, 0, 0, 0, 0, 0, 1300, 1300),
-    "all": (1500, 0, 0, 0, 0, 0, 1500, 1500),
+    "fixed": (1000, 0, 0, 0, 0, 0, 1000, 0),
+    "random": (1000, 0, 0, 0, 0, 0, 1000, 0),
+    "new": (1200, 0, 0, 0, 0, 0, 1200, 0),
+    "invites": (1300, 0, 0, 0, 0, 0, 1300, 0),
+    "all": (1500, 0, 0, 0, 0, 0, 1500, 0),
 }
 TIMINGS = {
     "at_once": (0, False, GrantState.ISSUED),
@@ -127,6 +127,7 @@ def quote_of(case: Case) -> Quote:
         is_new=True,
         caps=cut.get("caps", ()),
         unit_fen=10 if case.kind is SubsidyKind.POINTS else 1,
+        is_too_late=cut.get("is_too_late", False),
     )
 
 
@@ -138,7 +139,6 @@ def test_promise_and_decision_of_every_combination(case: Case) -> None:
         is_first_paid=True,
         invites=1,
         paid_seats=cut.get("paid_seats", 2),
-        paid_ahead_seconds=cut.get("paid_ahead_seconds", 3600.0),
         is_to_be_held=is_held,
     )
 
@@ -158,7 +158,6 @@ def decided(quote: Quote, rule: SubsidyRule, levers: Levers | None = None, **val
             "is_first_paid": True,
             "invites": 0,
             "paid_seats": 2,
-            "paid_ahead_seconds": 3600.0,
             **values,
         }
     )
