@@ -167,7 +167,7 @@ class TestDeciding:
         budget = mall.viewer.get(path).json["budget_fen"]
         command = {"campaign_id": stage.campaign.public_id, "budget_fen": budget + 1}
         asked = ask(mall.operator, "campaign_budget", command).json
-        assert mall.owner.patch(path, budget_fen=budget - 5000).status_code == 200
+        assert mall.owner.patch(path, budget_fen=budget - 5000, reason="少投").status_code == 200
 
         answer = decide(mall.owner, asked["id"], "approval")
 
