@@ -32,6 +32,7 @@ class Settings:
     database_pool_size: int
     refunds_per_second: int
     transfers_per_second: int
+    settle_at_once: int
 
 
 @cache
@@ -56,4 +57,5 @@ def settings() -> Settings:
         database_pool_size=int(env.get("PINBU_DATABASE_POOL", "8")),
         refunds_per_second=int(env.get("PINBU_REFUNDS_PER_SECOND", "150")),
         transfers_per_second=int(env.get("PINBU_TRANSFERS_PER_SECOND", "100")),
+        settle_at_once=int(env.get("PINBU_SETTLE_AT_ONCE", "0")),
     )

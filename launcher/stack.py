@@ -54,7 +54,10 @@ def start_stack(
     """
     embedded = _embedded_servers(only)
     database, redis_url = _start_servers(supervisor, place, ports, embedded)
-    environment = child_environment(place, ports, database, redis_url)
+    environment = {
+        **settling_environment(),
+        **child_environment(place, ports, database, redis_url),
+    }
     if "bootstrap" in only and database.bootstrap:
         supervisor.step(
             "bootstrap",
@@ -84,6 +87,11 @@ def require_free_ports(ports: Ports, *, command: str, only: Collection[str]) -> 
         if name in only and (name not in SERVERS or name in embedded)
     }
     require_free(listening, command)
+
+
+def settling_environment() -> dict[str, str]:
+    """Let a herd keep all processors but one busy, as far as chunks go: shoppers have a share."""
+    return {"PINBU_SETTLE_AT_ONCE": str(max(1, _cores() - 1))}
 
 
 def migrate_command() -> tuple[str, ...]:

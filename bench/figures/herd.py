@@ -4,6 +4,7 @@ Two workers settle, one calls refunds at a gateway, the scheduler looks, the API
 process as in production. The joins come at an even pace, to other groups, before and during it.
 """
 
+import os
 import sys
 import threading
 import time
@@ -23,6 +24,7 @@ from bench.stage.paid import PaidSandbox
 from bench.stage.processes import peak_kb, tree_of
 from domain.clock import real_now
 from launcher.programs import Program
+from launcher.stack import settling_environment
 
 SEATS = 2
 SOUGHT_SECONDS = 120
@@ -129,7 +131,13 @@ def measure(scene: Scene) -> list[Figure]:
     sandbox.delay("refund", LATENCY_MS)
     port = free_port()
     scene.ground.start(serving.served("herd_api", serving.API, port, environment))
-    beside = {**environment, "PINBU_ENV": "development", "WECHATPAY_BASE_URL": sandbox.url}
+    beside = {
+        **environment,
+        **settling_environment(),
+        **{name: value for name, value in os.environ.items() if name == "PINBU_SETTLE_AT_ONCE"},
+        "PINBU_ENV": "development",
+        "WECHATPAY_BASE_URL": sandbox.url,
+    }
     workers = [
         scene.ground.start(Program(name, (sys.executable, "-m", *command), beside))
         for name, command in WORKERS.items()
