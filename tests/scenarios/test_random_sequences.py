@@ -62,7 +62,7 @@ CAMPAIGNS: tuple[dict[str, Any], ...] = (
     {"subsidy": SubsidyRule(SubsidyKind.PASS, 1500, valid_days=3)},
     {"subsidy": SubsidyRule(SubsidyKind.CASH, 300), "group_price_fen": 1200, "group_size": 2},
 )
-EXTERNAL = SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 500, least_fen=100)
+EXTERNAL = SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 500, least_fen=100, point_fen=100)
 MEANS = st.fixed_dictionaries(
     {"coupon": st.booleans(), "points": st.booleans(), "wallet": st.booleans()}
 ) | st.just({"pass": True})
@@ -97,8 +97,10 @@ class Trading(RuleBasedStateMachine):
             self.staff_id = make_staff(session, stage.merchant_id).id
         self.world = World(stage)
         self.shops = [self.world.with_campaign(limits=LIMITS, **c) for c in CAMPAIGNS]
-        external = replace(EXTERNAL, programme_id=self.world.add_programme(stage.start))
-        self.shops.append(self.world.with_campaign(limits=LIMITS, subsidy=external))
+        programme_id = self.world.add_programme(stage.start, per_yuan=1)
+        external = replace(EXTERNAL, programme_id=programme_id)
+        caps = Caps(day_fen=750)
+        self.shops.append(self.world.with_campaign(limits=LIMITS, subsidy=external, caps=caps))
         self.shoppers = [stage.shopper() for _ in range(5)]
         self.groups: list[tuple[World, str]] = []
         self.orders: list[tuple[tuple[int, int], dict[str, Any]]] = []

@@ -199,7 +199,7 @@ class World:
             order_push(session, staff, push, at=at)
         self.give_pushes(at)
 
-    def add_programme(self, at: datetime) -> int:
+    def add_programme(self, at: datetime, *, per_yuan: int = 20) -> int:
         """Add a brand's programme that hears of points by webhook."""
         programme = ExternalProgramme(
             merchant_id=self.stage.merchant_id,
@@ -208,7 +208,7 @@ class World:
             delivery="webhook",
             url="https://brand.example/points",
             secret_sealed=b"sealed",
-            points_per_yuan=20,
+            points_per_yuan=per_yuan,
             created_at=at,
         )
         with transaction() as session:

@@ -93,6 +93,11 @@ def test_sound_terms_pass() -> None:
                     "programme_id",
                     "programme_missing",
                 ),
+                (
+                    SubsidyRule(SubsidyKind.EXTERNAL_POINTS, 1050, programme_id=3, point_fen=100),
+                    "amount_fen",
+                    "not_whole_points",
+                ),
             )
         ),
         ({"caps": Caps(day_fen=999)}, "terms.caps.day_fen", "cap_below_subsidy"),
