@@ -15,7 +15,7 @@ from launcher.places import PROJECT
 FIRST_DELAY_SECONDS = 0.5
 LONGEST_DELAY_SECONDS = 30.0
 # A program that ran so long before it crashed begins with the first delay again.
-STABLE_SECONDS = 60.0
+STABLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)

@@ -46,18 +46,23 @@ class Stack:
 
 
 def start_stack(
-    supervisor: Supervisor, place: Place, ports: Ports, *, only: Collection[str] = NAMES
+    supervisor: Supervisor,
+    place: Place,
+    ports: Ports,
+    *,
+    only: Collection[str] = NAMES,
+    told: Ports | None = None,
 ) -> Stack:
     """Start the processes in order, each when the one before is ready. Raises CannotGoOn.
 
     With outside servers in the environment (DATABASE_URL, REDIS_URL) the embedded ones stay off.
+    Where something stands between the processes, they are `told` its ports instead of the real.
     """
     embedded = _embedded_servers(only)
     database, redis_url = _start_servers(supervisor, place, ports, embedded)
-    environment = {
-        **settling_environment(),
-        **child_environment(place, ports, database, redis_url),
-    }
+    environment = environment_of(place, ports, database, redis_url)
+    if told is not None:
+        environment = environment_of(place, told)
     if "bootstrap" in only and database.bootstrap:
         supervisor.step(
             "bootstrap",
@@ -76,6 +81,20 @@ def start_stack(
     last = [*_workers(environment), _console(ports, environment)]
     supervisor.start(*(program for program in last if program.name in only))
     return Stack(environment, sample)
+
+
+def environment_of(
+    place: Place, ports: Ports, database: DatabaseUrls | None = None, redis_url: str | None = None
+) -> dict[str, str]:
+    """Return what processes are given; without addresses, those of the embedded servers."""
+    if database is None:
+        database = embedded_database(embedded_postgres(place, ports.postgres), place.keyring)
+    if redis_url is None:
+        redis_url = embedded_valkey(place, ports.valkey).url()
+    return {
+        **settling_environment(),
+        **child_environment(place, ports, database, redis_url),
+    }
 
 
 def require_free_ports(ports: Ports, *, command: str, only: Collection[str]) -> None:

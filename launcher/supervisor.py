@@ -6,7 +6,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -112,8 +112,16 @@ class Supervisor:
     def watch(self) -> None:
         """Restart what crashes, until a stop is requested."""
         with contextlib.suppress(StopRequested):
-            while True:
-                self._pause(WATCH_SECONDS)
+            self.watch_until(lambda: False)
+
+    def watch_until(self, holds: Callable[[], bool]) -> None:
+        """Restart what crashes, until something holds; raises StopRequested."""
+        while not holds():
+            self._pause(WATCH_SECONDS)
+
+    def pid_of(self, name: str) -> int | None:
+        """Return the number of a program's present process; None while it has none."""
+        return next((child.pid for child in self._children if child.program.name == name), None)
 
     def stop(self) -> None:
         """Stop every program, the last one first; may be repeated."""

@@ -92,10 +92,17 @@ class Caller:
         connections: int = 16,
         transport: httpx.BaseTransport | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        most_attempts: int = MOST_ATTEMPTS,
+        timeout_seconds: float = 30,
     ) -> None:
+        self._most_attempts = most_attempts
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._http = httpx.Client(
-            base_url=url, timeout=30, trust_env=False, limits=limits, transport=transport
+            base_url=url,
+            timeout=timeout_seconds,
+            trust_env=False,
+            limits=limits,
+            transport=transport,
         )
         self._journal = journal
         self._sleep = sleep
@@ -117,7 +124,7 @@ class Caller:
                     return answer
             else:
                 unknowns += 1
-                if not request.is_repeatable or unknowns >= MOST_ATTEMPTS:
+                if not request.is_repeatable or unknowns >= self._most_attempts:
                     self._journal.lose(request.operation, request.key)
                     raise Unanswered(f"{request.operation}: no answer after {unknowns} attempts")
                 pause = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** (unknowns - 1))

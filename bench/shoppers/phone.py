@@ -138,7 +138,7 @@ class Phone:
         return self._need("withdrawal", "GET", f"/v1/me/withdrawals/{withdrawal_id}")
 
     def read_withdrawals(self) -> list[dict[str, Any]]:
-        """List all withdrawals of this shopper (a page holds 100)."""
+        """List all withdrawals of this shopper."""
         return self._listed("my_withdrawals", "/v1/me/withdrawals")
 
     def confirm_withdrawal(self, withdrawal: dict[str, Any]) -> Answer:
@@ -154,7 +154,7 @@ class Phone:
         return self._call("cancel_withdrawal", "POST", path, keyed=True)
 
     def read_wallet_entries(self) -> list[dict[str, Any]]:
-        """List the movements of the wallet (a page holds 100)."""
+        """List the movements of the wallet."""
         return self._listed("my_entries", "/v1/me/wallet/entries")
 
     def give_up(self, order_id: str) -> Answer:
@@ -179,7 +179,7 @@ class Phone:
         return self._need("order", "GET", f"/v1/orders/{order_id}")
 
     def read_orders(self) -> list[dict[str, Any]]:
-        """List all orders of this shopper (a page holds 100)."""
+        """List all orders of this shopper."""
         return self._listed("my_orders", "/v1/me/orders")
 
     def read_subsidies(self) -> list[dict[str, Any]]:
@@ -199,12 +199,27 @@ class Phone:
         return results
 
     def _listed(self, operation: str, path: str) -> list[dict[str, Any]]:
-        return list(self._need(operation, "GET", path)["items"])
+        """Read a list to its end, page by page."""
+        items: list[dict[str, Any]] = []
+        cursor: str | None = None
+        while True:
+            page = self._need(operation, "GET", path, cursor=cursor)
+            items += page["items"]
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return items
 
     def _need(
-        self, operation: str, method: str, path: str, body: Any = None, *, is_harmless: bool = False
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        is_harmless: bool = False,
+        cursor: str | None = None,
     ) -> dict[str, Any]:
-        answer = self._call(operation, method, path, body, is_harmless=is_harmless)
+        answer = self._call(operation, method, path, body, is_harmless=is_harmless, cursor=cursor)
         if not answer.is_ok:
             raise Refused(operation, answer)
         return answer.body
@@ -218,8 +233,12 @@ class Phone:
         *,
         keyed: bool = False,
         is_harmless: bool = False,
+        cursor: str | None = None,
     ) -> Answer:
         """Call as this shopper; a session that ran out is renewed once, the key stays."""
+        parameters = {"limit": PAGE} if method == "GET" and path in LISTED_WHOLE else {}
+        if cursor is not None:
+            parameters["cursor"] = cursor
         request = Request(
             operation,
             method,
@@ -228,7 +247,7 @@ class Phone:
             self._access_token,
             self._next_key(operation) if keyed else None,
             self._device | ({} if self.is_signed_in else {"X-App-Id": self._mall.app_id}),
-            {"limit": PAGE} if method == "GET" and path in LISTED_WHOLE else {},
+            parameters,
             is_harmless,
         )
         answer = self._mall.api.call(request)

@@ -44,7 +44,7 @@ def finish(house: House) -> None:
     mend_the_gateway(house)
     for _ in range(_MOST_JUMPS):
         house.theatre.drain()
-        unfinished = _unfinished(house)
+        unfinished = unfinished_of(house)
         if not unfinished:
             break
         _mend_by_hand(house)
@@ -64,7 +64,8 @@ def mend_the_gateway(house: House) -> None:
     house.control(f"/accounts/{house.mch_no}", balance_fen=10**9, is_unlimited=True)
 
 
-def _unfinished(house: House) -> dict[str, int]:
+def unfinished_of(house: House) -> dict[str, int]:
+    """Count what is not at its end yet, by what it is."""
     with reading() as session:
         rows = session.execute(_UNFINISHED, {"m": house.merchant_id})
         return {what: count for what, count in rows if count}

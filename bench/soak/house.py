@@ -3,8 +3,10 @@
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bench.shoppers.calling import Request
@@ -103,8 +105,13 @@ class House:
         return items
 
 
-def open_house(theatre: Theatre, seed: int, dice: random.Random) -> House:
-    """Add a merchant whose campaign's groups live an hour or two."""
+Drawing = Callable[[str, datetime], TermsDraft]
+
+
+def open_house(
+    theatre: Theatre, seed: int, dice: random.Random, *, draw_terms: Drawing | None = None
+) -> House:
+    """Add a merchant whose campaign's groups live an hour or two, unless told other terms."""
     app_id = f"wx{seed:016d}"
     keys = theatre.gateway.need(
         Request("accounts", "POST", "/control/accounts", {"appid": app_id}, is_harmless=True)
@@ -138,7 +145,7 @@ def open_house(theatre: Theatre, seed: int, dice: random.Random) -> House:
             is_harmless=True,
         )
     )
-    campaign_id, variant_id = _offer(actor, dice)
+    campaign_id, variant_id = _offer(actor, draw_terms or partial(_draw_terms, dice))
     mall = Mall(theatre.api, theatre.gateway, app_id, run=f"soak{seed}", sleep=_doze)
     return House(
         theatre,
@@ -159,7 +166,18 @@ def _doze(seconds: float) -> None:
     time.sleep(min(seconds, 0.02))
 
 
-def _offer(actor: StaffActor, dice: random.Random) -> tuple[str, str]:
+def _draw_terms(dice: random.Random, variant_id: str, at: datetime) -> TermsDraft:
+    return TermsDraft(
+        group_size=dice.randint(2, 4),
+        life_seconds=dice.choice((1800, 3600, 7200)),
+        prices=[(variant_id, PRICE_FEN)],
+        subsidy=SubsidyRule(SubsidyKind.CASH, dice.choice((1, 500, 1200))),
+        starts_at=at - timedelta(days=1),
+        ends_at=at + timedelta(days=60),
+    )
+
+
+def _offer(actor: StaffActor, draw_terms: Drawing) -> tuple[str, str]:
     """Publish a campaign; returns its public id and its variant's."""
     at = read_clock()
     with merchant_transaction(actor.merchant_id) as session:
@@ -170,14 +188,7 @@ def _offer(actor: StaffActor, dice: random.Random) -> tuple[str, str]:
             at=at,
         )
         variant_id = product.variants[0].public_id
-        terms = TermsDraft(
-            group_size=dice.randint(2, 4),
-            life_seconds=dice.choice((1800, 3600, 7200)),
-            prices=[(variant_id, PRICE_FEN)],
-            subsidy=SubsidyRule(SubsidyKind.CASH, dice.choice((1, 500, 1200))),
-            starts_at=at - timedelta(days=1),
-            ends_at=at + timedelta(days=60),
-        )
+        terms = draw_terms(variant_id, at)
         new = NewCampaign(product.key[1], "苹果五斤", terms, _PLENTY, 10**6)
         campaign = draft_campaign(session, actor.merchant_id, new, moved_by=actor.moved_by, at=at)
         public_id = campaign.public_id

@@ -1,0 +1,135 @@
+"""Which faults a run meets, drawn from its seed: kinds with weights, each with its particulars."""
+
+import random
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What is done to the stack."""
+
+    WORKER_PARENT = "worker_parent"
+    WORKER_CHILD = "worker_child"
+    WORKER_BOTH = "worker_both"
+    SCHEDULER = "scheduler"
+    API = "api"
+    API_PROCESS = "api_process"
+    POSTGRES = "postgres"
+    POSTGRES_BACKEND = "postgres_backend"
+    VALKEY = "valkey"
+    VALKEY_FLUSH = "valkey_flush"
+    PAUSE = "pause"
+    DELAY = "proxy_delay"
+    CUT = "proxy_cut"
+    RESET = "proxy_reset"
+    DOWN = "proxy_down"
+    GATEWAY = "gateway"
+    RESTART = "restart"
+
+
+WEIGHTS = {
+    Kind.WORKER_PARENT: 9,
+    Kind.WORKER_CHILD: 11,
+    Kind.WORKER_BOTH: 10,
+    Kind.SCHEDULER: 5,
+    Kind.API: 7,
+    Kind.API_PROCESS: 7,
+    Kind.POSTGRES: 8,
+    Kind.POSTGRES_BACKEND: 6,
+    Kind.VALKEY: 6,
+    Kind.VALKEY_FLUSH: 5,
+    Kind.PAUSE: 2,
+    Kind.DELAY: 4,
+    Kind.CUT: 5,
+    Kind.RESET: 5,
+    Kind.DOWN: 4,
+    Kind.GATEWAY: 6,
+    Kind.RESTART: 2,
+}
+WORKERS = ("worker_settle_1", "worker_settle_2", "worker_gateway")
+PAUSED = ("worker_settle_1", "worker_settle_2", "worker_gateway", "scheduler")
+LINKS = ("postgres", "valkey", "sandbox", "api")
+LONGER_THAN_A_LEASE_SECONDS = (21.0, 24.0)
+_OF_PAYMENTS = ("prepay", "query", "close")
+_OF_REFUNDS = ("refund", "query_refund")
+GATEWAY_RULES: tuple[tuple[str, dict[str, Any]], ...] = (
+    *(("drop_after", {"operation": name}) for name in ("prepay", "close", "refund")),
+    *(("drop_before", {"operation": name}) for name in ("prepay", "query", "refund")),
+    *(("error_before", {"operation": name}) for name in (*_OF_PAYMENTS, *_OF_REFUNDS)),
+    *(("error_after", {"operation": name}) for name in ("prepay", "close", "refund")),
+    *(("frequency_limited", {"operation": name}) for name in (*_OF_PAYMENTS, *_OF_REFUNDS)),
+    *(("bad_signature", {"operation": name}) for name in ("prepay", "refund")),
+    ("latency", {"latency_ms": 300}),
+    ("latency_after", {"operation": "refund", "latency_ms": 300}),
+    ("paid_before_answer", {}),
+    ("callback_before_answer", {"operation": "refund"}),
+    ("callback_twice", {}),
+    ("callback_parallel", {}),
+    ("callback_out_of_order", {}),
+    ("callback_never", {}),
+    ("callback_tampered", {}),
+    ("callback_stale", {}),
+    ("closed_then_paid", {}),
+    ("paid_at_close", {}),
+)
+"""Faults of the gateway that nobody must mend by hand: name, and options of the control API."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One injection: what, upon whom, for how long, with which options."""
+
+    number: int
+    kind: Kind
+    target: str = ""
+    seconds: float = 0.0
+    options: tuple[tuple[str, Any], ...] = ()
+
+    def __str__(self) -> str:
+        told = [self.kind.value, self.target, *(f"{name}={value}" for name, value in self.options)]
+        lasting = [f"{self.seconds:.1f} s"] if self.seconds else []
+        return " ".join(part for part in (*told, *lasting) if part)
+
+
+def draw_faults(kills: int, seed: int) -> list[Fault]:
+    """Draw a run's faults in their order; each kind comes once before any is drawn by weight alone.
+
+    So all kinds occur where there are as many kills, and no kind comes twice where there are fewer.
+    """
+    dice = random.Random(f"{seed}/faults")
+    kinds = _each_once(dice)[:kills]
+    kinds += dice.choices(list(WEIGHTS), weights=list(WEIGHTS.values()), k=kills - len(kinds))
+    dice.shuffle(kinds)
+    return [_particulars(dice, number, kind) for number, kind in enumerate(kinds, 1)]
+
+
+def _each_once(dice: random.Random) -> list[Kind]:
+    """Return every kind once, the weighty ones rather first."""
+    return sorted(WEIGHTS, key=lambda kind: dice.random() ** (1 / WEIGHTS[kind]), reverse=True)
+
+
+def _particulars(dice: random.Random, number: int, kind: Kind) -> Fault:
+    match kind:
+        case Kind.WORKER_PARENT | Kind.WORKER_CHILD | Kind.WORKER_BOTH:
+            return Fault(number, kind, dice.choice(WORKERS))
+        case Kind.PAUSE:
+            return Fault(
+                number, kind, dice.choice(PAUSED), dice.uniform(*LONGER_THAN_A_LEASE_SECONDS)
+            )
+        case Kind.DELAY:
+            delay = ("delay_seconds", round(dice.uniform(0.02, 0.2), 3))
+            return Fault(number, kind, dice.choice(LINKS), dice.uniform(2, 5), (delay,))
+        case Kind.CUT:
+            cut = ("cut_bytes", dice.choice((0, 40, 400, 4000, 40_000)))
+            return Fault(number, kind, dice.choice(LINKS), dice.uniform(1, 4), (cut,))
+        case Kind.DOWN:
+            return Fault(number, kind, dice.choice(LINKS), dice.uniform(1, 5))
+        case Kind.RESET:
+            return Fault(number, kind, dice.choice(LINKS))
+        case Kind.GATEWAY:
+            name, options = dice.choice(GATEWAY_RULES)
+            rule = {"probability": dice.choice((0.3, 0.6, 1.0)), **options}
+            return Fault(number, kind, name, dice.uniform(2, 5), tuple(rule.items()))
+        case _:
+            return Fault(number, kind)

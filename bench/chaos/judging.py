@@ -1,0 +1,110 @@
+"""The end of a run: everything against what clients heard, the gateway's record and the invariants."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import text
+
+from bench.chaos.injecting import Struck
+from bench.chaos.load import Load
+from bench.chaos.recovery import BOUNDS
+from bench.chaos.verdicts import resolve_payings, resolve_placings
+from bench.soak.house import Guest, House
+from bench.soak.verdicts import judge
+from domain.auditing.gateway_record import compare_lines, our_lines, read_sandbox_record
+from domain.auditing.running import audit
+from domain.database import read_clock, reading
+
+_ORDER_OF = text(
+    """
+    SELECT p.public_id AS payment, o.public_id AS order_id FROM payments p
+    JOIN orders o ON o.merchant_id = p.merchant_id AND o.id = p.order_id
+    WHERE p.merchant_id = :m
+    """
+)
+_SETTLED = text(
+    """
+    SELECT g.state, count(DISTINCT g.id) AS groups, count(o.id) AS members FROM groups g
+    JOIN orders o ON o.merchant_id = g.merchant_id AND o.group_id = g.id AND o.paid_at IS NOT NULL
+    WHERE g.merchant_id = :m AND g.state IN ('formed', 'failed') GROUP BY 1
+    """
+)
+_LASTED = text(
+    """
+    SELECT 'work rows' AS what, count(*) FROM work_rows
+    UNION ALL SELECT 'lapsed leases', coalesce(sum(lapses), 0) FROM work_rows
+    UNION ALL SELECT 'ledger transactions', count(*) FROM ledger_transactions
+    UNION ALL SELECT 'refunds', count(*) FROM refunds WHERE merchant_id = :m
+    UNION ALL SELECT 'subsidies', count(*) FROM grants WHERE merchant_id = :m
+    """
+)
+
+
+@dataclass
+class Verdict:
+    """What was settled and compared, how unknowns resolved, and what is wrong."""
+
+    wrong: list[str] = field(default_factory=list)
+    settled: dict[str, dict[str, int]] = field(default_factory=dict)
+    counted: dict[str, int] = field(default_factory=dict)
+    resolved: Counter[str] = field(default_factory=Counter)
+    lines: int = 0
+    checks: int = 0
+
+    @property
+    def members(self) -> int:
+        """Return the settlements: paid members of groups that formed or failed."""
+        return sum(counts["members"] for counts in self.settled.values())
+
+
+def judge_run(house: House, load: Load, struck: list[Struck]) -> Verdict:
+    """Compare everything, with all at rest and no fault in force."""
+    verdict = Verdict()
+    house.guests = [Guest(phone) for phone in load.phones if phone.is_signed_in]
+    orders = {guest.phone.openid: guest.phone.read_orders() for guest in house.guests}
+    _hear(verdict, house, load, orders)
+    verdict.wrong += judge(house)
+    _audit(verdict, house)
+    _count(verdict, house)
+    verdict.wrong += [
+        f"fault {one.fault.number} ({one.fault}): recovery took {one.recovery_seconds} s, and may"
+        f" take {BOUNDS[one.fault.kind]:.0f}"
+        for one in struck
+        if one.is_late
+    ]
+    verdict.wrong += [f"a client met {complaint}" for complaint in load.complaints]
+    return verdict
+
+
+def _hear(
+    verdict: Verdict, house: House, load: Load, orders: dict[str, list[dict[str, Any]]]
+) -> None:
+    with reading() as session:
+        rows = session.execute(_ORDER_OF, {"m": house.merchant_id})
+        order_of = {row.payment: row.order_id for row in rows}
+    for resolved, wrong in (
+        resolve_placings(load.placings, orders),
+        resolve_payings(load.payings, house.record("/orders"), order_of),
+    ):
+        verdict.resolved.update(resolved)
+        verdict.wrong += wrong
+
+
+def _audit(verdict: Verdict, house: House) -> None:
+    record = read_sandbox_record(house.theatre.control_url)
+    verdict.lines = len(record)
+    with reading() as session:
+        verdict.wrong += compare_lines(our_lines(session), record)
+    report = audit(at=read_clock(), at_rest=True, gateway_record=record)
+    verdict.checks = len(report.lines)
+    if not report.is_ok or report.parked.count:
+        verdict.wrong.append(report.to_text())
+
+
+def _count(verdict: Verdict, house: House) -> None:
+    with reading() as session:
+        of_merchant = {"m": house.merchant_id}
+        for row in session.execute(_SETTLED, of_merchant):
+            verdict.settled[row.state] = {"groups": row.groups, "members": row.members}
+        verdict.counted = {row[0]: int(row[1]) for row in session.execute(_LASTED, of_merchant)}
