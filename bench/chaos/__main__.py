@@ -34,6 +34,7 @@ from domain.campaigns.rules import TermsDraft
 from domain.terms import SubsidyKind, SubsidyRule
 
 SETTLEMENTS_PER_KILL = 100
+STOP_SECONDS = 30.0
 PATIENT_SECONDS, IMPATIENT_SECONDS = 10.0, 3.0
 SUBSIDY_FEN = 500
 _LIMITS = {"open_groups": 100, "participations_per_day": 100, "expired_holds_per_day": 100}
@@ -46,13 +47,15 @@ def main() -> int:
     outcome: list[dict[str, Any]] = []
     is_over = threading.Event()
     with open_stage(f"chaos-{options.seed}") as stage:
-        running = threading.Thread(target=_run, args=(stage, options, outcome, is_over))
+        running = threading.Thread(
+            target=_run, args=(stage, options, outcome, is_over), daemon=True
+        )
         running.start()
         try:
             stage.attend(is_over)
         finally:
             is_over.set()
-            running.join()
+            running.join(STOP_SECONDS)
     if not outcome:
         return 1
     [report] = outcome

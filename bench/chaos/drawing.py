@@ -110,26 +110,20 @@ def _each_once(dice: random.Random) -> list[Kind]:
 
 
 def _particulars(dice: random.Random, number: int, kind: Kind) -> Fault:
-    match kind:
-        case Kind.WORKER_PARENT | Kind.WORKER_CHILD | Kind.WORKER_BOTH:
-            return Fault(number, kind, dice.choice(WORKERS))
-        case Kind.PAUSE:
-            return Fault(
-                number, kind, dice.choice(PAUSED), dice.uniform(*LONGER_THAN_A_LEASE_SECONDS)
-            )
-        case Kind.DELAY:
-            delay = ("delay_seconds", round(dice.uniform(0.02, 0.2), 3))
-            return Fault(number, kind, dice.choice(LINKS), dice.uniform(2, 5), (delay,))
-        case Kind.CUT:
-            cut = ("cut_bytes", dice.choice((0, 40, 400, 4000, 40_000)))
-            return Fault(number, kind, dice.choice(LINKS), dice.uniform(1, 4), (cut,))
-        case Kind.DOWN:
-            return Fault(number, kind, dice.choice(LINKS), dice.uniform(1, 5))
-        case Kind.RESET:
-            return Fault(number, kind, dice.choice(LINKS))
-        case Kind.GATEWAY:
-            name, options = dice.choice(GATEWAY_RULES)
-            rule = {"probability": dice.choice((0.3, 0.6, 1.0)), **options}
-            return Fault(number, kind, name, dice.uniform(2, 5), tuple(rule.items()))
-        case _:
-            return Fault(number, kind)
+    target, seconds, options = "", 0.0, {}
+    if kind in (Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH):
+        target = dice.choice(WORKERS)
+    elif kind is Kind.PAUSE:
+        target, seconds = dice.choice(PAUSED), dice.uniform(*LONGER_THAN_A_LEASE_SECONDS)
+    elif kind in (Kind.DELAY, Kind.CUT, Kind.DOWN, Kind.RESET):
+        target = dice.choice(LINKS)
+        seconds = 0.0 if kind is Kind.RESET else dice.uniform(1, 5)
+        if kind is Kind.DELAY:
+            options = {"delay_seconds": round(dice.uniform(0.02, 0.2), 3)}
+        elif kind is Kind.CUT:
+            options = {"cut_bytes": dice.choice((0, 40, 400, 4000, 40_000))}
+    elif kind is Kind.GATEWAY:
+        target, further = dice.choice(GATEWAY_RULES)
+        seconds = dice.uniform(2, 5)
+        options = {"probability": dice.choice((0.3, 0.6, 1.0)), **further}
+    return Fault(number, kind, target, seconds, tuple(options.items()))

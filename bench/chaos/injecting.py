@@ -151,16 +151,18 @@ class Injector:
             struck.pids = [parent]
         else:
             struck.pids = [pid for pid in whole[1:] if "resource_tracker" not in command_of(pid)]
-        return _kill(struck.pids), [self._probes.writes]
+        gone = set(whole if struck.fault.kind is Kind.API else struck.pids)
+        return _kill(struck.pids), [lambda: not gone & self._tree("api") and self._probes.writes()]
 
-    def _kill_postgres(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _kill_postgres(self, struck: Struck, _: Mark) -> tuple[float, list[Question]]:
         parent = self._pid("postgres")
         if struck.fault.kind is Kind.POSTGRES:
             struck.pids = [parent]
         else:
             struck.pids = _backends(parent)[:1]
+        gone = set(struck.pids)
         at = _kill(struck.pids)
-        return at, [self._probes.writes, partial(self._probes.finishes, "settle", mark)]
+        return at, [lambda: not gone & self._tree("postgres") and self._probes.writes()]
 
     def _kill_valkey(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
         struck.pids = [self._pid("valkey")]
@@ -253,6 +255,10 @@ class Injector:
         while time.monotonic() < until:
             self.rescues.look()
             time.sleep(min(GAP_SECONDS, max(0.0, until - time.monotonic())))
+
+    def _tree(self, program: str) -> set[int]:
+        """Return a program's processes; while it has none, nothing tells that it is back."""
+        return set(tree_of(self._pid(program)))
 
     def _pid(self, program: str) -> int:
         """Return a program's process, waiting for one that is just being started again."""

@@ -1,4 +1,4 @@
-"""The end of a run: everything against what clients heard, the gateway's record and the invariants."""
+"""The end of a run: all against what clients heard, the gateway's record and the invariants."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -98,8 +98,9 @@ def _audit(verdict: Verdict, house: House) -> None:
         verdict.wrong += compare_lines(our_lines(session), record)
     report = audit(at=read_clock(), at_rest=True, gateway_record=record)
     verdict.checks = len(report.lines)
-    if not report.is_ok or report.parked.count:
-        verdict.wrong.append(report.to_text())
+    verdict.wrong += [line.to_text() for line in report.lines if not line.is_ok]
+    if report.parked.count:
+        verdict.wrong.append(f"{report.parked.count} parked: {report.parked.examples}")
 
 
 def _count(verdict: Verdict, house: House) -> None:

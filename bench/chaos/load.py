@@ -1,4 +1,4 @@
-"""The load: shoppers in threads who open, join and pay, and keep what they heard of each operation."""
+"""The load: shoppers in threads who open, join and pay, and keep what they heard of each call."""
 
 import heapq
 import itertools
@@ -113,7 +113,9 @@ class Load:
         phone.wait_until_paid(answer.body["id"])
         return phone.share(answer.body["group_id"])
 
-    def run_round(self, quota: int, clients: int, *, goes_on: Callable[[], bool]) -> None:
+    def run_round(
+        self, quota: int, clients: int, *, goes_on: Callable[[], bool], is_over: threading.Event
+    ) -> None:
         """Place at least so many orders, and go on while wanted; then finish what was begun."""
         for phone in self._benched:
             self._free.put(phone)
@@ -122,7 +124,7 @@ class Load:
         threads = [
             threading.Thread(
                 target=self._client,
-                args=(lambda: self.placed < until or goes_on(),),
+                args=(lambda: self.placed < until or goes_on(), is_over),
                 daemon=True,
             )
             for _ in range(clients)
@@ -132,8 +134,8 @@ class Load:
         for thread in threads:
             thread.join()
 
-    def _client(self, opens_more: Callable[[], bool]) -> None:
-        while True:
+    def _client(self, opens_more: Callable[[], bool], is_over: threading.Event) -> None:
+        while not is_over.is_set():
             join = self._next_join()
             if join is not None:
                 self._guarded(self._join, join)

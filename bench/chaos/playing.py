@@ -1,10 +1,11 @@
-"""A run, round by round: load under faults; the clock leaps to the deadlines; the herd under faults.
+"""A run, round by round: load under faults, a leap to the deadlines, the herd under faults.
 
 The faults go on while the herd of one round is settled and the shoppers of the next place orders;
 they rest while the clock leaps, because it moves only when nothing is due.
 """
 
 import contextlib
+import itertools
 import math
 import threading
 import time
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import httpx
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from bench.chaos.drawing import Fault
@@ -21,7 +23,7 @@ from bench.chaos.load import Load
 from bench.soak.endings import unfinished_of
 from bench.soak.house import House
 from bench.stage.ground import say
-from domain.database import dispose_engines
+from domain.database import dispose_engines, reading
 from domain.timekeeping.advancing import (
     ClockView,
     NotDrained,
@@ -32,10 +34,18 @@ from domain.timekeeping.advancing import (
 
 LIFE = timedelta(minutes=30)
 PAST_THE_DEADLINES = timedelta(minutes=1)
-LARGEST_ROUND = 2000
+LARGEST_ROUND = 4000
 PATIENCE_SECONDS = 240.0
 POLL_SECONDS = 0.2
 _MOST_JUMPS = 400
+_WORK_LEFT = text(
+    """
+    SELECT kind, count(*) AS waiting FROM work_rows
+    WHERE state <> 'done' AND kind IN ('settle_group', 'issue_grant', 'notify', 'drive_payment',
+        'drive_refund', 'send_message')
+    GROUP BY kind
+    """
+)
 
 
 class Stuck(Exception):
@@ -98,20 +108,27 @@ class Play:
             part = (self.load.placed - begun_with) / self.sizes.quota
             return part >= place / max(1, len(faults)) or not shopping.is_alive()
 
+        failed: list[Exception] = []
+
         def strike() -> None:
-            self.injector.inject(faults, may_strike=may_strike, is_over=self.is_over)
+            try:
+                self.injector.inject(faults, may_strike=may_strike, is_over=self.is_over)
+            except Exception as error:
+                failed.append(error)
 
         striking = threading.Thread(target=strike, daemon=True)
         shopping = threading.Thread(
             target=self.load.run_round,
             args=(self.sizes.quota, self.sizes.clients),
-            kwargs={"goes_on": striking.is_alive},
+            kwargs={"goes_on": striking.is_alive, "is_over": self.is_over},
             daemon=True,
         )
         striking.start()
         shopping.start()
         striking.join()
         shopping.join()
+        if failed:
+            raise failed[0]
 
     def _leap_to_the_deadlines(self) -> None:
         """Jump until every group of the round is due, and leave the herd to the workers."""
@@ -125,7 +142,7 @@ class Play:
         dispose_engines()
         for _ in range(_MOST_JUMPS):
             view = self._drain()
-            unfinished = unfinished_of(self.house)
+            unfinished = unfinished_of(self.house) | _work_left()
             if not unfinished:
                 return
             self._jump(lambda at=view.now: leap_clock(at + LIFE))  # type: ignore[misc]
@@ -160,12 +177,18 @@ class Play:
         self.seconds[what] = round(self.seconds.get(what, 0) + time.monotonic() - began, 1)
 
 
+def _work_left() -> dict[str, int]:
+    """Count work that is not done, due or not: what asks after refunds waits for its date."""
+    with reading() as session:
+        return {row.kind: row.waiting for row in session.execute(_WORK_LEFT)}
+
+
 def _shares(faults: Sequence[Fault], rounds: int) -> list[Sequence[Fault]]:
     """Part the faults among the rounds and the last herd, which gets half a round's."""
     parts = 2 * rounds + 1
     cuts = [round(len(faults) * min(2 * n, parts) / parts) for n in range(rounds + 1)]
     return [
-        *(faults[first:last] for first, last in zip(cuts, cuts[1:], strict=False)),
+        *(faults[first:last] for first, last in itertools.pairwise(cuts)),
         faults[cuts[-1] :],
     ]
 

@@ -1,4 +1,4 @@
-"""How long the stack takes to come back: what is asked after each kind of fault, and for how long."""
+"""How long the stack takes to come back: what is asked after each kind of fault."""
 
 import contextlib
 import threading
@@ -38,11 +38,13 @@ KINDS = {
     ]
     for name in ("settle", "gateway")
 }
-_LEADER = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7206518 AND granted"
+_LEADER = (
+    "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7206518 AND granted"
+)
 _DONE = "SELECT count(*) FROM work_rows WHERE state = 'done' AND kind = ANY(%s)"
 _WAITING = """
-    SELECT count(*) FROM work_rows, clock_offset c WHERE kind = ANY(%s) AND (state = 'leased'
-        OR (state = 'due' AND due_at <= now() + c.offset_seconds * interval '1 second'))
+    SELECT count(*) FROM work_rows, clock_offset c WHERE kind = ANY(%s) AND state = 'due'
+        AND due_at <= now() + c.offset_seconds * interval '1 second'
 """
 _LEASED = """
     SELECT merchant_id, id, fence FROM work_rows WHERE state = 'leased' AND kind = ANY(%s)
@@ -99,7 +101,7 @@ class Probes:
         return answer.is_success
 
     def finishes(self, queue: str, mark: Mark) -> bool:
-        """Ask whether work of a queue has been finished since, or none is waiting."""
+        """Ask whether work of a queue has been finished since, or none is due."""
         with contextlib.suppress(psycopg.Error):
             if self._count(_DONE, KINDS[queue]) > mark.done.get(queue, 1 << 60):
                 return True
@@ -187,4 +189,3 @@ class Rescues:
     def left(self) -> int:
         """Return how many are still watched."""
         return len(self._watched)
-

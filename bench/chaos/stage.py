@@ -1,4 +1,4 @@
-"""The stage of a run: the whole stack in a passing place, a proxy between, and what is asked past it.
+"""The stage of a run: the whole stack in a passing place, with a proxy between its processes.
 
 Only the main thread starts and ends processes (they die with the thread that started them): it runs
 `attend`, and the other threads ask it for a restart of the whole.
@@ -7,7 +7,7 @@ Only the main thread starts and ends processes (they die with the thread that st
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from queue import Empty, SimpleQueue
 
@@ -20,7 +20,7 @@ from bench.chaos.proxy import Proxy
 from bench.stage.ground import plain
 from domain.config import settings
 from domain.database import dispose_engines
-from launcher.addresses import embedded_database
+from launcher.addresses import OUTSIDE, embedded_database
 from launcher.places import Place, passing_place
 from launcher.ports import HOST, Ports, free_ports
 from launcher.servers import embedded_postgres, embedded_valkey
@@ -120,11 +120,22 @@ def open_stage(name: str) -> Iterator[Stage]:
         with supervisor.heeding_signals(), Proxy(links) as proxy, supervisor:
             stage = Stage(place, supervisor, proxy, ports=ports, told=told)
             stage.start(first=True)
-            os.environ.update(environment_of(place, ports))
-            settings.cache_clear()
+            _set_own_addresses(environment_of(place, ports))
             yield stage
             dispose_engines()
             stage.valkey.close()
+
+
+def _set_own_addresses(environment: Mapping[str, str]) -> None:
+    """Let the domain's code in this process reach the servers, past the proxy.
+
+    The launcher must not find them again: it would take them for servers of somebody else's.
+    """
+    os.environ.update(environment)
+    settings.cache_clear()
+    settings()
+    for name in OUTSIDE:
+        os.environ.pop(name, None)
 
 
 def _two_sets() -> tuple[Ports, Ports]:
@@ -132,4 +143,3 @@ def _two_sets() -> tuple[Ports, Ports]:
         ports, told = free_ports(), free_ports()
         if not set(asdict(ports).values()) & set(asdict(told).values()):
             return ports, told
-

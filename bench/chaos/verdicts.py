@@ -1,4 +1,4 @@
-"""What the clients heard against what is so: each unknown is none or one effect, each ok is one. Pure.
+"""What clients heard against what is so: an unknown is no effect or one, an ok is one. Pure.
 
 Each function returns a sentence, with the numbers, for whatever is not as it should be.
 """
