@@ -73,12 +73,15 @@ def _opened(engine: Engine) -> Iterator[Session]:
     if _is_open.get():
         raise RuntimeError("transactions do not nest: pass the session down")
     mark = _is_open.set(True)
-    session = Session(engine, expire_on_commit=False, autoflush=False)
     try:
-        yield session
-        session.commit()
+        session = Session(engine, expire_on_commit=False, autoflush=False)
+        try:
+            yield session
+            session.commit()
+        finally:
+            session.close()
     finally:
-        session.close()
+        # Closing raises where the connection is lost; this thread goes on to the next request.
         _is_open.reset(mark)
 
 
