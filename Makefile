@@ -1,7 +1,7 @@
 # Each target is `python3 -m launcher <target>`; further arguments: make test ARGS="-k seats"
 PYTHON ?= python3
 
-.PHONY: help run test demo audit flask check bench soak reset browser lock
+.PHONY: help run test demo audit flask check bench soak chaos reset browser lock
 
 help:
 	@$(PYTHON) -m launcher --help
@@ -29,6 +29,9 @@ bench:
 
 soak:
 	@$(PYTHON) -m launcher soak $(if $(SEEDS),--seeds $(SEEDS)) $(if $(FIRST),--first $(FIRST)) $(ARGS)
+
+chaos:
+	@$(PYTHON) -m launcher chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 reset:
 	@$(PYTHON) -m launcher reset $(ARGS)

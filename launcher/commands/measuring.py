@@ -1,4 +1,4 @@
-"""`bench`: the figures; `soak`: random play. Both start servers of their own; nothing else runs."""
+"""`bench`: the figures; `soak`: random play; `chaos`: kills under load. On servers of their own."""
 
 import argparse
 import sys
@@ -9,7 +9,7 @@ from launcher.foreground import run_in_foreground
 
 def execute(options: argparse.Namespace) -> int:
     """Measure or play, without the addresses of outside servers; return the program's code."""
-    program = "bench.soak" if options.command == "soak" else "bench"
+    program = "bench" if options.command == "bench" else f"bench.{options.command}"
     environment = {
         name: value for name, value in inherited_environment().items() if name not in OUTSIDE
     }
