@@ -1,7 +1,7 @@
 # Each target is `python3 -m launcher <target>`; further arguments: make test ARGS="-k seats"
 PYTHON ?= python3
 
-.PHONY: help run test demo audit flask check bench soak chaos reset browser lock
+.PHONY: help run test demo audit flask check bench soak chaos planted reset browser lock
 
 help:
 	@$(PYTHON) -m launcher --help
@@ -32,6 +32,9 @@ soak:
 
 chaos:
 	@$(PYTHON) -m launcher chaos $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+planted:
+	@$(PYTHON) -m launcher planted $(ARGS)
 
 reset:
 	@$(PYTHON) -m launcher reset $(ARGS)

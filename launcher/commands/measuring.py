@@ -1,4 +1,7 @@
-"""`bench`: the figures; `soak`: random play; `chaos`: kills under load. On servers of their own."""
+"""`bench`: figures; `soak`: random play; `chaos`: kills under load; `planted`: faults in the code.
+
+Each starts servers of its own; nothing else runs.
+"""
 
 import argparse
 import sys

@@ -19,7 +19,7 @@ def end_session(database: DatabaseUrls, pid: int) -> None:
 
 
 def test_thread_goes_on_after_its_connection_was_lost(crowd: DatabaseUrls) -> None:
-    with pytest.raises(DBAPIError), transaction() as session:
+    with pytest.raises(DBAPIError), transaction() as session:  # noqa: PT012 - all of it
         pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
         end_session(crowd, pid)
         one_row(session, "SELECT 1 AS one", {})
