@@ -349,7 +349,7 @@ def test_budget_that_runs_out_is_told_at_80_and_at_95_per_cent(
 ) -> None:
     """A group of three commits 30 yuan."""
     stage = stage_of(mall)
-    stage.opened(stage.start)
+    stage.opened(clock.real_now())
     with transaction() as session:
         session.execute(
             text("UPDATE campaigns SET budget_fen = :fen WHERE id = :id"),

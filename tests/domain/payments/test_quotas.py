@@ -155,25 +155,29 @@ def racing(account: Key, workers: int, seconds: float) -> list[datetime]:
     return [at for slots in found for at in slots]
 
 
+RACED = 40
+"""Slots a second: few enough for a busy machine to ask for more."""
+
+
 @pytest.mark.parametrize("workers", [2, 4])
 def test_racing_workers_never_exceed_the_rate_together(account: Key, workers: int) -> None:
-    set_rate(account, 200)
+    set_rate(account, RACED)
 
     slots = racing(account, workers, 1.5)
 
     assert len(set(slots)) == len(slots)
-    assert most_in_a_second(slots) <= 200
-    assert len(slots) >= 200
+    assert most_in_a_second(slots) <= RACED
+    assert len(slots) >= RACED
 
 
 def test_racing_workers_exceed_the_rate_where_nothing_is_written(
     account: Key, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    set_rate(account, 200)
+    set_rate(account, RACED)
     rewrite(monkeypatch, quotas, "_TAKE", "SET next_at = t.starts_at", "SET next_at = q.next_at")
     rewrite(monkeypatch, quotas, "_TAKE", "+ t.slots * t.spacing * interval '1 microsecond'", "")
 
-    assert most_in_a_second(racing(account, 2, 0.5)) > 200
+    assert most_in_a_second(racing(account, 2, 0.5)) > RACED
 
 
 def test_short_account_is_probed_once_a_minute(account: Key) -> None:
