@@ -32,9 +32,11 @@ from bench.soak.theatre import Theatre
 from bench.stage.ground import say
 from domain.campaigns.rules import TermsDraft
 from domain.terms import SubsidyKind, SubsidyRule
+from launcher.errors import StopRequested
 
 SETTLEMENTS_PER_KILL = 100
 STOP_SECONDS = 30.0
+STOPPED_BY_SIGNAL = 130
 PATIENT_SECONDS, IMPATIENT_SECONDS = 10.0, 3.0
 SUBSIDY_FEN = 500
 _LIMITS = {"open_groups": 100, "participations_per_day": 100, "expired_holds_per_day": 100}
@@ -53,6 +55,8 @@ def main() -> int:
         running.start()
         try:
             stage.attend(is_over)
+        except StopRequested:
+            return STOPPED_BY_SIGNAL
         finally:
             is_over.set()
             running.join(STOP_SECONDS)
@@ -143,7 +147,14 @@ def _faults(options: argparse.Namespace) -> list[Fault]:
 
 def _rescue(injector: Injector) -> dict[str, Any]:
     seconds = list(injector.rescues.seconds.values())
+    target_of = {one.fault.number: one.fault.target for one in injector.struck}
+    of_gateway = [
+        took
+        for number, took in injector.rescues.seconds.items()
+        if target_of[number] == "worker_gateway"
+    ]
     return {
+        "longest_of_the_gateways_seconds": round(max(of_gateway), 2) if of_gateway else None,
         "watched": len(seconds),
         "still_leased": injector.rescues.left,
         "median_seconds": round(median(seconds), 2) if seconds else None,
@@ -174,7 +185,7 @@ def _set_up(stage: Stage, options: argparse.Namespace, journal: Journal) -> tupl
         Mall(impatient, gateway, house.mall.app_id, run=f"chaos{options.seed}"),
     )
     load = Load(malls, house.campaign_id, house.variant_id, options.seed)
-    load.welcome(max(6 * options.clients, min(600, options.settlements // 10)))
+    load.welcome(max(6 * options.clients, min(700, options.settlements // 10)))
     return house, load
 
 

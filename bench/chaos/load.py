@@ -24,8 +24,8 @@ _USES_WALLET = 0.15
 _IMPATIENT = 0.2
 _NOT_YET = frozenset({"group_not_open", "group_not_found"})
 _TRIES = 12
-_JOIN_AFTER_SECONDS = 0.4
-_TRY_AGAIN_SECONDS = 1.5
+_JOIN_AFTER_SECONDS = 0.8
+_TRY_AGAIN_SECONDS = 3.0
 _IDLE_SECONDS = 0.02
 
 
@@ -201,8 +201,9 @@ class Load:
             answer = self._place(phone, group_id, place, self._body(dice))
             if answer is not None and answer.is_ok:
                 keeps_phone = self._pay(dice, phone, answer.body)
-            elif answer is None:
-                keeps_phone = False
+            else:
+                # Who does not know, or has a hold that is not paid yet, waits for the next round.
+                keeps_phone = answer is not None and answer.code != "unpaid_hold_exists"
             return answer
         except (Refused, Unanswered):
             return None

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import httpx
 from sqlalchemy import text
@@ -25,6 +25,7 @@ from bench.soak.house import House
 from bench.stage.ground import say
 from domain.database import dispose_engines, reading
 from domain.timekeeping.advancing import (
+    ClockBackwards,
     ClockView,
     NotDrained,
     advance_clock,
@@ -54,7 +55,7 @@ class Stuck(Exception):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is played: orders in all, kills in all, threads that shop."""
+    """How much is played: settlements in all, threads that shop."""
 
     settlements: int
     clients: int
@@ -134,8 +135,9 @@ class Play:
         """Jump until every group of the round is due, and leave the herd to the workers."""
         dispose_engines()
         until_at = self._drain().now + LIFE + PAST_THE_DEADLINES
-        while self._drain().now < until_at:
-            self._jump(lambda: advance_clock(until_at=until_at))
+        with contextlib.suppress(ClockBackwards):  # so long did it take to drain
+            while self._jump(lambda: advance_clock(until_at=until_at)) < until_at:
+                self._drain()
 
     def _come_to_rest(self) -> None:
         """Drain, and jump until nothing is unfinished. Raises Stuck."""
@@ -148,10 +150,13 @@ class Play:
             self._jump(lambda at=view.now: leap_clock(at + LIFE))  # type: ignore[misc]
         raise Stuck(f"never at rest: {unfinished}")
 
-    def _jump(self, jump: Callable[[], ClockView]) -> None:
+    def _jump(self, jump: Callable[[], ClockView]) -> datetime:
+        """Jump, if nothing has become due meanwhile; returns the business instant it led to."""
         with contextlib.suppress(NotDrained, SQLAlchemyError, httpx.HTTPError):
-            jump()
+            view = jump()
             self.jumps += 1
+            return view.now
+        return datetime.min.replace(tzinfo=UTC)
 
     def _drain(self) -> ClockView:
         """Wait until nothing is due, here or at the gateway. Raises Stuck."""

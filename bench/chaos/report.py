@@ -105,7 +105,8 @@ def _rescue(rescue: Mapping[str, Any]) -> str:
         return "no row was leased by what was killed"
     return (
         f"rows leased at a kill were done or free: median {rescue['median_seconds']:.1f} s,"
-        f" longest {rescue['longest_seconds']:.1f} s (a lease lasts 20 s)"
+        f" longest {rescue['longest_seconds']:.1f} s"
+        " (leases last 20 s, those of calls to a gateway 60 s)"
     )
 
 

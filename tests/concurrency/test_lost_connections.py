@@ -18,11 +18,15 @@ def end_session(database: DatabaseUrls, pid: int) -> None:
         connection.execute("SELECT pg_terminate_backend(%s, 5000)", (pid,))
 
 
-def test_thread_goes_on_after_its_connection_was_lost(crowd: DatabaseUrls) -> None:
-    with pytest.raises(DBAPIError), transaction() as session:  # noqa: PT012 - all of it
-        pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        end_session(crowd, pid)
+def lose_connection(database: DatabaseUrls) -> None:
+    with transaction() as session:
+        end_session(database, session.execute(text("SELECT pg_backend_pid()")).scalar_one())
         one_row(session, "SELECT 1 AS one", {})
+
+
+def test_thread_goes_on_after_its_connection_was_lost(crowd: DatabaseUrls) -> None:
+    with pytest.raises(DBAPIError):
+        lose_connection(crowd)
 
     with transaction() as session:
         assert session.execute(text("SELECT 1")).scalar_one() == 1

@@ -17,7 +17,7 @@ from tests.faults.conftest import ONLY_DEBIAN
 
 KILLS = 10
 SETTLEMENTS = 100
-SEED = 263
+SEED = 71
 PATIENCE_SECONDS = 300
 
 
@@ -26,7 +26,7 @@ def test_ten_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     told = tmp_path / "chaos.json"
     command = (
         *(sys.executable, "-m", "bench.chaos", "--kills", str(KILLS), "--seed", str(SEED)),
-        *("--settlements", str(SETTLEMENTS), "--clients", "6"),
+        *("--settlements", str(SETTLEMENTS), "--clients", "2"),
         *("--report", str(told), "--journal", str(tmp_path / "journal.jsonl")),
     )
 
