@@ -184,29 +184,20 @@ def test_a_coupon_that_came_back_is_warned_of_again(fresh_database: DatabaseUrls
     assert warn_of_expiring(at=stage.start + 6 * DAY) == 1
 
 
-def test_points_that_came_back_do_not_keep_others_alive(fresh_database: DatabaseUrls) -> None:
+@pytest.mark.parametrize(("fen", "days"), [(5000, 0), (1990, 7)], ids=["some", "all"])
+def test_points_that_came_back_live_a_week_more_if_they_are_all_of_their_lot(
+    fresh_database: DatabaseUrls, fen: int, days: int
+) -> None:
+    """Others in the lot are not kept alive by them."""
     stage = make_stage()
     shopper = stage.shopper()
-    gift_of(stage, shopper, SubsidyKind.POINTS, 5000)
-    soon = stage.start + 25 * timedelta(hours=1)
+    gift_of(stage, shopper, SubsidyKind.POINTS, fen)
+    failed_at = stage.start + DAY
+    soon = failed_at + timedelta(hours=1)
     with transaction() as session:
         session.execute(text("UPDATE point_lots SET expires_at = :at"), {"at": soon})
     order = stage.open(shopper, stage.start, use_points=True)
-    stage.settle(order["group_id"], stage.start + DAY)
+    stage.settle(order["group_id"], failed_at)
 
-    assert stage.rows("SELECT left_fen, expires_at FROM point_lots") == [(5000, soon)]
-
-
-def test_points_that_are_all_of_their_lot_live_a_week_more(fresh_database: DatabaseUrls) -> None:
-    stage = make_stage()
-    shopper = stage.shopper()
-    gift_of(stage, shopper, SubsidyKind.POINTS, 1990)
-    soon = stage.start + 25 * timedelta(hours=1)
-    with transaction() as session:
-        session.execute(text("UPDATE point_lots SET expires_at = :at"), {"at": soon})
-    order = stage.open(shopper, stage.start, use_points=True)
-    stage.settle(order["group_id"], stage.start + DAY)
-
-    assert stage.rows("SELECT left_fen, expires_at FROM point_lots") == [
-        (1990, stage.start + 8 * DAY)
-    ]
+    expires_at = failed_at + days * DAY if days else soon
+    assert stage.rows("SELECT left_fen, expires_at FROM point_lots") == [(fen, expires_at)]

@@ -1,7 +1,8 @@
 """Figures, for staff."""
 
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 from api import auth, request_context
 from api.blueprint import Blueprint
@@ -11,6 +12,8 @@ from domain.analytics.counting import Period
 from domain.analytics.definitions import CLOCKS, DEFINITIONS
 from domain.analytics.figures import measure_period
 from domain.database import merchant_transaction, read_clock
+
+Measured = TypeVar("Measured")
 
 blueprint = Blueprint(
     "merchant-figures",
@@ -26,18 +29,10 @@ blueprint = Blueprint(
 @blueprint.response(200, PeriodFiguresSchema)
 def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
     """Measure a period of Shanghai days, against the period of the same length before it."""
-    caller = auth.require_staff()
-    as_of = read_clock()
-    period = Period(arguments["from_on"], arguments["to_on"])
-    with merchant_transaction(caller.merchant_id) as session:
-        found = measure_period(
-            session, caller.merchant_id, period, campaign=arguments["campaign_id"]
-        )
+    asked, found = _measured(measure_period, arguments)
     language = request_context.language()
     return {
-        "from_on": period.first,
-        "to_on": period.last,
-        "as_of": as_of,
+        **asked,
         "total": found.total,
         "previous": found.previous,
         "days": [{"on": on, **figures} for on, figures in found.days],
@@ -57,18 +52,10 @@ def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, ClocksSchema)
 def show_clocks(arguments: dict[str, Any]) -> dict[str, Any]:
     """Measure how long each step took for the members whose groups failed in a period."""
-    caller = auth.require_staff()
-    as_of = read_clock()
-    period = Period(arguments["from_on"], arguments["to_on"])
-    with merchant_transaction(caller.merchant_id) as session:
-        found = measure_clocks(
-            session, caller.merchant_id, period, campaign=arguments["campaign_id"]
-        )
+    asked, found = _measured(measure_clocks, arguments)
     language = request_context.language()
     return {
-        "from_on": period.first,
-        "to_on": period.last,
-        "as_of": as_of,
+        **asked,
         "clocks": [
             {
                 **asdict(clock),
@@ -78,3 +65,15 @@ def show_clocks(arguments: dict[str, Any]) -> dict[str, Any]:
             for clock, definition in zip(found, CLOCKS, strict=True)
         ],
     }
+
+
+def _measured(
+    measure: Callable[..., Measured], arguments: dict[str, Any]
+) -> tuple[dict[str, Any], Measured]:
+    """Return what was asked for, and what it measures at the caller's merchant."""
+    caller = auth.require_staff()
+    as_of = read_clock()
+    period = Period(arguments["from_on"], arguments["to_on"])
+    with merchant_transaction(caller.merchant_id) as session:
+        found = measure(session, caller.merchant_id, period, campaign=arguments["campaign_id"])
+    return {"from_on": period.first, "to_on": period.last, "as_of": as_of}, found
