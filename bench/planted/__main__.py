@@ -94,7 +94,7 @@ def _plant_all(fields: Sequence[Field], wanted: Sequence[Fault]) -> list[Found]:
             run = field.test_with(fault)
         finally:
             free.put(field)
-        named = tuple(name for name in invariants if name in run.output)
+        named = tuple(name for name in invariants if f"'{name}'" in run.told)
         is_broken = not run.is_green and run.first_red is None
         found = Found(fault, run.first_red, () if run.is_green else named, run.seconds, is_broken)
         print(found, flush=True)

@@ -73,7 +73,7 @@ FAULTS: tuple[Fault, ...] = (
     if group.state != "open":
         raise GroupNotOpen(state=group.state)
 """,
-        ("tests/concurrency/test_deadlines.py", "tests/scenarios/test_refused_spending.py"),
+        ("tests/scenarios/test_promises.py",),
     ),
     Fault(
         "forms-one-short",
@@ -253,7 +253,7 @@ FAULTS: tuple[Fault, ...] = (
         """\
     return shanghai_day(at)
 """,
-        ("tests/concurrency/test_caps.py", "tests/domain/auditing/test_running.py"),
+        ("tests/scenarios/test_promises.py",),
     ),
     Fault(
         "cap-not-counted",
@@ -342,7 +342,7 @@ FAULTS: tuple[Fault, ...] = (
         """\
     if not key.request_hash:
 """,
-        ("tests/concurrency/test_idempotency_keys.py", "tests/api/test_orders.py"),
+        ("tests/scenarios/test_promises.py",),
     ),
     Fault(
         "fence-unchecked",
@@ -388,7 +388,7 @@ FAULTS: tuple[Fault, ...] = (
         and at < group.cut
 """,
         "",
-        ("tests/concurrency/test_leaving.py",),
+        ("tests/scenarios/test_promises.py",),
     ),
     Fault(
         "left-without-refund",
@@ -426,7 +426,7 @@ FAULTS: tuple[Fault, ...] = (
     )
 """,
         "",
-        ("tests/scenarios/test_outcomes.py", "tests/domain/auditing/test_running.py"),
+        ("tests/domain/auditing/test_running.py",),
     ),
     Fault(
         "grant-above-its-quote",
@@ -459,17 +459,6 @@ FAULTS: tuple[Fault, ...] = (
     if outcome.is_to_be_held and not amount:
         return""",
         ("tests/domain/subsidies/test_rules.py",),
-    ),
-    Fault(
-        "reward-to-oneself",
-        "a shopper rewards itself for its own share",
-        "domain/settlement/rewarding.py",
-        """\
-        AND h.shopper_id <> f.shopper_id
-    JOIN shoppers p""",
-        """\
-    JOIN shoppers p""",
-        ("tests/scenarios/test_rewards.py",),
     ),
     Fault(
         "reward-in-a-circle",

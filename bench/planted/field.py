@@ -29,6 +29,12 @@ class Run:
     output: str
     seconds: float
 
+    @property
+    def told(self) -> str:
+        """Return what assertions said was different, without the reports that they looked at."""
+        lines = (line for line in self.output.splitlines() if line.startswith("E "))
+        return "\n".join(line for line in lines if "Report(" not in line)
+
 
 class Field:
     """A copy of what git knows of the project, with what is not committed yet."""

@@ -8,6 +8,11 @@ DELIVERED = Check(
     10,
     "A fact has exactly one work row for each of its consumers, and no other.",
 )
+EMITTED = Check(
+    "facts.emitted",
+    10,
+    "A group that formed or failed, and an order that was refunded, is a fact exactly once.",
+)
 TOLD = Check(
     "facts.acted-on-once",
     10,
@@ -78,6 +83,29 @@ PROBES = (
             AND d.consumer = w.consumer
         WHERE w.id IS NULL OR d.deliveries IS DISTINCT FROM 1
         """,  # noqa: S608 - constants only
+    ),
+    probe(
+        EMITTED,
+        """
+        WITH ended AS (
+            SELECT merchant_id, id, 'group.' || state AS kind FROM groups
+            WHERE state IN ('formed', 'failed')
+            UNION ALL
+            SELECT m.merchant_id, m.subject_id, 'order.refunded' FROM state_moves m
+            JOIN refunds r ON r.merchant_id = m.merchant_id AND r.order_id = m.subject_id
+                AND r.purpose = 'failed' AND r.state = 'arrived'
+            WHERE m.machine = 'order' AND m.to_state = 'refunded'
+        ), told AS (
+            SELECT merchant_id, subject_id, kind, count(*) AS times FROM facts
+            WHERE kind IN ('group.formed', 'group.failed', 'order.refunded') GROUP BY 1, 2, 3
+        )
+        SELECT format('%s of %s/%s: told %s times', e.kind, e.merchant_id, e.id,
+            coalesce(t.times, 0)) AS key
+        FROM ended e
+        LEFT JOIN told t ON t.merchant_id = e.merchant_id AND t.subject_id = e.id
+            AND t.kind = e.kind
+        WHERE t.times IS DISTINCT FROM 1
+        """,
     ),
     probe(
         TOLD,

@@ -8,15 +8,22 @@ import pytest
 from sqlalchemy import text
 
 from domain.auditing.running import audit
+from domain.checkout.commands import OpenGroup
 from domain.checkout.expiring import warn_of_expiring
+from domain.checkout.opening import open_group
 from domain.checkout.settling import reward_due_groups, settle_due_groups
+from domain.clock import day_start, shanghai_day
 from domain.database import transaction
+from domain.groups.errors import GroupNotOpen, TooLateToJoin
+from domain.idempotency import IdempotencyKeyReused
+from domain.orders.errors import OrderNotCancellable
 from domain.settlement.applying_payments import Applied
 from domain.settlement.clawing_back import ClawBack, claw_back
 from domain.settlement.issuing import Source
 from domain.subsidies.errors import NothingToClawBack
 from domain.terms import Levers, RewardRule, SubsidyKind, SubsidyRule
 from launcher.addresses import DatabaseUrls
+from tests.concurrency.arena import make_arena
 from tests.factories.campaigns import make_campaign
 from tests.factories.instruments import make_coupon, make_gift
 from tests.scenarios.stage import MINUTE, Stage, make_stage
@@ -201,3 +208,58 @@ def test_points_that_came_back_live_a_week_more_if_they_are_all_of_their_lot(
 
     expires_at = failed_at + days * DAY if days else soon
     assert stage.rows("SELECT left_fen, expires_at FROM point_lots") == [(fen, expires_at)]
+
+
+def test_nobody_joins_a_group_at_its_deadline_or_in_its_last_minute(
+    fresh_database: DatabaseUrls,
+) -> None:
+    """Before it is settled: the clock decides, not the state."""
+    stage = make_stage()
+    group_id = stage.opened(stage.start)
+    deadline = stage.group(group_id)["deadline_at"]
+
+    stage.join(stage.shopper(), group_id, deadline - timedelta(seconds=60))
+    with pytest.raises(TooLateToJoin):
+        stage.join(stage.shopper(), group_id, deadline - timedelta(seconds=59))
+    with pytest.raises(GroupNotOpen):
+        stage.join(stage.shopper(), group_id, deadline)
+
+
+def test_nobody_leaves_a_group_whose_deadline_has_come(fresh_database: DatabaseUrls) -> None:
+    arena = make_arena()
+    shopper = arena.shopper()
+    order = arena.open(shopper, arena.start)
+    arena.pay(order, arena.start)
+    deadline = arena.group(order["group_id"])["deadline_at"]
+
+    with pytest.raises(OrderNotCancellable):
+        arena.leave(shopper, order, deadline)
+
+    assert arena.group(order["group_id"])["state"] == "open"
+
+
+def test_a_deadline_at_midnight_counts_for_the_day_that_ends(fresh_database: DatabaseUrls) -> None:
+    stage = make_stage()
+    midnight = day_start(shanghai_day(stage.start + timedelta(hours=2)) + DAY)
+    stage = with_campaign(stage, life_seconds=7 * 86_400, ends_at=midnight)
+    order = stage.open(stage.shopper(), stage.start)
+    stage.pay(order, stage.start)
+
+    joined = stage.join(stage.shopper(), order["group_id"], stage.start)
+
+    assert stage.group(order["group_id"])["deadline_at"] == midnight
+    assert joined["state"] == "placed"
+    assert stage.rows("SELECT DISTINCT cap_on FROM orders") == [
+        (shanghai_day(midnight) - timedelta(days=1),)
+    ]
+
+
+def test_a_key_of_another_request_is_refused(fresh_database: DatabaseUrls) -> None:
+    stage = make_stage()
+    shopper = stage.shopper()
+    basket = stage.basket(shopper)
+    open_group(OpenGroup(basket, stage.campaign.public_id), at=stage.start)
+    other = replace(basket, key=replace(basket.key, request_hash=b"another"))
+
+    with pytest.raises(IdempotencyKeyReused):
+        open_group(OpenGroup(other, stage.campaign.public_id), at=stage.start)

@@ -615,6 +615,15 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " FROM payments WHERE state = 'pending'",
         ),
     ),
+    "facts.emitted": (
+        ("DELETE FROM facts WHERE kind = 'group.failed'",),
+        ("DELETE FROM facts WHERE kind = 'group.formed'",),
+        ("DELETE FROM facts WHERE kind = 'order.refunded'",),
+        (
+            "INSERT INTO facts (merchant_id, kind, subject_id, at)"
+            " SELECT merchant_id, kind, subject_id, at FROM facts WHERE kind = 'group.failed'",
+        ),
+    ),
     "facts.delivered-once": (
         ("DELETE FROM work_rows WHERE kind = 'notify'",),
         ("UPDATE work_rows SET subject_id = subject_id + 10000 WHERE kind = 'notify'",),
