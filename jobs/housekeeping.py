@@ -5,7 +5,7 @@ from datetime import datetime
 from domain.checkout import looking
 from domain.database import read_clock, transaction
 from domain.idempotency import forget_old
-from domain.ledger.sealing import seal_ledger as seal_committed
+from domain.ledger import sealing
 from domain.settlement import measuring_funds
 from jobs.looping import ASIDE_SECONDS, until_done
 
@@ -29,7 +29,9 @@ def seal_ledger() -> int:
 
 def _seal(at: datetime) -> int:
     with transaction() as session:
-        return seal_committed(session, at=at)
+        seals = sealing.seal_ledger(session, at=at)
+    sealing.tell_seals(seals)
+    return sum(seal.transactions for seal in seals)
 
 
 def tell_late() -> None:

@@ -38,7 +38,7 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.reconciling.reconcile_days", GATEWAY, 1, "work.reconcile"),
     Periodic("jobs.gateways.deliver_points", GATEWAY, 0.5, "work.deliver_points"),
     Periodic("jobs.gateways.send_messages", GATEWAY, 0.5, "work.send_message"),
-    Periodic("jobs.housekeeping.seal_ledger", SETTLE, 60, "seals"),
+    Periodic("jobs.housekeeping.seal_ledger", SETTLE, 60, "seals", timeout_seconds=3600),
     Periodic("jobs.auditing.audit_night", SETTLE, 600, "audit", timeout_seconds=3600),
     Periodic("jobs.housekeeping.tell_late", GATEWAY, 60, "late"),
     Periodic("jobs.housekeeping.measure_funds", SETTLE, 600),

@@ -156,7 +156,7 @@ def _default_subsidy(session: Session, product: tuple[int, int]) -> SubsidyRule 
 
 
 def _point_fen(session: Session, merchant_id: int) -> int:
-    """Return what a point is worth at a merchant, or 1 fen where that is less."""
+    """Return the fen that a merchant's points are whole in."""
     per_yuan = session.scalar(
         select(MerchantSettings.points_per_yuan).where(MerchantSettings.merchant_id == merchant_id)
     )

@@ -8,7 +8,9 @@ another.
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -91,14 +93,22 @@ class RestoredElsewhere(RuntimeError):
     """The database was restored into a cluster whose transaction numbers are lower than its own."""
 
 
-def seal_ledger(session: Session, *, at: datetime) -> int:
-    """Seal what is committed, some 20,000 transactions at a time; returns how many.
+class Seal(NamedTuple):
+    """A new end of a merchant's chain: its number, how many transactions it covers, its hash."""
 
-    Each new end of a chain goes to the log, out of the database's reach. None while another session
-    seals. Raises RestoredElsewhere.
+    merchant_id: int
+    number: int
+    transactions: int
+    chain: str
+
+
+def seal_ledger(session: Session, *, at: datetime) -> list[Seal]:
+    """Seal what is committed, some 20,000 transactions at a time; `tell_seals` once it stands.
+
+    Nothing while another session seals. Raises RestoredElsewhere.
     """
     if not session.execute(_LOCK, {"lock": _SEALING_LOCK}).scalar_one():
-        return 0
+        return []
     bounds = session.execute(_BOUNDS, {"most": MOST_TRANSACTIONS}).one()
     if bounds.horizon < bounds.from_xid:
         raise RestoredElsewhere
@@ -106,12 +116,15 @@ def seal_ledger(session: Session, *, at: datetime) -> int:
     if bounds.enough is not None:
         to_xid = min(to_xid, max(bounds.enough, bounds.first + 1))
     if bounds.first is None or bounds.first >= to_xid:
-        return 0
+        return []
     values = {"from_xid": bounds.from_xid, "to_xid": to_xid, "at": at}
-    seals = session.execute(_SEAL, values).all()
+    return [Seal(*row) for row in session.execute(_SEAL, values)]
+
+
+def tell_seals(seals: Sequence[Seal]) -> None:
+    """Put the new ends of the chains into the log, out of the database's reach."""
     for seal in seals:
         logger.info(
             "ledger sealed",
             extra={"merchant_id": seal.merchant_id, "seal": seal.number, "chain": seal.chain},
         )
-    return sum(seal.transactions for seal in seals)

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from domain.auditing.running import audit
 from domain.database import reading, transaction
 from domain.ledger import sealing
-from domain.ledger.sealing import RestoredElsewhere
+from domain.ledger.sealing import RestoredElsewhere, Seal
 from jobs.housekeeping import seal_ledger
 from launcher.addresses import DatabaseUrls
 from tests.domain.auditing.sealed import seal_all
@@ -184,10 +184,22 @@ def test_seal_keeps_the_instant_it_was_made(stage: Stage) -> None:
     paid(stage)
     at = NOW + timedelta(days=1)
 
-    def sealed() -> int:
+    def sealed() -> list[Seal]:
         with transaction() as session:
             return sealing.seal_ledger(session, at=at)
 
     wait_until(sealed)
 
     assert stage.one("SELECT sealed_at FROM ledger_seals") == at
+
+
+def test_each_new_end_of_a_chain_is_told_outside_of_the_database(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    paid(stage)
+    seal_all()
+
+    [told] = [r.__dict__ for r in caplog.records if r.message == "ledger sealed"]
+    assert (told["merchant_id"], told["seal"]) == (stage.merchant_id, 1)
+    assert told["chain"] == stage.one("SELECT encode(chain, 'hex') FROM ledger_seals")
