@@ -149,8 +149,8 @@ class Levers(_Rules):
     """Conditions against farming, off by default; each is told before paying.
 
     The full subsidy needs `full_from_seats` paid seats when the group fails, else `consolation_fen`
-    is the most; a seat must be taken `least_paid_seconds` before the deadline, judged when the order
-    is placed (it is paid within its hold). Strangers may join from the campaign page unless
+    is the most; a seat must be taken `least_paid_seconds` before the deadline, judged when the
+    order is placed (it is paid within its hold). Strangers may join from the campaign page unless
     `is_pool_open` is false: then only through a share of the group.
     """
 
