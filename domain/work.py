@@ -249,6 +249,28 @@ def hold(session: Session, leases: Sequence[Lease]) -> list[Lease]:
     return [lease for lease in leases if (lease.merchant_id, lease.id) in kept]
 
 
+_RENEW = text(
+    """
+    UPDATE work_rows w SET leased_until = :until
+    FROM (
+        SELECT r.merchant_id, r.id FROM work_rows r
+        JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[]), CAST(:fences AS bigint[]))
+            AS t (m, i, f) ON r.merchant_id = t.m AND r.id = t.i AND r.fence = t.f
+        WHERE r.state = 'leased'
+        FOR UPDATE OF r SKIP LOCKED
+    ) kept
+    WHERE w.merchant_id = kept.merchant_id AND w.id = kept.id
+    """
+)
+
+
+def renew(session: Session, leases: Sequence[Lease], *, seconds: float) -> None:
+    """Let leases last some seconds from now; skips the overtaken, and those being written."""
+    if leases:
+        until = clock.real_now() + timedelta(seconds=seconds)
+        session.execute(_RENEW, {**_columns(leases), "until": until})
+
+
 _FINISH = text(
     """
     UPDATE work_rows w SET state = 'done', leased_until = NULL, error = NULL

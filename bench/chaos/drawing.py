@@ -51,7 +51,6 @@ WORKERS = ("worker_settle_1", "worker_settle_2", "worker_gateway")
 PAUSED = ("worker_settle_1", "worker_settle_2", "worker_gateway", "scheduler")
 LINKS = ("postgres", "valkey", "sandbox", "api")
 LONGER_THAN_A_LEASE_SECONDS = (21.0, 24.0)
-GATEWAY_LEASE_LONGER_SECONDS = 40.0
 _OF_PAYMENTS = ("prepay", "query", "close")
 _OF_REFUNDS = ("refund", "query_refund")
 GATEWAY_RULES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -116,7 +115,6 @@ def _particulars(dice: random.Random, number: int, kind: Kind) -> Fault:
         target = dice.choice(WORKERS)
     elif kind is Kind.PAUSE:
         target, seconds = dice.choice(PAUSED), dice.uniform(*LONGER_THAN_A_LEASE_SECONDS)
-        seconds += GATEWAY_LEASE_LONGER_SECONDS if target == "worker_gateway" else 0.0
     elif kind in (Kind.DELAY, Kind.CUT, Kind.DOWN, Kind.RESET):
         target = dice.choice(LINKS)
         seconds = 0.0 if kind is Kind.RESET else dice.uniform(1, 5)

@@ -58,7 +58,7 @@ class Belt(Generic[Job, Heard]):
         self._is_closed = False
         self._pacer = threading.Thread(target=self._pace, name="pacer", daemon=True)
         self._pacer.start()
-        self.under_way = 0
+        self._under_way: dict[int, Job] = {}
         self._most = MOST_UNDER_WAY
 
     def __enter__(self) -> Self:
@@ -74,11 +74,16 @@ class Belt(Generic[Job, Heard]):
     @property
     def places(self) -> int:
         """Return how many more jobs the belt takes."""
-        return max(0, self._most - self.under_way)
+        return max(0, self._most - len(self._under_way))
+
+    @property
+    def under_way(self) -> list[Job]:
+        """Return the jobs that wait for their slot, are called, or have not been taken off."""
+        return list(self._under_way.values())
 
     def put(self, job: Job, *, slot: datetime | None = None) -> None:
         """Have a job called at a real instant, its slot; without one as soon as there is room."""
-        self.under_way += 1
+        self._under_way[id(job)] = job
         entry = (slot or clock.real_now(), next(self._order), job, slot is not None)
         with self._changed:
             heapq.heappush(self._waiting, entry)
@@ -88,14 +93,15 @@ class Belt(Generic[Job, Heard]):
         """Gather calls that have ended, for some time, or until none is under way."""
         gathered: list[Ended[Job, Heard]] = []
         ends_at = time.monotonic() + seconds
-        while self.under_way:
+        while self._under_way:
             try:
-                gathered.append(self._ended.get(timeout=max(0.0, ends_at - time.monotonic())))
+                ended = self._ended.get(timeout=max(0.0, ends_at - time.monotonic()))
             except queue.Empty:
                 break
-            self.under_way -= 1
+            del self._under_way[id(ended.job)]
+            gathered.append(ended)
         is_late = any(isinstance(ended.error, SlotMissed) for ended in gathered)
-        is_full = self.under_way - len(self._waiting) >= MOST_CALLS
+        is_full = len(self._under_way) - len(self._waiting) >= MOST_CALLS
         # Where calls came too late as no thread was free, more of them would be late as well.
         self._most = MOST_CALLS if is_late and is_full else MOST_UNDER_WAY
         return gathered

@@ -1,11 +1,12 @@
 """Driving leased work that asks gateways: each row on its own, several at once, errors sorted.
 
-What happens between a lease and its record is a gateway call; nothing is locked meanwhile.
+What happens between a lease and its record is a gateway call; nothing is locked meanwhile, and
+the leases are renewed.
 """
 
 import logging
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import datetime
 
 from sqlalchemy import TextClause
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from domain import work
 from domain.arrays import array
+from domain.checkout.renewing import LEASE_SECONDS, Renewal
 from domain.database import transaction
 from domain.errors import Busy, GatewayFailed
 from domain.work import Key, Lease
@@ -25,22 +27,14 @@ CALLS_AT_ONCE = 8
 Step = Callable[[Lease, datetime], None]
 
 
-def drive(
-    kind: str,
-    step: Step,
-    *,
-    over: TextClause,
-    at: datetime,
-    limit: int,
-    lease_seconds: int = 60,
-) -> int:
+def drive(kind: str, step: Step, *, over: TextClause, at: datetime, limit: int) -> int:
     """Lease up to `limit` rows of a kind and run a step for each; returns how many were leased.
 
     `over` returns those of the subjects (:merchants, :subjects) that a callback has brought to
     their end: nothing is left to ask, so their work is finished with the lease.
     """
     with transaction() as session:
-        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=lease_seconds)
+        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=LEASE_SECONDS)
         finished = finish_those_over(session, leases, over)
     _run_all([lease for lease in leases if lease.subject not in finished], step, at)
     return len(leases)
@@ -66,8 +60,14 @@ def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:
     if not leases:
         return
     with ThreadPoolExecutor(max_workers=min(CALLS_AT_ONCE, len(leases))) as pool:
-        for future in [pool.submit(run_step, lease, step, at) for lease in leases]:
-            future.result()
+        renewal = Renewal()
+        under_way = {pool.submit(run_step, lease, step, at): lease for lease in leases}
+        while under_way:
+            done, _ = wait(under_way, timeout=renewal.due_in, return_when=FIRST_COMPLETED)
+            for future in done:
+                del under_way[future]
+                future.result()
+            renewal.renew(list(under_way.values()))
 
 
 def run_step(lease: Lease, step: Step, at: datetime) -> None:

@@ -38,6 +38,7 @@ from domain.checkout.recording_refunds import (
     take_back,
     write_together,
 )
+from domain.checkout.renewing import LEASE_SECONDS, Renewal
 from domain.checkout.resuming import resume
 from domain.database import transaction
 from domain.payments.accounts import Account, find_account
@@ -48,8 +49,6 @@ from domain.states import RefundState
 from domain.work import Key, Lease
 
 CHUNK = 200
-# The longest wait: ten seconds for a slot, then a refund and a query of 13 seconds each.
-LEASE_SECONDS = 60
 GATHER_SECONDS = 0.1
 BUDGET_SECONDS = 10.0
 OTHERS_EVERY_SECONDS = 0.25
@@ -111,6 +110,7 @@ class _Driving:
         self._accounts: dict[Key, Account] = {}
         self._short: set[Key] = set()
         self._known_short: set[Key] = set()
+        self._renewal = Renewal()
 
     def run(self) -> int:
         """Lease, send and record, over and over."""
@@ -126,13 +126,16 @@ class _Driving:
         self._finish()
         return self._count
 
+    def _all_waiting(self) -> list[RefundJob]:
+        return [job for jobs in self._waiting.values() for job in jobs]
+
     def _finish(self) -> None:
         """Put back what waits for a slot, and record what is under way."""
-        self._put_back([job for jobs in self._waiting.values() for job in jobs])
+        self._put_back(self._all_waiting())
         self._waiting.clear()
         while self.belt.under_way:
             self._record_ended()
-            self._put_back([job for jobs in self._waiting.values() for job in jobs])
+            self._put_back(self._all_waiting())
             self._waiting.clear()
 
     # Preparing: leased, looked at, given slots, moved to sending.
@@ -147,7 +150,7 @@ class _Driving:
         with transaction() as session:
             leases = self._lease(session, limit, at) if limit else []
             jobs, broken = self._look(session, leases)
-            waiting = [job for queued in self._waiting.values() for job in queued]
+            waiting = self._all_waiting()
             to_send = [job for job in jobs if job.is_to_send]
             started, left = self._start(session, waiting + to_send, at)
         if limit:
@@ -301,8 +304,6 @@ class _Driving:
 
     # Calling: in the belt's threads.
 
-    # Calling: in the belt's threads.
-
     def _call(self, job: RefundJob) -> Heard:
         if job.is_to_send and job.account.key in self._short and not job.is_probe:
             raise FundsAwaited
@@ -315,6 +316,7 @@ class _Driving:
 
     def _record_ended(self) -> None:
         """Record the calls that ended, those that say the plain thing together."""
+        self._renewal.renew([job.lease for job in self._all_waiting() + self.belt.under_way])
         if not self.belt.under_way and self._waiting:
             time.sleep(GATHER_SECONDS)
         ended = self.belt.take(seconds=GATHER_SECONDS)

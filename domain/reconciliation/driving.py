@@ -19,7 +19,6 @@ from domain.work import Key, Lease
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2
-LEASE_SECONDS = 900
 NOT_READY_WAIT = timedelta(minutes=30)
 
 _OVER = text(
@@ -41,7 +40,7 @@ _OF_DAY = text(
 
 def drive_reconciliations(*, at: datetime, limit: int = AT_ONCE) -> int:
     """Reconcile days that are due; returns how many were looked at."""
-    return drive(WORK, _step, over=_OVER, at=at, limit=limit, lease_seconds=LEASE_SECONDS)
+    return drive(WORK, _step, over=_OVER, at=at, limit=limit)
 
 
 def reconcile_day(on: date, *, merchant_id: int | None, at: datetime) -> list[Key]:

@@ -1,5 +1,6 @@
 """A lease ends: who holds an older one writes nothing."""
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -7,7 +8,8 @@ from typing import Any
 import pytest
 
 from domain import work
-from domain.checkout import driving_refunds, working_off
+from domain.checkout import driving, driving_refunds, renewing, working_off
+from domain.checkout.driving_payments import drive_payments
 from domain.checkout.settling import settle_due_groups
 from domain.database import read_clock, transaction
 from domain.gateways.wechat import WeChatPayments
@@ -16,7 +18,7 @@ from domain.work import Lease, LeaseLost
 from tests.concurrency.arena import DAY, Arena
 from tests.concurrency.racing import PATIENCE_SECONDS, Pause
 from tests.sandbox_server import wait_until
-from tests.world import World
+from tests.world import World, expect
 
 pytestmark = pytest.mark.transactional
 
@@ -166,6 +168,60 @@ def test_refund_sent_by_a_worker_paused_beyond_its_lease_is_sent_once(
     [refund] = world.sandbox.items("/refunds", mchid=world.mch_no)
     [[ours]] = world.rows("SELECT public_id FROM refunds")
     assert refund["out_refund_no"] == ours
+
+
+def test_refund_keeps_its_lease_while_the_gateway_is_called(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, order = world.opened()
+    world.end_deadline(order["group_id"])
+    settle_due_groups(at=read_clock())
+    pause = Pause()
+    pause.after(monkeypatch, WeChatPayments, "refund")
+    renew_often(monkeypatch)
+
+    with ThreadPoolExecutor(1) as pool:
+        calling = pool.submit(driving_refunds.drive_refunds, at=read_clock())
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        outlive_a_lease()
+        assert driving_refunds.drive_refunds(at=read_clock()) == 0
+        pause.let_go()
+        calling.result()
+
+    [(fence, _, attempts)] = world.rows(REFUND_WORK)
+    assert (fence, attempts) == (1, 1)
+
+
+def test_payment_keeps_its_lease_while_the_gateway_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leader = world.phone()
+    order = leader.open()
+    leader.prepare(order)
+    expect(201, leader.post(f"/v1/orders/{order['id']}/cancellation"))
+    at = read_clock()
+    pause = Pause()
+    pause.after(monkeypatch, WeChatPayments, "close")
+    renew_often(monkeypatch)
+
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(drive_payments, at=at)
+        assert pause.is_reached.wait(PATIENCE_SECONDS)
+        outlive_a_lease()
+        assert drive_payments(at=at) == 0
+        pause.let_go()
+        assert asking.result() == 1
+
+
+def renew_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make leases last half a second, renewed ten times in it."""
+    for module in (renewing, driving, driving_refunds):
+        monkeypatch.setattr(module, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(renewing, "EVERY_SECONDS", 0.05)
+
+
+def outlive_a_lease() -> None:
+    time.sleep(1)
 
 
 def shorten_leases(monkeypatch: pytest.MonkeyPatch) -> None:
