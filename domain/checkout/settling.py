@@ -26,7 +26,6 @@ from domain.settlement.releasing import (
 )
 from domain.settlement.rewarding import reward_groups
 from domain.settlement.taking import SETTLE_GROUP
-from domain.settlement.turns import take_turn
 
 logger = logging.getLogger(__name__)
 
@@ -44,15 +43,10 @@ def settle_due_groups(*, at: datetime, limit: int = CHUNK) -> int:
     """Settle up to `limit` groups whose deadline has come; returns how many were looked at."""
     return work_off(
         SETTLE_GROUP,
-        _settle_in_turn,
+        lambda session, groups, when: settle_groups(session, groups, at=when),
         at=at,
         limit=limit,
     )
-
-
-def _settle_in_turn(session: Session, groups: Sequence[Key], when: datetime) -> dict[Key, datetime]:
-    take_turn(session)
-    return settle_groups(session, groups, at=when)
 
 
 def issue_due_grants(*, at: datetime, limit: int = CHUNK) -> int:

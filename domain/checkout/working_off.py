@@ -1,4 +1,7 @@
-"""Working off rows of work: a chunk is one transaction, and one by one if that fails."""
+"""Working off rows of work: a chunk is one transaction, and one by one if that fails.
+
+Chunks take turns, whatever their kind, so that a herd leaves a processor to the shoppers.
+"""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from domain import work
 from domain.database import transaction
+from domain.settlement.turns import take_turn
 from domain.work import Key, Lease
 
 logger = logging.getLogger(__name__)
@@ -40,6 +44,7 @@ def work_off(kind: str, effect: Effect, *, at: datetime, limit: int = CHUNK) -> 
 
 def _do(leases: Sequence[Lease], effect: Effect, at: datetime) -> None:
     with transaction() as session:
+        take_turn(session)
         kept = work.hold(session, leases)
         waits = effect(session, [lease.subject for lease in kept], at) or {}
         work.finish(session, [lease for lease in kept if lease.subject not in waits])

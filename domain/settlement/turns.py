@@ -1,4 +1,4 @@
-"""Taking turns: how many chunks of a herd are settled at once, so that shoppers have a share too.
+"""Taking turns: how many chunks are worked off at once, so that shoppers have a share too.
 
 Each chunk keeps one of the database's processors busy. The limit is for the shoppers' comfort,
 never for correctness: who has waited for long goes on without a turn.
