@@ -39,6 +39,7 @@ CONNECTIONS = 32
 REFUNDS_PER_SECOND = 150
 LATENCY_MS = 50
 POLL_SECONDS = 0.1
+MEMORY_EVERY_SECONDS = 1.0
 GIVE_UP_SECONDS = 900
 WORKERS = {
     "herd_settle_1": ("jobs.worker", "settle"),
@@ -263,11 +264,13 @@ def _come_due(scene: Scene, first: int, last: int, deadline_at: datetime) -> Non
 def _wait_settled(scene: Scene, workers: list[int]) -> float:
     """Wait until no group is left; returns the peak memory of a settling worker in KiB."""
     gives_up_at = time.monotonic() + GIVE_UP_SECONDS
-    peak = 0.0
+    peak, looked_at = 0.0, 0.0
     while scene.count(LEFT, "settle_group", real_now(), "settle_group"):
         if time.monotonic() > gives_up_at:
             raise TimeoutError("the herd did not get settled")
-        peak = max(peak, *(peak_kb(pid) for worker in workers for pid in tree_of(worker)))
+        if time.monotonic() - looked_at > MEMORY_EVERY_SECONDS:
+            looked_at = time.monotonic()
+            peak = max(peak, *(peak_kb(pid) for worker in workers for pid in tree_of(worker)))
         time.sleep(POLL_SECONDS)
     return peak
 

@@ -57,19 +57,23 @@ class Field:
     def test(self, tests: tuple[str, ...], *, workers: int = 0) -> Run:
         """Run tests until the first that fails; more workers run a file's tests together."""
         began = time.monotonic()
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", "-q", "-x", f"-n{workers}", "--dist=loadfile"),
-                *("-p", "no:cacheprovider", "--no-header", *tests),
-            ],
-            cwd=self._folder,
-            check=False,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self._folder)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=TIMEOUT_SECONDS,
-        )
+        try:
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-m", "pytest", "-q", "-x", f"-n{workers}"),
+                    *("--dist=loadfile", "-p", "no:cacheprovider", "--no-header", *tests),
+                ],
+                cwd=self._folder,
+                check=False,
+                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(self._folder)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                timeout=TIMEOUT_SECONDS,
+            )
+        except subprocess.TimeoutExpired:
+            told = f"the tests did not end within {TIMEOUT_SECONDS} s"
+            return Run(is_green=False, first_red=None, output=told, seconds=TIMEOUT_SECONDS)
         found = _FAILED.search(done.stdout)
         return Run(
             done.returncode == 0,
