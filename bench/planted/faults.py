@@ -534,4 +534,117 @@ FAULTS: tuple[Fault, ...] = (
         "",
         ("tests/api/merchant/test_approvals.py",),
     ),
+    Fault(
+        "lease-unrenewed",
+        "a slow gateway's refund is sent by two workers at once",
+        "domain/checkout/renewing.py",
+        """\
+        if self.due_in:
+""",
+        """\
+        if self.due_in or leases:
+""",
+        ("tests/jobs/test_leases.py",),
+    ),
+    Fault(
+        "no-unique-grant",
+        "an order is subsidised twice",
+        "migrations/versions/2026_11_22_2153_first_schema.py",
+        """\
+        sa.UniqueConstraint("merchant_id", "order_id", name=op.f("uq_grants_merchant_id_order_id")),
+""",
+        "",
+        ("tests/migrations/test_guards.py",),
+    ),
+    Fault(
+        "wallet-overdrawn",
+        "a balance is spent twice and stands below zero",
+        "migrations/versions/2026_11_22_2153_first_schema.py",
+        """\
+            "balance_fen >= 0", name=op.f("ck_ledger_accounts_balance_fen_positive")
+""",
+        """\
+            "balance_fen >= -10000", name=op.f("ck_ledger_accounts_balance_fen_positive")
+""",
+        ("tests/concurrency/test_wallets.py",),
+    ),
+    Fault(
+        "ledger-out-of-balance",
+        "money is booked that comes from nowhere",
+        "migrations/sql/ledger_1.sql",
+        "HAVING sum(amount_fen) <> 0",
+        "HAVING sum(amount_fen) IS NULL",
+        ("tests/jobs/test_parking.py",),
+    ),
+    Fault(
+        "refund-booked-backwards",
+        "deposits grow with each refund, and the merchant seems to owe nothing",
+        "domain/settlement/refunding.py",
+        """\
+            "refund.requested",
+            row.id,
+            ORDER_DEPOSITS,
+            REFUNDS_PAYABLE,
+""",
+        """\
+            "refund.requested",
+            row.id,
+            REFUNDS_PAYABLE,
+            ORDER_DEPOSITS,
+""",
+        ("tests/scenarios/test_outcomes.py",),
+    ),
+    Fault(
+        "done-before-the-effect",
+        "a worker's death loses what it had said was done",
+        "domain/checkout/working_off.py",
+        """\
+        kept = work.hold(session, leases)
+        waits = effect(session, [lease.subject for lease in kept], at) or {}
+        work.finish(session, [lease for lease in kept if lease.subject not in waits])
+""",
+        """\
+        kept = work.hold(session, leases)
+        work.finish(session, kept)
+    with transaction() as session:
+        waits = effect(session, [lease.subject for lease in kept], at) or {}
+""",
+        ("tests/jobs/test_deliveries.py",),
+    ),
+    Fault(
+        "real-time-for-business-time",
+        "whoever moves the business clock moves half of the mall",
+        "domain/database.py",
+        """\
+    return clock.shifted(offset)
+""",
+        """\
+    return clock.shifted(offset * 0)
+""",
+        ("tests/scenarios/test_withdrawals.py", "tests/scenarios/test_reconciling.py"),
+    ),
+    Fault(
+        "late-told-too-late",
+        "nobody is warned before the ten minutes are over",
+        "domain/analytics/settling.py",
+        """\
+LATE_AFTER = timedelta(minutes=3)
+""",
+        """\
+LATE_AFTER = timedelta(minutes=13)
+""",
+        ("tests/jobs/test_lateness.py",),
+    ),
+    Fault(
+        "turns-never-end",
+        "a herd stands still behind a worker that sleeps",
+        "domain/settlement/turns.py",
+        """\
+    while turns and time.monotonic() < gives_up_at:
+""",
+        """\
+    while turns and time.monotonic() < gives_up_at + 5:
+""",
+        ("tests/concurrency/test_turns.py",),
+    ),
 )

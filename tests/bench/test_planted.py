@@ -20,7 +20,8 @@ def test_fault_can_be_planted(fault: Fault) -> None:
     whole = (PROJECT / fault.path).read_text()
 
     assert whole.count(fault.old) == 1
-    ast.parse(whole.replace(fault.old, fault.new))
+    if fault.path.endswith(".py"):
+        ast.parse(whole.replace(fault.old, fault.new))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

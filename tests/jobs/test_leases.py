@@ -1,5 +1,6 @@
 """A lease ends: who holds an older one writes nothing."""
 
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -225,9 +226,14 @@ def outlive_a_lease() -> None:
 
 
 def shorten_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    claim = work.claim
+    """Give the first worker leases that run out at once; it renews none, and leases no more."""
+    claim, first = work.claim, []
 
     def claim_shortly(*args: Any, **values: Any) -> list[Lease]:
-        return claim(*args, **{**values, "lease_seconds": 0.2})
+        if not first:
+            first.append(threading.get_ident())
+            return claim(*args, **{**values, "lease_seconds": 0.2})
+        return [] if threading.get_ident() in first else claim(*args, **values)
 
     monkeypatch.setattr(work, "claim", claim_shortly)
+    monkeypatch.setattr(renewing, "EVERY_SECONDS", DAY.total_seconds())
