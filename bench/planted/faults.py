@@ -592,7 +592,7 @@ FAULTS: tuple[Fault, ...] = (
             REFUNDS_PAYABLE,
             ORDER_DEPOSITS,
 """,
-        ("tests/scenarios/test_outcomes.py",),
+        ("tests/concurrency/test_settling_twice.py", "tests/scenarios/test_promises.py"),
     ),
     Fault(
         "done-before-the-effect",
@@ -610,18 +610,6 @@ FAULTS: tuple[Fault, ...] = (
         waits = effect(session, [lease.subject for lease in kept], at) or {}
 """,
         ("tests/jobs/test_deliveries.py",),
-    ),
-    Fault(
-        "real-time-for-business-time",
-        "whoever moves the business clock moves half of the mall",
-        "domain/database.py",
-        """\
-    return clock.shifted(offset)
-""",
-        """\
-    return clock.shifted(offset * 0)
-""",
-        ("tests/scenarios/test_withdrawals.py", "tests/scenarios/test_reconciling.py"),
     ),
     Fault(
         "late-told-too-late",
