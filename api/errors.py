@@ -132,7 +132,9 @@ def on_database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
     if isinstance(error, sqlalchemy.exc.DataError) and (sqlstate or _UNSTORABLE)[:2] == _UNSTORABLE:
         return problem(422, "invalid_request")
     if _is_unavailable(error):
-        logger.error("database unavailable", extra={"sqlstate": sqlstate}, exc_info=error)
+        # One line each: while the database is away every request ends here.
+        cause = f"{type(error).__name__}: {getattr(error, 'orig', None) or error}"[:300]
+        logger.error("database unavailable", extra={"sqlstate": sqlstate, "cause": cause})
         return problem(503, "unavailable", headers={"Retry-After": str(_RETRY_SECONDS)})
     return on_unexpected(error)
 
