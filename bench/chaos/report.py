@@ -106,7 +106,7 @@ def _rescue(rescue: Mapping[str, Any]) -> str:
     return (
         f"rows leased at a kill were done or free: median {rescue['median_seconds']:.1f} s,"
         f" longest {rescue['longest_seconds']:.1f} s"
-        " (leases last 20 s, those of calls to a gateway 60 s)"
+        " (leases last 20 s, those of calls to a gateway 15 s)"
     )
 
 
