@@ -48,7 +48,8 @@ def main() -> int:
             scene = Scene(stands, sizes)
             for name in on_scene:
                 say(f"measuring {name}")
-                _tell(ON_SCENE[name](scene))
+                with stands.passing():
+                    _tell(ON_SCENE[name](scene))
     for name in ALONE:
         if name in wanted:
             say(f"measuring {name}")

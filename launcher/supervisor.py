@@ -123,9 +123,14 @@ class Supervisor:
         """Return the number of a program's present process; None while it has none."""
         return next((child.pid for child in self._children if child.program.name == name), None)
 
-    def stop(self) -> None:
-        """Stop every program, the last one first; may be repeated."""
-        while self._children:
+    @property
+    def running(self) -> int:
+        """Return how many programs are looked after."""
+        return len(self._children)
+
+    def stop(self, *, keep: int = 0) -> None:
+        """Stop the programs but the first few, the last one first; may be repeated."""
+        while len(self._children) > keep:
             self._stop(self._children.pop())
             self._note()
 

@@ -102,6 +102,15 @@ class Ground:
         self._supervisor.start(program)
         return find_child(" ".join(program.command))
 
+    @contextlib.contextmanager
+    def passing(self) -> Iterator[None]:
+        """Stop at the end what is started within."""
+        kept = self._supervisor.running
+        try:
+            yield
+        finally:
+            self._supervisor.stop(keep=kept)
+
     @property
     def postgres_pid(self) -> int:
         """Return the pid of the server's first process."""

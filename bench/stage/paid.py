@@ -34,12 +34,12 @@ class PaidSandbox:
 
     def __init__(self, ground: Ground, gateway: Gateway, environment: dict[str, str]) -> None:
         self._gateway = gateway
-        data = ground.place.home / "sandbox"
+        port = free_port()
+        data = ground.place.home / f"sandbox-{port}"
         data.mkdir(mode=0o700, parents=True)
         self._file = data / "sandbox.sqlite"
         Store(self._file)
         self._add_account()
-        port = free_port()
         self.url = f"http://{HOST}:{port}"
         self.pid = ground.start(
             Program(
