@@ -4,6 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from domain import work
 from domain.database import transaction
@@ -74,3 +75,40 @@ def test_merchants_left_out_are_dealt_nothing(merchants: list[int]) -> None:
     taken = {lease.merchant_id for lease in take(but_not=(merchants[0], merchants[1]))}
 
     assert taken == set(merchants[2:])
+
+
+def test_merchants_between_them_that_wait_for_nothing_yet_do_not_hide_the_others(
+    merchants: list[int],
+) -> None:
+    with transaction() as session:
+        between = [make_merchant(session).id for _ in range(80)]
+        last = make_merchant(session).id
+        work.put(session, KIND, [(m, 1) for m in between], due_at=NOW + timedelta(days=1))
+        work.put(session, KIND, [(last, 1)], due_at=NOW)
+
+    assert last in {lease.merchant_id for lease in take(limit=20)}
+
+
+def test_rows_whose_workers_died_have_a_turn_within_a_herd(
+    merchants: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE work_rows SET lapses = 2 WHERE subject_id = 1"))
+    monkeypatch.setattr("secrets.randbelow", lambda _: 0)
+
+    alone = take()
+
+    assert [lease.subject_id for lease in alone] == [1]
+
+
+def test_rows_whose_workers_died_are_in_no_chunk(
+    merchants: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with transaction() as session:
+        session.execute(text("UPDATE work_rows SET lapses = 2 WHERE subject_id = 1"))
+    monkeypatch.setattr("secrets.randbelow", lambda _: 1)
+
+    taken = [take(limit=500) for _ in range(8)]
+
+    assert all(len(leases) == 1 for leases in taken if 1 in {o.subject_id for o in leases})
+    assert sum(map(len, taken)) == HERD + OTHERS * EACH
