@@ -635,4 +635,16 @@ LATE_AFTER = timedelta(minutes=13)
 """,
         ("tests/concurrency/test_turns.py",),
     ),
+    Fault(
+        "waiting-refund-unfenced",
+        "a worker that was paused sends what another has taken over",
+        "domain/checkout/driving_refunds.py",
+        """\
+        kept = set(work.hold(session, [job.lease for job in jobs]))
+""",
+        """\
+        kept = {job.lease for job in jobs}
+""",
+        ("tests/jobs/test_leases.py",),
+    ),
 )

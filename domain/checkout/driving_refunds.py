@@ -211,10 +211,13 @@ class _Driving:
     ) -> tuple[list[tuple[RefundJob, datetime]], dict[Key, deque[RefundJob]]]:
         """Move to sending what may go now; returns it with its slots, and what waits for slots.
 
-        Locks the orders, then the refunds, then the quotas.
+        Those whose lease was lost while they waited are left to who has it. Locks the work, then
+        the orders that are free, the refunds, the quotas.
         """
         started: list[tuple[RefundJob, datetime]] = []
         left: dict[Key, deque[RefundJob]] = defaultdict(deque)
+        kept = set(work.hold(session, [job.lease for job in jobs]))
+        jobs = [job for job in jobs if job.lease in kept]
         if not jobs:
             return started, left
         jobs = self._space_payments(session, self._lock(session, jobs, at), at)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from domain import work
 from domain.checkout import driving, driving_refunds, renewing, working_off
@@ -14,6 +15,7 @@ from domain.checkout.driving_payments import drive_payments
 from domain.checkout.settling import settle_due_groups
 from domain.database import read_clock, transaction
 from domain.gateways.wechat import WeChatPayments
+from domain.settlement.refunding import WORK
 from domain.settlement.taking import SETTLE_GROUP
 from domain.work import Lease, LeaseLost
 from tests.concurrency.arena import DAY, Arena
@@ -212,6 +214,30 @@ def test_payment_keeps_its_lease_while_the_gateway_is_asked(
         assert drive_payments(at=at) == 0
         pause.let_go()
         assert asking.result() == 1
+
+
+def test_refund_whose_lease_was_lost_while_it_waited_for_a_slot_is_not_sent(world: World) -> None:
+    _, order = world.opened()
+    world.end_deadline(order["group_id"])
+    at = read_clock()
+    settle_due_groups(at=at)
+    paused = driving_refunds._Driving(read_clock, PATIENCE_SECONDS)
+
+    with paused.belt:
+        with transaction() as session:
+            waiting, _ = paused._look(session, paused._lease(session, 1, at))
+        with transaction() as session:
+            session.execute(text("UPDATE work_rows SET leased_until = now() - interval '1 second'"))
+        with transaction() as session:
+            [other] = work.claim(session, WORK, limit=1, at=at)
+        with transaction() as session:
+            started, left = paused._start(session, waiting, at)
+
+    assert len(waiting) == 1
+    assert (started, dict(left)) == ([], {})
+    assert world.rows("SELECT state FROM refunds") == [("requested",)]
+    with transaction() as session:
+        assert work.hold(session, [other]) == [other]
 
 
 def renew_often(monkeypatch: pytest.MonkeyPatch) -> None:
