@@ -70,6 +70,14 @@ _DUE = text(
         SELECT 1 FROM work_rows
         WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at)
     UNION ALL
+    SELECT 'late' WHERE EXISTS (
+        SELECT 1 FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'leased' AND due_at <= :late_at)
+    UNION ALL
+    SELECT 'late' WHERE EXISTS (
+        SELECT 1 FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'parked' AND due_at <= :late_at)
+    UNION ALL
     SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
     """
 )
@@ -101,8 +109,17 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
 
 _LATE = text(
     """
-    SELECT kind, count(*) AS waiting, min(due_at) AS oldest_at FROM work_rows
-    WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at
+    SELECT kind, count(*) AS waiting, min(due_at) AS oldest_at
+    FROM (
+        SELECT kind, due_at FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at
+        UNION ALL
+        SELECT kind, due_at FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'leased' AND due_at <= :late_at
+        UNION ALL
+        SELECT kind, due_at FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'parked' AND due_at <= :late_at
+    ) late
     GROUP BY kind ORDER BY kind
     """
 )
