@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from domain import work
 from domain.arrays import array
+from domain.checkout.noting import note, put_off
 from domain.checkout.renewing import LEASE_SECONDS, Renewal
 from domain.database import transaction
 from domain.errors import Busy, GatewayFailed
@@ -73,18 +74,18 @@ def _run_all(leases: Sequence[Lease], step: Step, at: datetime) -> None:
 def run_step(lease: Lease, step: Step, at: datetime) -> None:
     """Run one step, its errors sorted.
 
-    Where the database itself fails, the lease lapses and the row comes again.
+    Where the database is away, the lease lapses and the row comes again.
     """
     try:
         step(lease, at)
     except work.LeaseLost:
         logger.info("lease lost", extra={"work_id": lease.id})
     except (GatewayFailed, Busy) as error:
-        with transaction() as session:
-            work.retry_later(session, lease, at=at, error=error.code)
-    except OperationalError:
-        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
+        code = error.code
+        note(lease, lambda session: work.retry_later(session, lease, at=at, error=code))
+    except OperationalError as error:
+        put_off(lease, error, at)
     except Exception as error:
         logger.exception("work failed", extra={"work_id": lease.id, "attempts": lease.attempts})
-        with transaction() as session:
-            work.fail(session, lease, at=at, error=work.describe_error(error))
+        failure = work.describe_error(error)
+        note(lease, lambda session: work.fail(session, lease, at=at, error=failure))

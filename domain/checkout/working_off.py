@@ -11,6 +11,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from domain import work
+from domain.checkout.noting import note, put_off
+from domain.checkout.renewing import Renewal
 from domain.database import transaction
 from domain.settlement.turns import take_turn
 from domain.work import Key, Lease
@@ -37,7 +39,9 @@ def work_off(kind: str, effect: Effect, *, at: datetime, limit: int = CHUNK) -> 
         _do(leases, effect, at)
     except Exception:
         logger.exception("a chunk of work failed", extra={"kind": kind, "rows": len(leases)})
-        for lease in leases:
+        renewal = Renewal()
+        for number, lease in enumerate(leases):
+            renewal.renew(leases[number:])
             _do_alone(kind, lease, effect, at)
     return len(leases)
 
@@ -56,12 +60,14 @@ def _do(leases: Sequence[Lease], effect: Effect, at: datetime) -> None:
 def _do_alone(kind: str, lease: Lease, effect: Effect, at: datetime) -> None:
     try:
         _do([lease], effect, at)
-    except OperationalError:
-        logger.warning("database away or busy", extra={"work_id": lease.id}, exc_info=True)
+    except work.LeaseLost:
+        logger.info("lease lost", extra={"work_id": lease.id})
+    except OperationalError as error:
+        put_off(lease, error, at)
     except Exception as error:
         logger.exception(
             "work failed",
             extra={"kind": kind, "subject_id": lease.subject_id, "try": lease.attempts},
         )
-        with transaction() as session:
-            work.fail(session, lease, at=at, error=work.describe_error(error))
+        failure = work.describe_error(error)
+        note(lease, lambda session: work.fail(session, lease, at=at, error=failure))

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from domain import work
 from domain.checkout import settling
@@ -192,3 +193,21 @@ def test_group_that_kills_its_worker_does_not_hold_up_its_chunk(
                 session.execute(LAPSE)
 
     assert [arena.group(group)["state"] for group in others] == ["failed"] * 2
+
+
+def test_row_that_the_database_has_no_time_for_is_put_off_with_its_error(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = arena.opened(arena.start)
+    busy = OperationalError("UPDATE", {}, LockNotAvailable("lock timeout"))
+
+    def give_up(*_: object, **__: object) -> None:
+        raise busy
+
+    monkeypatch.setattr("domain.checkout.settling.settle_groups", give_up)
+    for n in range(7):
+        settle_due_groups(at=arena.start + DAY + n * timedelta(hours=1))
+
+    [(state, attempts, error)] = arena.rows(SETTLING, group)
+    assert (state, attempts) == ("due", 7)
+    assert error == "LockNotAvailable: lock timeout"
