@@ -272,7 +272,10 @@ _RENEW = text(
 
 
 def renew(session: Session, leases: Sequence[Lease], *, seconds: float) -> None:
-    """Let leases last some seconds from now; skips the overtaken, and those being written."""
+    """Let leases last some seconds from now, those too that ran out and that nobody took over.
+
+    Skips the overtaken, and those being written.
+    """
     if leases:
         until = clock.real_now() + timedelta(seconds=seconds)
         session.execute(_RENEW, {**_columns(leases), "until": until})

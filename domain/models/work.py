@@ -32,6 +32,13 @@ class WorkRow(TenantRow, Base):
             postgresql_where=text("state = 'due'"),
         ),
         Index(
+            "ix_work_rows_suspect",
+            "kind",
+            "lapses",
+            "due_at",
+            postgresql_where=text("state = 'due' AND lapses >= 2"),
+        ),
+        Index(
             "ix_work_rows_leased",
             "kind",
             "leased_until",
