@@ -134,7 +134,7 @@ def test_a_link_that_is_down_refuses_and_comes_back(proxy: Proxy, port: int) -> 
 def test_nobody_behind_the_proxy_is_a_reset(port: int) -> None:
     with (
         Proxy({"gone": (port, free_port())}),
-        call(port) as caller,
         pytest.raises(ConnectionResetError),
+        call(port) as caller,
     ):
         caller.recv(1)
