@@ -78,22 +78,33 @@ def test_merchants_left_out_are_dealt_nothing(merchants: list[int]) -> None:
 
 
 def test_merchants_between_them_that_wait_for_nothing_yet_do_not_hide_the_others(
-    merchants: list[int],
+    merchants: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The walk begins at the herd, and what is last in line is last by age."""
+    monkeypatch.setattr("secrets.randbelow", lambda _: 1)
+    a_second_later = NOW + timedelta(seconds=1)
     with transaction() as session:
         between = [make_merchant(session).id for _ in range(80)]
         last = make_merchant(session).id
         work.put(session, KIND, [(m, 1) for m in between], due_at=NOW + timedelta(days=1))
-        work.put(session, KIND, [(last, 1)], due_at=NOW)
+        work.put(session, KIND, [(last, 1)], due_at=a_second_later)
 
-    assert last in {lease.merchant_id for lease in take(limit=20)}
+    assert last in {lease.merchant_id for lease in take(limit=20, at=a_second_later)}
+
+
+def lose_workers_of(*, subject: int) -> None:
+    """Let the workers of a row have died twice, whoever's it is."""
+    with transaction() as session:
+        session.execute(
+            text("UPDATE work_rows SET lapses = 2 WHERE subject_id = :subject"),
+            {"subject": subject},
+        )
 
 
 def test_rows_whose_workers_died_have_a_turn_within_a_herd(
     merchants: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with transaction() as session:
-        session.execute(text("UPDATE work_rows SET lapses = 2 WHERE subject_id = 1"))
+    lose_workers_of(subject=1)
     monkeypatch.setattr("secrets.randbelow", lambda _: 0)
 
     alone = take()
@@ -104,8 +115,7 @@ def test_rows_whose_workers_died_have_a_turn_within_a_herd(
 def test_rows_whose_workers_died_are_in_no_chunk(
     merchants: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with transaction() as session:
-        session.execute(text("UPDATE work_rows SET lapses = 2 WHERE subject_id = 1"))
+    lose_workers_of(subject=1)
     monkeypatch.setattr("secrets.randbelow", lambda _: 1)
 
     taken = [take(limit=500) for _ in range(8)]

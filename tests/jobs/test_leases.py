@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -152,9 +153,7 @@ def pause_first(monkeypatch: pytest.MonkeyPatch) -> Pause:
 def test_refund_sent_by_a_worker_paused_beyond_its_lease_is_sent_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, order = world.opened()
-    world.end_deadline(order["group_id"])
-    settle_due_groups(at=read_clock())
+    let_a_group_fail(world)
     pause = Pause()
     pause.after(monkeypatch, WeChatPayments, "refund")
     shorten_leases(monkeypatch)
@@ -176,9 +175,7 @@ def test_refund_sent_by_a_worker_paused_beyond_its_lease_is_sent_once(
 def test_refund_keeps_its_lease_while_the_gateway_is_called(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _, order = world.opened()
-    world.end_deadline(order["group_id"])
-    settle_due_groups(at=read_clock())
+    let_a_group_fail(world)
     pause = Pause()
     pause.after(monkeypatch, WeChatPayments, "refund")
     renew_often(monkeypatch)
@@ -217,10 +214,7 @@ def test_payment_keeps_its_lease_while_the_gateway_is_asked(
 
 
 def test_refund_whose_lease_was_lost_while_it_waited_for_a_slot_is_not_sent(world: World) -> None:
-    _, order = world.opened()
-    world.end_deadline(order["group_id"])
-    at = read_clock()
-    settle_due_groups(at=at)
+    at = let_a_group_fail(world)
     paused = driving_refunds._Driving(read_clock, PATIENCE_SECONDS)
 
     with paused.belt:
@@ -238,6 +232,15 @@ def test_refund_whose_lease_was_lost_while_it_waited_for_a_slot_is_not_sent(worl
     assert world.rows("SELECT state FROM refunds") == [("requested",)]
     with transaction() as session:
         assert work.hold(session, [other]) == [other]
+
+
+def let_a_group_fail(world: World) -> datetime:
+    """Let a group with one paid seat fail; returns when its refund is due."""
+    _, order = world.opened()
+    world.end_deadline(order["group_id"])
+    at = read_clock()
+    settle_due_groups(at=at)
+    return at
 
 
 def renew_often(monkeypatch: pytest.MonkeyPatch) -> None:
