@@ -99,6 +99,10 @@ class Proxy:
         """Let a link work again."""
         self.set(name, CLEAN)
 
+    def alive(self, name: str) -> int:
+        """Return how many connections a link has now."""
+        return len(self._links[name].connections)
+
     def connections(self, name: str) -> int:
         """Return how many connections a link has had."""
         return self._links[name].counted
@@ -193,6 +197,7 @@ class _Connection:
 
     def end(self, side: "_Side") -> None:
         """Tell one side that the other has nothing more to say."""
+        side.has_ended = True
         other = self.other(side)
         if other is not None:
             other.send_end(self.link.toxic.delay_seconds)
@@ -226,6 +231,7 @@ class _Side(asyncio.Protocol):
         self._is_caller = is_caller
         self._free_at = 0.0
         self.is_gone = False
+        self.has_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
@@ -276,7 +282,7 @@ class _Side(asyncio.Protocol):
 
     def _end(self) -> None:
         other = self._connection.other(self)
-        if other is None or other.is_gone:
+        if other is None or other.is_gone or self.has_ended:
             self.transport.close()
         elif self.transport.can_write_eof():
             self.transport.write_eof()

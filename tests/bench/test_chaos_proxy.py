@@ -80,6 +80,20 @@ def test_the_end_of_what_is_sent_is_passed_on(proxy: Proxy, port: int) -> None:
     assert (answer, end) == (b"bye", b"")
 
 
+@pytest.mark.parametrize("first", ["caller", "target"])
+def test_connection_that_both_have_ended_is_forgotten(proxy: Proxy, port: int, first: str) -> None:
+    with call(port) as caller:
+        assert exchange(caller, b"bye") == b"bye"
+        if first == "target":
+            caller.shutdown(socket.SHUT_WR)
+            assert caller.recv(10) == b""
+    until = time.monotonic() + 5
+    while (alive := proxy.alive("echo")) and time.monotonic() < until:
+        time.sleep(0.01)
+
+    assert alive == 0
+
+
 def test_delay_holds_back_each_way_and_keeps_the_order(proxy: Proxy, port: int) -> None:
     with call(port) as caller:
         assert exchange(caller, b"warm") == b"warm"
