@@ -366,9 +366,11 @@ CLOCKS: Final[tuple[ClockDefinition, ...]] = (
         "decided",
         Words("判定", "Decided"),
         Words(
-            "从截止时间（付款更晚获知的，从获知时起，下同）到判定退款与补贴的秒数。",
+            "从截止时间（付款更晚获知的，从获知时起，下同）到判定退款与补贴的秒数；"
+            "已过截止时间、尚未判定的付款成员计为等待。",
             "Seconds from the deadline (from our learning of the payment where that is later, as"
-            " below) to the decision on refund and subsidy.",
+            " below) to the decision on refund and subsidy; paid members past the deadline who"
+            " are not decided yet wait.",
         ),
     ),
     ClockDefinition(
@@ -414,9 +416,9 @@ CLOCKS: Final[tuple[ClockDefinition, ...]] = (
         "message_sent",
         Words("订阅消息", "Message sent"),
         Words(
-            "到订阅消息送出的秒数；用户没有订阅的不计。",
-            "Seconds until the subscribe message was sent; shoppers who do not subscribe are left"
-            " out.",
+            "到订阅消息送出的秒数；待发送的计为等待，用户没有订阅或未能送出的不计。",
+            "Seconds until the subscribe message was sent; those still to be sent wait, shoppers"
+            " who do not subscribe and messages given up are left out.",
         ),
     ),
 )

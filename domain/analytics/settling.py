@@ -1,7 +1,7 @@
 """How far a herd is settled: groups whose deadline has come, and the refunds that follow.
 
 The herd is what has come due since the oldest deadline that is not settled yet; where all are, of
-the last quarter of an hour.
+the last quarter of an hour. Groups whose work is parked wait for a person: they are told apart.
 """
 
 from dataclasses import dataclass
@@ -20,16 +20,17 @@ LATE_AFTER = timedelta(minutes=3)
 
 # Work that failed is due again within minutes; its group is past its deadline all the same.
 UNSETTLED = """
-    SELECT least(g.deadline_at, g.cut_at) AS due_at, g.taken
+    SELECT g.id, g.campaign_id, least(g.deadline_at, g.cut_at) AS due_at, g.taken,
+        w.state = 'parked' AS is_parked
     FROM (
-        SELECT w.subject_id FROM work_rows w
+        SELECT w.subject_id, w.state FROM work_rows w
         WHERE w.merchant_id = :merchant_id AND w.kind = 'settle_group' AND w.state = 'due'
             AND w.due_at <= CAST(:at AS timestamptz) + interval '5 minutes'
         UNION ALL
-        SELECT w.subject_id FROM work_rows w
+        SELECT w.subject_id, w.state FROM work_rows w
         WHERE w.merchant_id = :merchant_id AND w.kind = 'settle_group' AND w.state = 'leased'
         UNION ALL
-        SELECT w.subject_id FROM work_rows w
+        SELECT w.subject_id, w.state FROM work_rows w
         WHERE w.merchant_id = :merchant_id AND w.kind = 'settle_group' AND w.state = 'parked'
     ) w
     JOIN groups g ON g.merchant_id = :merchant_id AND g.id = w.subject_id
@@ -37,25 +38,32 @@ UNSETTLED = """
 """
 """Groups of a merchant whose deadline has come and that are not over, at `:at`."""
 _LEFT = text(
-    f"SELECT count(*) AS groups, min(u.due_at) AS oldest_at FROM ({UNSETTLED}) u"  # noqa: S608
+    f"""
+    SELECT count(*) FILTER (WHERE NOT u.is_parked) AS groups,
+        min(u.due_at) FILTER (WHERE NOT u.is_parked) AS oldest_at,
+        count(*) FILTER (WHERE u.is_parked) AS parked
+    FROM ({UNSETTLED}) u
+    """  # noqa: S608
 )
+# Who was over before the deadline came was never of the herd.
 _SETTLED = text(
     """
     SELECT count(*) AS groups, count(*) FILTER (WHERE g.ended_at > :rate_since) AS lately
     FROM groups g
     WHERE g.merchant_id = :merchant_id AND g.ended_at >= :since AND g.ended_at <= :at
-        AND g.state IN ('failed', 'closed') AND least(g.deadline_at, g.cut_at) >= :since
+        AND least(g.deadline_at, g.cut_at) BETWEEN :since AND g.ended_at
     """
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A herd: groups settled and left, the oldest that is left, the rate, and the refunds."""
+    """A herd: groups settled, left and parked, the oldest left, the rate, and the refunds."""
 
     since_at: datetime
     settled: int
     left: int
+    parked: int
     oldest_left_at: datetime | None
     settled_per_minute: int
     refunds: tuple[RefundQueue, ...]
@@ -67,6 +75,7 @@ class Progress:
             "since_at": self.since_at,
             "settled": self.settled,
             "left": self.left,
+            "parked": self.parked,
             "oldest_left_at": oldest,
             "oldest_left_seconds": None if oldest is None else int((at - oldest).total_seconds()),
             "settled_per_minute": self.settled_per_minute,
@@ -95,6 +104,7 @@ def show_progress(session: Session, merchant_id: int, *, at: datetime) -> Progre
         since_at=since,
         settled=settled.groups,
         left=left.groups,
+        parked=left.parked,
         oldest_left_at=left.oldest_at,
         settled_per_minute=round(settled.lately * RATE_WINDOW.total_seconds() / seconds),
         refunds=tuple(list_queues(session, merchant_id, at=at)),

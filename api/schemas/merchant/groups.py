@@ -125,12 +125,14 @@ class BoardSchema(Schema):
 class SettlementSchema(Schema):
     """How far the groups that came due are settled, and until when their refunds are accepted.
 
-    `expected_end_at` is at the rate of the last minute; null where nothing is left, or moves.
+    Parked groups wait for a person; they are not among those left. `expected_end_at` is at the
+    rate of the last minute; null where nothing is left, or moves.
     """
 
     since_at = Instant()
     settled = Count()
     left = Count()
+    parked = Count()
     oldest_left_at = Instant(allow_none=True)
     oldest_left_seconds = Count(allow_none=True)
     settled_per_minute = Count()

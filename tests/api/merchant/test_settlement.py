@@ -9,6 +9,8 @@ from sqlalchemy import text
 from domain import clock
 from domain.analytics.definitions import CLOCKS
 from domain.database import transaction
+from domain.notices.sending import record_result
+from domain.notices.writing import write_notices
 from domain.settlement.applying_refunds import move_refund
 from domain.states import RefundState
 from domain.terms import SubsidyKind, SubsidyRule
@@ -59,7 +61,53 @@ def test_clocks_tell_each_step_of_each_member(mall: Mall) -> None:
         assert seconds(told[key]) == (40, 70, 70)
     assert (told["refund_accepted"]["members"], told["refund_accepted"]["waiting"]) == (3, 3)
     assert seconds(told["refund_arrived"]) == (None, None, None)
+    assert (told["told"]["members"], told["told"]["waiting"]) == (3, 3)
     assert told["message_sent"]["members"] == 0
+
+
+def test_paid_members_past_the_deadline_wait_for_the_decision(mall: Mall, other_mall: Mall) -> None:
+    stage = stage_of(mall)
+    settled(stage, due(stage, 5 * MINUTE), SECOND)
+    due(stage, 5 * MINUTE)
+    stage.opened(clock.real_now())
+    stage.open(stage.shopper(), clock.real_now() - DAY - 5 * MINUTE)
+
+    told = clocks(mall.viewer)
+
+    assert (told["decided"]["members"], told["decided"]["waiting"]) == (2, 1)
+    assert seconds(told["decided"]) == (1, 1, 1)
+    assert (told["credited"]["members"], told["credited"]["waiting"]) == (1, 0)
+    own, none = stage.campaign.public_id, stage_of(mall).campaign.public_id
+    assert clocks(mall.viewer, campaign_id=own)["decided"]["waiting"] == 1
+    assert clocks(mall.viewer, campaign_id=none)["decided"]["waiting"] == 0
+    assert clocks(other_mall.viewer)["decided"]["waiting"] == 0
+
+
+def test_messages_still_to_be_sent_wait_and_refused_ones_are_left_out(mall: Mall) -> None:
+    stage = stage_of(mall)
+    template = """UPDATE merchant_apps SET message_templates = '{"group.failed": {}}'"""
+    with transaction() as session:
+        session.execute(text(template))
+    deadlines = [settled(stage, due(stage, 5 * MINUTE), SECOND) for _ in range(3)]
+    with transaction() as session:
+        failed = "SELECT merchant_id, id FROM facts WHERE merchant_id = :m AND kind = :kind"
+        facts = session.execute(text(failed), {"m": mall.id, "kind": "group.failed"})
+        write_notices(session, [(m, i) for m, i in facts], at=clock.real_now())
+    written = "SELECT id FROM notices WHERE merchant_id = :v ORDER BY id"
+    notices = [(mall.id, notice_id) for (notice_id,) in stage.rows(written, mall.id)]
+    with transaction() as session:
+        record_result(session, notices[0], "sent", at=deadlines[0] + 30 * SECOND)
+        record_result(session, notices[1], "refused", at=deadlines[1] + 30 * SECOND)
+
+    told = clocks(mall.viewer)
+
+    assert (told["told"]["members"], told["told"]["waiting"]) == (3, 0)
+    assert (told["message_sent"]["members"], told["message_sent"]["waiting"]) == (2, 1)
+    assert seconds(told["message_sent"]) == (30, 30, 30)
+    with transaction() as session:
+        session.execute(text("UPDATE work_rows SET state = 'leased' WHERE kind = 'send_message'"))
+        session.execute(text("UPDATE work_rows SET state = 'done' WHERE kind = 'send_message'"))
+    assert clocks(mall.viewer)["message_sent"]["members"] == 1
 
 
 def test_clock_of_a_refund_runs_until_the_gateway_took_it(mall: Mall) -> None:
@@ -116,7 +164,7 @@ def test_progress_of_a_herd_tells_settled_left_and_oldest(mall: Mall, other_mall
     told = mall.viewer.get("/v1/merchant/board/settlement").json
     others = other_mall.viewer.get("/v1/merchant/board/settlement").json
 
-    assert (told["settled"], told["left"]) == (2, 1)
+    assert (told["settled"], told["left"], told["parked"]) == (2, 1, 0)
     assert 120 <= told["oldest_left_seconds"] < 180
     assert told["settled_per_minute"] == 2
     left_seconds = (
@@ -126,6 +174,46 @@ def test_progress_of_a_herd_tells_settled_left_and_oldest(mall: Mall, other_mall
     assert left_seconds == pytest.approx(30, abs=1)
     assert [queue["waiting"] for queue in told["refunds"]] == [2]
     assert (others["settled"], others["left"], others["oldest_left_at"]) == (0, 0, None)
+
+
+def test_parked_group_does_not_make_the_herd_older(mall: Mall) -> None:
+    stage = stage_of(mall)
+    old, young = due(stage, 10 * MINUTE), due(stage, 2 * MINUTE)
+    settled(stage, due(stage, 9 * MINUTE), SECOND)
+    with transaction() as session:
+        parking = """
+            UPDATE work_rows w SET state = :state FROM groups g
+            WHERE g.id = w.subject_id AND g.public_id = :group AND w.kind = 'settle_group'
+        """
+        for state in ("leased", "parked"):
+            session.execute(text(parking), {"group": old, "state": state})
+
+    told = mall.viewer.get("/v1/merchant/board/settlement").json
+
+    assert (told["settled"], told["left"], told["parked"]) == (0, 1, 1)
+    assert told["oldest_left_at"] == clock.iso(stage.group(young)["deadline_at"])
+
+
+def test_group_that_formed_after_its_deadline_is_settled(mall: Mall) -> None:
+    """Its last payment is learned of after the deadline; one that filled before is no herd."""
+    stage = stage_of(mall)
+    group_id = due(stage, 2 * MINUTE)
+    deadline: datetime = stage.group(group_id)["deadline_at"]
+    stage.joined(group_id, deadline - MINUTE)
+    last = stage.join(stage.shopper(), group_id, deadline - MINUTE)
+    number = stage.add_payment(last, deadline - MINUTE)
+    stage.settle(group_id, deadline + SECOND)
+    left = mall.viewer.get("/v1/merchant/board/settlement").json
+    stage.succeed(number, deadline - 30 * SECOND, at=deadline + 30 * SECOND)
+    early = due(stage, 2 * MINUTE)
+    for _ in range(2):
+        stage.joined(early, deadline - MINUTE)
+
+    told = mall.viewer.get("/v1/merchant/board/settlement").json
+
+    assert (left["settled"], left["left"]) == (0, 1)
+    assert {stage.group(g)["state"] for g in (group_id, early)} == {"formed"}
+    assert (told["settled"], told["left"]) == (1, 0)
 
 
 def test_nothing_left_has_no_end_to_expect(mall: Mall) -> None:
