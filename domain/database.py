@@ -19,7 +19,7 @@ from domain.config import settings
 
 _SERVER_OPTIONS = (
     "-c timezone=UTC -c lock_timeout=5000 -c statement_timeout=60000"
-    " -c idle_in_transaction_session_timeout=60000"
+    " -c idle_in_transaction_session_timeout=10000"
 )
 _is_open: ContextVar[bool] = ContextVar("transaction_is_open", default=False)
 

@@ -16,6 +16,7 @@ from domain import clock
 from domain.arrays import array
 
 MAX_FAILURES = 5
+LEASE_SECONDS = 12
 
 Key = tuple[int, int]
 
@@ -154,7 +155,8 @@ _WAITING = text(
     LIMIT :sharing
     """
 )
-# Most merchants that the walk sees have groups, but none that is due yet.
+# Most merchants that the walk sees have groups, but none that is due yet. Where there are more,
+# each claim sees others.
 _STEPS = 1024
 _SHARING = 64
 _SUSPECT_ONE_IN = 8
@@ -170,7 +172,7 @@ def claim(
     *,
     limit: int,
     at: datetime,
-    lease_seconds: int = 20,
+    lease_seconds: float | None = None,
     but_not: Collection[int] = (),
 ) -> list[Lease]:
     """Lease up to `limit` rows that are due, or whose lease ran out; skips rows others hold.
@@ -179,13 +181,14 @@ def claim(
     others; the rest goes by age. Those of the merchants in `but_not` are left alone. Rows whose
     workers died twice in a row are leased one at a time, where nothing else is due and now and then
     before: one that kills its worker takes no chunk along, and is parked after MAX_FAILURES lapses.
+    A lease lasts LEASE_SECONDS unless told otherwise; longer work renews it.
     """
     real_now = clock.real_now()
     session.execute(_RECOVER, {"kind": kind, "real_now": real_now, "most": MAX_FAILURES})
     values: dict[str, object] = {
         "kind": kind,
         "at": at,
-        "until": real_now + timedelta(seconds=lease_seconds),
+        "until": real_now + timedelta(seconds=lease_seconds or LEASE_SECONDS),
     }
     others = _OTHERS if but_not else ""
     if but_not:

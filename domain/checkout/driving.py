@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from domain import work
 from domain.arrays import array
 from domain.checkout.noting import note, put_off
-from domain.checkout.renewing import LEASE_SECONDS, Renewal
+from domain.checkout.renewing import Renewal
 from domain.database import transaction
 from domain.errors import Busy, GatewayFailed
 from domain.work import Key, Lease
@@ -35,7 +35,7 @@ def drive(kind: str, step: Step, *, over: TextClause, at: datetime, limit: int) 
     their end: nothing is left to ask, so their work is finished with the lease.
     """
     with transaction() as session:
-        leases = work.claim(session, kind, limit=limit, at=at, lease_seconds=LEASE_SECONDS)
+        leases = work.claim(session, kind, limit=limit, at=at)
         finished = finish_those_over(session, leases, over)
     _run_all([lease for lease in leases if lease.subject not in finished], step, at)
     return len(leases)

@@ -38,7 +38,7 @@ from domain.checkout.recording_refunds import (
     take_back,
     write_together,
 )
-from domain.checkout.renewing import LEASE_SECONDS, Renewal
+from domain.checkout.renewing import Renewal
 from domain.checkout.resuming import resume
 from domain.database import transaction
 from domain.payments.accounts import Account, find_account
@@ -173,7 +173,6 @@ class _Driving:
             WORK,
             limit=limit,
             at=at,
-            lease_seconds=LEASE_SECONDS,
             but_not={merchant_id for merchant_id, _ in self._waiting},
         )
 

@@ -17,8 +17,15 @@ logger = logging.getLogger(__name__)
 
 SETTLING = ("settle_group", "issue_grant", "notify")
 """The work that members of a group that is over wait for."""
+_LATE_WORK = " UNION ALL ".join(
+    f"""
+        SELECT kind, due_at FROM work_rows
+        WHERE kind = ANY(CAST(:settling AS text[])) AND state = '{state}' AND due_at <= :late_at
+    """  # noqa: S608 - constants only
+    for state in ("due", "leased", "parked")
+)
 _DUE = text(
-    """
+    f"""
     SELECT 'work.' || kind AS name FROM unnest(CAST(:kinds AS text[])) AS k (kind)
     WHERE EXISTS (
             SELECT 1 FROM work_rows w
@@ -66,20 +73,10 @@ _DUE = text(
     UNION ALL
     SELECT 'audit' WHERE NOT EXISTS (SELECT 1 FROM audit_runs WHERE on_date = :audited_day)
     UNION ALL
-    SELECT 'late' WHERE EXISTS (
-        SELECT 1 FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at)
-    UNION ALL
-    SELECT 'late' WHERE EXISTS (
-        SELECT 1 FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'leased' AND due_at <= :late_at)
-    UNION ALL
-    SELECT 'late' WHERE EXISTS (
-        SELECT 1 FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'parked' AND due_at <= :late_at)
+    SELECT 'late' WHERE EXISTS (SELECT 1 FROM ({_LATE_WORK}) late)
     UNION ALL
     SELECT 'movements' WHERE EXISTS (SELECT 1 FROM campaign_movements WHERE folded_at IS NULL)
-    """
+    """  # noqa: S608 - constants only
 )
 
 
@@ -108,20 +105,10 @@ def find_due(kinds: list[str], *, at: datetime) -> set[str]:
 
 
 _LATE = text(
-    """
+    f"""
     SELECT kind, count(*) AS waiting, min(due_at) AS oldest_at
-    FROM (
-        SELECT kind, due_at FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'due' AND due_at <= :late_at
-        UNION ALL
-        SELECT kind, due_at FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'leased' AND due_at <= :late_at
-        UNION ALL
-        SELECT kind, due_at FROM work_rows
-        WHERE kind = ANY(CAST(:settling AS text[])) AND state = 'parked' AND due_at <= :late_at
-    ) late
-    GROUP BY kind ORDER BY kind
-    """
+    FROM ({_LATE_WORK}) late GROUP BY kind ORDER BY kind
+    """  # noqa: S608 - constants only
 )
 
 

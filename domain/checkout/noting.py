@@ -32,8 +32,12 @@ def note(lease: Lease, write: Callable[[Session], None]) -> None:
 
 
 def put_off(lease: Lease, error: OperationalError, at: datetime) -> None:
-    """Put off what the database had no time for; where it is away, the lease lapses."""
+    """Put off what the database had no time for; where it is away, the lease lapses.
+
+    A server that answered has named a state.
+    """
     cause = work.describe_error(error)
     logger.warning("database away or busy", extra={"work_id": lease.id, "cause": cause})
-    if not error.connection_invalidated:
+    has_answered = getattr(error.orig, "sqlstate", None) is not None
+    if has_answered and not error.connection_invalidated:
         note(lease, lambda session: work.retry_later(session, lease, at=at, error=cause))

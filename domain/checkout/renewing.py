@@ -15,7 +15,6 @@ from domain.work import Lease
 
 logger = logging.getLogger(__name__)
 
-LEASE_SECONDS = 15
 EVERY_SECONDS = 4.0
 
 
@@ -37,6 +36,6 @@ class Renewal:
         self._due_at = time.monotonic() + EVERY_SECONDS
         try:
             with transaction() as session:
-                work.renew(session, leases, seconds=LEASE_SECONDS)
+                work.renew(session, leases, seconds=work.LEASE_SECONDS)
         except OperationalError:
             logger.warning("leases not renewed: database away or busy", exc_info=True)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from domain import work
-from domain.checkout import driving, driving_refunds, renewing, working_off
+from domain.checkout import driving_refunds, renewing, working_off
 from domain.checkout.driving_payments import drive_payments
 from domain.checkout.settling import settle_due_groups
 from domain.database import read_clock, transaction
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.transactional
 REFUND_WORK = "SELECT fence, state, attempts FROM work_rows WHERE kind = 'drive_refund'"
 
 
-def claim(arena: Arena, *, lease_seconds: int = 20) -> list[Lease]:
+def claim(arena: Arena, *, lease_seconds: float | None = None) -> list[Lease]:
     with transaction() as session:
         return work.claim(
             session, SETTLE_GROUP, limit=10, at=arena.start + DAY, lease_seconds=lease_seconds
@@ -245,8 +245,7 @@ def let_a_group_fail(world: World) -> datetime:
 
 def renew_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make leases last half a second, renewed ten times in it."""
-    for module in (renewing, driving, driving_refunds):
-        monkeypatch.setattr(module, "LEASE_SECONDS", 0.5)
+    monkeypatch.setattr(work, "LEASE_SECONDS", 0.5)
     monkeypatch.setattr(renewing, "EVERY_SECONDS", 0.05)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.errors import LockNotAvailable
 from sqlalchemy import text
@@ -211,3 +212,19 @@ def test_row_that_the_database_has_no_time_for_is_put_off_with_its_error(
     [(state, attempts, error)] = arena.rows(SETTLING, group)
     assert (state, attempts) == ("due", 7)
     assert error == "LockNotAvailable: lock timeout"
+
+
+def test_row_is_left_to_its_lease_where_the_database_cannot_be_reached(
+    arena: Arena, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = arena.opened(arena.start)
+    refused = OperationalError(None, None, psycopg.OperationalError("connection refused"))
+
+    def give_up(*_: object, **__: object) -> None:
+        raise refused
+
+    monkeypatch.setattr("domain.checkout.settling.settle_groups", give_up)
+    settle_due_groups(at=arena.start + DAY)
+
+    [(state, attempts, error)] = arena.rows(SETTLING, group)
+    assert (state, attempts, error) == ("leased", 1, None)
