@@ -5,41 +5,32 @@ Prints a summary and writes a JSON report and the clients' journal; exits 1 on a
 
 import argparse
 import json
-import random
 import sys
 import threading
 import time
 import traceback
-from datetime import datetime, timedelta
+from collections import Counter
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from bench.chaos.drawing import Fault, Kind, draw_faults
 from bench.chaos.injecting import Injector
-from bench.chaos.judging import Verdict, judge_run
-from bench.chaos.load import GROUP_SIZE, Load
-from bench.chaos.playing import LIFE, Play, Sizes, ends_after
+from bench.chaos.judging import Asked, Verdict, judge_run
+from bench.chaos.playing import Play, Sizes
 from bench.chaos.recovery import Probes
 from bench.chaos.report import build_report, draw_report
 from bench.chaos.stage import Stage, open_stage
+from bench.chaos.stalls import Callers, open_stalls, placed
 from bench.shoppers.calling import Caller
 from bench.shoppers.journal import Journal
-from bench.shoppers.phone import Mall
 from bench.soak.endings import mend_the_gateway
-from bench.soak.house import PRICE_FEN, House, open_house
-from bench.soak.theatre import Theatre
 from bench.stage.ground import say
-from domain.campaigns.rules import TermsDraft
-from domain.terms import SubsidyKind, SubsidyRule
 from launcher.errors import StopRequested
 
 SETTLEMENTS_PER_KILL = 100
 STOP_SECONDS = 30.0
 STOPPED_BY_SIGNAL = 130
 PATIENT_SECONDS, IMPATIENT_SECONDS = 10.0, 3.0
-SUBSIDY_FEN = 500
-_LIMITS = {"open_groups": 100, "participations_per_day": 100, "expired_holds_per_day": 100}
 
 
 def main() -> int:
@@ -106,36 +97,50 @@ def _play(
     stage: Stage, options: argparse.Namespace, journal: Journal, is_over: threading.Event
 ) -> dict[str, Any]:
     began = time.monotonic()
-    house, load = _set_up(stage, options, journal)
+    stalls = open_stalls(
+        _callers(stage, journal, connections=2 * options.clients),
+        seed=options.seed,
+        clients=options.clients,
+        settlements=options.settlements,
+    )
     faults = _faults(options)
     gateway = Caller(stage.url("sandbox"), Journal())
-    injector = Injector(stage, gateway, Probes(stage, load.prepare_probe()), began)
-    play = Play(house, load, injector, Sizes(options.settlements, options.clients), is_over)
+    injector = Injector(stage, gateway, Probes(stage, stalls[0].load.prepare_probe()), began)
+    play = Play(stalls, injector, Sizes(options.settlements), is_over)
     verdict = Verdict()
     try:
         play.run(faults)
-        mend_the_gateway(house)
+        for stall in stalls:
+            mend_the_gateway(stall.house)
         say("all at rest; comparing")
-        verdict = judge_run(house, load, injector.struck)
+        asked = Asked(options.kills, options.settlements)
+        verdict = judge_run(stalls, injector.struck, asked)
     except Exception as error:
         traceback.print_exc()
         verdict.wrong.append(f"the run broke off: {error!r}")
-    injector.rescues.look()
+    refusals: Counter[str] = sum((stall.load.refusals for stall in stalls), Counter())
     return build_report(
         verdict,
         injector.struck,
         journal,
         seed=options.seed,
-        again=f"KILLS={options.kills} SEED={options.seed}"
-        f' ARGS="--settlements {options.settlements}"',
+        again=_again(options),
         seconds=round(time.monotonic() - began, 1),
         seconds_by_phase=play.seconds,
         jumps=play.jumps,
-        orders_placed=load.placed,
-        refusals=dict(load.refusals.most_common()),
+        merchants=len(stalls),
+        orders_placed=placed(stalls),
+        refusals=dict(refusals.most_common()),
         gateway_faults_struck=dict(injector.gateway_fired.most_common()),
-        rescue=_rescue(injector),
     )
+
+
+def _again(options: argparse.Namespace) -> str:
+    """Return what `make chaos` is told for the same faults under the same load."""
+    further = [f"--settlements {options.settlements}", f"--clients {options.clients}"]
+    if options.kinds:
+        further.append(f"--kinds {' '.join(options.kinds)}")
+    return f'KILLS={options.kills} SEED={options.seed} ARGS="{" ".join(further)}"'
 
 
 def _faults(options: argparse.Namespace) -> list[Fault]:
@@ -145,30 +150,11 @@ def _faults(options: argparse.Namespace) -> list[Fault]:
     return [fault for fault in drawn if fault.kind in options.kinds][: options.kills]
 
 
-def _rescue(injector: Injector) -> dict[str, Any]:
-    seconds = list(injector.rescues.seconds.values())
-    target_of = {one.fault.number: one.fault.target for one in injector.struck}
-    of_gateway = [
-        took
-        for number, took in injector.rescues.seconds.items()
-        if target_of[number] == "worker_gateway"
-    ]
-    return {
-        "longest_of_the_gateways_seconds": round(max(of_gateway), 2) if of_gateway else None,
-        "watched": len(seconds),
-        "still_leased": injector.rescues.left,
-        "median_seconds": round(median(seconds), 2) if seconds else None,
-        "longest_seconds": round(max(seconds), 2) if seconds else None,
-    }
-
-
-def _set_up(stage: Stage, options: argparse.Namespace, journal: Journal) -> tuple[House, Load]:
-    """Open a merchant's house, and let shoppers come by."""
-    api, sandbox = stage.url("api", proxied=True), stage.url("sandbox")
-    connections = 2 * options.clients
+def _callers(stage: Stage, journal: Journal, *, connections: int) -> Callers:
+    """Return who calls: the API through the proxy, the gateway's own pages past it."""
     patient, impatient = (
         Caller(
-            api,
+            stage.url("api", proxied=True),
             journal,
             connections=connections,
             most_attempts=attempts,
@@ -176,29 +162,10 @@ def _set_up(stage: Stage, options: argparse.Namespace, journal: Journal) -> tupl
         )
         for attempts, seconds in ((8, PATIENT_SECONDS), (1, IMPATIENT_SECONDS))
     )
-    gateway = Caller(sandbox, journal, connections=connections, timeout_seconds=PATIENT_SECONDS)
-    theatre = Theatre(patient, gateway, f"{sandbox}/control")
-    house = open_house(theatre, options.seed, random.Random(options.seed), draw_terms=_draw_terms)
-    house.control(f"/accounts/{house.mch_no}", balance_fen=10**9, is_unlimited=True)
-    malls = (
-        Mall(patient, gateway, house.mall.app_id, run=f"chaos{options.seed}"),
-        Mall(impatient, gateway, house.mall.app_id, run=f"chaos{options.seed}"),
+    gateway = Caller(
+        stage.url("sandbox"), journal, connections=connections, timeout_seconds=PATIENT_SECONDS
     )
-    load = Load(malls, house.campaign_id, house.variant_id, options.seed)
-    load.welcome(max(6 * options.clients, min(700, options.settlements // 10)))
-    return house, load
-
-
-def _draw_terms(variant_id: str, at: datetime) -> TermsDraft:
-    return TermsDraft(
-        group_size=GROUP_SIZE,
-        life_seconds=int(LIFE.total_seconds()),
-        prices=[(variant_id, PRICE_FEN)],
-        subsidy=SubsidyRule(SubsidyKind.CASH, SUBSIDY_FEN),
-        limits=_LIMITS,
-        starts_at=at - timedelta(days=1),
-        ends_at=ends_after(at),
-    )
+    return Callers(patient, impatient, gateway, f"{stage.url('sandbox')}/control")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ class Kind(StrEnum):
     WORKER_PARENT = "worker_parent"
     WORKER_CHILD = "worker_child"
     WORKER_BOTH = "worker_both"
+    WORKER_AGAIN = "worker_again"
     SCHEDULER = "scheduler"
     API = "api"
     API_PROCESS = "api_process"
@@ -31,7 +32,8 @@ class Kind(StrEnum):
 WEIGHTS = {
     Kind.WORKER_PARENT: 9,
     Kind.WORKER_CHILD: 11,
-    Kind.WORKER_BOTH: 10,
+    Kind.WORKER_BOTH: 8,
+    Kind.WORKER_AGAIN: 2,
     Kind.SCHEDULER: 5,
     Kind.API: 7,
     Kind.API_PROCESS: 7,
@@ -48,9 +50,10 @@ WEIGHTS = {
     Kind.RESTART: 2,
 }
 WORKERS = ("worker_settle_1", "worker_settle_2", "worker_gateway")
+OF_WORKERS = (Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH, Kind.WORKER_AGAIN)
 PAUSED = ("worker_settle_1", "worker_settle_2", "worker_gateway", "scheduler")
 LINKS = ("postgres", "valkey", "sandbox", "api")
-LONGER_THAN_A_LEASE_SECONDS = (21.0, 24.0)
+LONGER_THAN_A_LEASE_SECONDS = (15.0, 18.0)
 _OF_PAYMENTS = ("prepay", "query", "close")
 _OF_REFUNDS = ("refund", "query_refund")
 GATEWAY_RULES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -111,7 +114,7 @@ def _each_once(dice: random.Random) -> list[Kind]:
 
 def _particulars(dice: random.Random, number: int, kind: Kind) -> Fault:
     target, seconds, options = "", 0.0, {}
-    if kind in (Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH):
+    if kind in OF_WORKERS:
         target = dice.choice(WORKERS)
     elif kind is Kind.PAUSE:
         target, seconds = dice.choice(PAUSED), dice.uniform(*LONGER_THAN_A_LEASE_SECONDS)

@@ -11,13 +11,22 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from typing import Any
 
 import redis
 
 from bench.chaos.drawing import WORKERS, Fault, Kind
 from bench.chaos.proxy import Toxic
-from bench.chaos.recovery import BOUNDS, Mark, Probes, Rescues, queue_of, wait_for_all
+from bench.chaos.recovery import (
+    BOUNDS,
+    QUEUES,
+    BackAtWork,
+    Freed,
+    Probes,
+    Question,
+    Recovery,
+    queue_of,
+)
 from bench.chaos.stage import Stage
 from bench.shoppers.calling import Caller, Request
 from bench.stage.ground import say
@@ -25,17 +34,25 @@ from bench.stage.processes import command_of, tree_of
 
 CHILD_SECONDS = 6.0
 GAP_SECONDS = 0.3
-Question = Callable[[], bool]
+AGAIN = 3
+_WITH_CHILD = (Kind.WORKER_CHILD, Kind.WORKER_BOTH, Kind.WORKER_AGAIN)
 
 
 @dataclass
 class Struck:
-    """An injected fault: when, upon which processes, and how long the recovery took."""
+    """An injected fault: when, upon which processes, and how long the recovery took.
+
+    `has_hit` is false where there was nothing to hit: a worker without a job, a proxy without
+    connections, a rule of the gateway that no call met.
+    """
 
     fault: Fault
     at: float
     pids: list[int] = field(default_factory=list)
     note: str = ""
+    has_hit: bool = True
+    rows: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
     recovery_seconds: float | None = None
 
     @property
@@ -52,13 +69,13 @@ class Injector:
         self._gateway = gateway
         self._probes = probes
         self._began = began
-        self.rescues = Rescues(stage)
         self.struck: list[Struck] = []
         self.gateway_fired: Counter[str] = Counter()
-        self._acts: dict[Kind, Callable[[Struck, Mark], tuple[float, list[Question]]]] = {
+        self._acts: dict[Kind, Callable[[Struck], Recovery]] = {
             Kind.WORKER_PARENT: self._kill_worker,
             Kind.WORKER_CHILD: self._kill_worker,
             Kind.WORKER_BOTH: self._kill_worker,
+            Kind.WORKER_AGAIN: self._kill_worker_again,
             Kind.SCHEDULER: self._kill_scheduler,
             Kind.API: self._kill_api,
             Kind.API_PROCESS: self._kill_api,
@@ -85,41 +102,59 @@ class Injector:
         """Inject faults in their order, each when it may strike (its place here, from 0)."""
         for place, fault in enumerate(faults):
             while not may_strike(place) and not is_over.wait(GAP_SECONDS):
-                self.rescues.look()
+                pass
             if is_over.is_set():
                 return
             self._strike(fault, is_over)
-            self.rescues.look()
             is_over.wait(GAP_SECONDS)
 
     def _strike(self, fault: Fault, is_over: threading.Event) -> None:
         struck = Struck(fault, round(time.monotonic() - self._began, 1))
         self.struck.append(struck)
-        since, questions = self._acts[fault.kind](struck, self._probes.mark())
-        took = wait_for_all(questions, since=since, is_over=is_over)
+        recovery = self._acts[fault.kind](struck)
+        took = recovery.wait(is_over)
         struck.recovery_seconds = None if took is None else round(took, 2)
+        struck.seconds |= {name: round(took, 2) for name, took in recovery.seconds.items()}
+        struck.rows += sum(
+            len(question.rows or ())
+            for question in recovery.questions.values()
+            if isinstance(question, Freed)
+        )
         told = "not at all" if took is None else f"after {took:.1f} s"
         say(f"{fault.number:>4} {fault} {struck.note}: recovered {told}".replace(" :", ":"))
 
-    def _kill_worker(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _recovery(
+        self, since: float, *queues: str, further: dict[str, Question] | None = None
+    ) -> Recovery:
+        """Ask whether queues (all, unless told) move again and their leased rows are free."""
+        of_all = self._probes.all_finish()
+        questions = {f"work of {queue}": of_all[f"work of {queue}"] for queue in queues or QUEUES}
+        freed = Freed(self._stage.ask, queues or QUEUES)
+        return Recovery({"rows": freed, **questions, **(further or {})}, since)
+
+    def _kill_worker(self, struck: Struck) -> Recovery:
         kind, worker = struck.fault.kind, struck.fault.target
         queue = queue_of(worker)
-        if kind is not Kind.WORKER_PARENT:
+        if kind in _WITH_CHILD:
             worker = self._busy(worker, queue)
         parent = self._pid(worker)
         children = tree_of(parent)[1:]
-        rows = self._probes_rows(queue)
         if kind is Kind.WORKER_CHILD and children:
-            struck.pids = children
+            pids = children
         else:
-            struck.pids = [parent] if kind is Kind.WORKER_PARENT else [parent, *children]
-        struck.note = "" if children else "(idle)"
-        at = _kill(struck.pids)
-        self.rescues.watch(struck.fault.number, at, rows)
-        questions = [partial(self._probes.finishes, queue, mark)]
-        if parent in struck.pids:
-            questions.append(partial(self._probes.listens, worker, but_not=parent))
-        return at, questions
+            pids = [parent] if kind is Kind.WORKER_PARENT else [parent, *children]
+        if not children:
+            struck.note, struck.has_hit = "(idle)", False
+        at = _kill(pids)
+        struck.pids += pids
+        back = BackAtWork(self._stage, worker, but_not=parent if parent in pids else None)
+        return self._recovery(at, queue, further={"worker": back})
+
+    def _kill_worker_again(self, struck: Struck) -> Recovery:
+        """Kill who works on a queue, and who does next, and who does then."""
+        for _ in range(AGAIN):
+            recovery = self._kill_worker(struck)
+        return recovery
 
     def _busy(self, wanted: str, queue: str) -> str:
         """Return a worker of the queue that has a child now, the wanted one if it can be."""
@@ -133,86 +168,95 @@ class Injector:
             time.sleep(0.01)
         return wanted
 
-    def _kill_scheduler(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
-        struck.pids = [self._pid("scheduler")]
-        at = _kill(struck.pids)
-        gone = struck.pids[0]
-        return at, [
-            lambda: self._stage.pid_of("scheduler") not in (None, gone),
-            self._probes.is_led,
-            partial(self._probes.finishes, "settle", mark),
-            partial(self._probes.finishes, "gateway", mark),
-        ]
+    def _kill_scheduler(self, struck: Struck) -> Recovery:
+        gone = self._pid("scheduler")
+        struck.pids = [gone]
+        return self._recovery(
+            _kill(struck.pids),
+            further={
+                "process": lambda: self._stage.pid_of("scheduler") not in (None, gone),
+                "lead": self._probes.is_led,
+            },
+        )
 
-    def _kill_api(self, struck: Struck, _: Mark) -> tuple[float, list[Question]]:
-        parent = self._pid("api")
-        whole = tree_of(parent)
+    def _kill_api(self, struck: Struck) -> Recovery:
+        whole = tree_of(self._pid("api"))
         if struck.fault.kind is Kind.API:
-            struck.pids = [parent]
+            struck.pids = whole[:1]
         else:
             struck.pids = [pid for pid in whole[1:] if "resource_tracker" not in command_of(pid)]
         gone = set(whole if struck.fault.kind is Kind.API else struck.pids)
-        return _kill(struck.pids), [lambda: not gone & self._tree("api") and self._probes.writes()]
+        return Recovery({"api": self._writes_without(gone, "api")}, _kill(struck.pids))
 
-    def _kill_postgres(self, struck: Struck, _: Mark) -> tuple[float, list[Question]]:
+    def _kill_postgres(self, struck: Struck) -> Recovery:
         parent = self._pid("postgres")
-        if struck.fault.kind is Kind.POSTGRES:
-            struck.pids = [parent]
-        else:
-            struck.pids = _backends(parent)[:1]
+        is_whole = struck.fault.kind is Kind.POSTGRES
+        struck.pids = [parent] if is_whole else _backends(parent)[:1]
         gone = set(struck.pids)
+        struck.has_hit = bool(gone)
         at = _kill(struck.pids)
-        return at, [lambda: not gone & self._tree("postgres") and self._probes.writes()]
+        return self._recovery(at, further={"api": self._writes_without(gone, "postgres")})
 
-    def _kill_valkey(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _writes_without(self, gone: set[int], program: str) -> Question:
+        return lambda: not gone & self._tree(program) and self._probes.writes()
+
+    def _kill_valkey(self, struck: Struck) -> Recovery:
         struck.pids = [self._pid("valkey")]
         at = _kill(struck.pids)
         time.sleep(GAP_SECONDS)
-        return at, [self._probes.answers_of_valkey, *self._all_finish(mark)]
+        return self._recovery(at, further={"valkey": self._probes.answers_of_valkey})
 
-    def _flush(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _flush(self, struck: Struck) -> Recovery:
         try:
             self._stage.valkey.flushall()
         except redis.RedisError as error:
-            struck.note = f"({type(error).__name__})"
-        return time.monotonic(), self._all_finish(mark)
+            struck.note, struck.has_hit = f"({type(error).__name__})", False
+        return self._recovery(time.monotonic())
 
-    def _pause(self, struck: Struck, _: Mark) -> tuple[float, list[Question]]:
+    def _pause(self, struck: Struck) -> Recovery:
         """Stop a process and its children for longer than a lease; measured from when it goes on.
 
-        What it had leased is watched from the stop on: others must have it before.
+        What it has leased must be free before, where there is another worker of its queue.
         """
         program = struck.fault.target
-        queue = "settle" if program == "scheduler" else queue_of(program)
         if program != "scheduler":
-            program = self._busy(program, queue)
+            program = self._busy(program, queue_of(program))
         struck.pids = tree_of(self._pid(program))
-        rows = self._probes_rows(queue)
         stopped = [pid for pid in struck.pids if _signal(pid, signal.SIGSTOP)]
-        self.rescues.watch(struck.fault.number, time.monotonic(), rows)
-        self._let(struck.fault.seconds)
-        mark = self._probes.mark()
+        since = time.monotonic()
+        freed = Freed(self._stage.ask, [] if program == "scheduler" else [queue_of(program)])
+        while (left := since + struck.fault.seconds - time.monotonic()) > 0:
+            if "rows meanwhile" not in struck.seconds and freed():
+                struck.seconds["rows meanwhile"] = round(time.monotonic() - since, 2)
+            time.sleep(min(GAP_SECONDS, left))
         for pid in reversed(stopped):
             _signal(pid, signal.SIGCONT)
-        return time.monotonic(), self._all_finish(mark)
+        has_others = queue_of(program) == "settle" if program != "scheduler" else False
+        was_freed = "rows meanwhile" in struck.seconds
+        if has_others and not was_freed:
+            struck.note = "(its rows were not free while it was stopped)"
+        return self._recovery(
+            time.monotonic(),
+            further={"others took over": lambda: was_freed or not has_others},
+        )
 
-    def _poison(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _poison(self, struck: Struck) -> Recovery:
         fault = struck.fault
         options = dict(fault.options)
         toxic = Toxic(**options) if options else Toxic(is_down=True)
         self._stage.proxy.set(fault.target, toxic)
         if fault.kind is Kind.DOWN:
             self._stage.proxy.reset(fault.target)
-        self._let(fault.seconds)
+        time.sleep(fault.seconds)
         self._stage.proxy.clear(fault.target)
-        return time.monotonic(), [self._probes.writes, *self._all_finish(mark)]
+        return self._recovery(time.monotonic(), further={"api": self._probes.writes})
 
-    def _reset(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _reset(self, struck: Struck) -> Recovery:
         count = self._stage.proxy.reset(struck.fault.target)
-        struck.note = f"({count} connections)"
-        return time.monotonic(), [self._probes.writes, *self._all_finish(mark)]
+        struck.note, struck.has_hit = f"({count} connections)", count > 0
+        return self._recovery(time.monotonic(), further={"api": self._probes.writes})
 
-    def _trouble_gateway(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _trouble_gateway(self, struck: Struck) -> Recovery:
         fault = struck.fault
         rule = self._gateway.need(
             Request(
@@ -222,39 +266,23 @@ class Injector:
                 {"name": fault.target, **dict(fault.options)},
             )
         )
-        self._let(fault.seconds)
-        self.count_gateway_faults()
+        time.sleep(fault.seconds)
+        [fired] = [one["fired"] for one in self._rules() if one["id"] == rule["id"]]
+        self.gateway_fired[fault.target] += fired
+        struck.note, struck.has_hit = f"(struck {fired} calls)", fired > 0
         path = f"/control/faults/{rule['id']}"
         self._gateway.call(Request("fault", "DELETE", path, is_harmless=True))
-        return time.monotonic(), [self._probes.writes, *self._all_finish(mark)]
+        return self._recovery(time.monotonic(), further={"api": self._probes.writes})
 
-    def count_gateway_faults(self) -> None:
-        """Add up how often the rules in force have struck."""
-        rules = self._gateway.need(Request("faults", "GET", "/control/faults"))["items"]
-        for rule in rules:
-            self.gateway_fired[rule["name"]] += rule["fired"]
+    def _rules(self) -> list[dict[str, Any]]:
+        found = self._gateway.need(Request("faults", "GET", "/control/faults"))
+        return list(found["items"])
 
-    def _restart(self, struck: Struck, mark: Mark) -> tuple[float, list[Question]]:
+    def _restart(self, struck: Struck) -> Recovery:
         began = time.monotonic()
         self._stage.restart()
         struck.note = f"(stood after {time.monotonic() - began:.1f} s)"
-        return began, [self._probes.writes, *self._all_finish(mark)]
-
-    def _all_finish(self, mark: Mark) -> list[Question]:
-        return [
-            partial(self._probes.finishes, "settle", mark),
-            partial(self._probes.finishes, "gateway", mark),
-        ]
-
-    def _probes_rows(self, queue: str) -> list[tuple[int, int, int]]:
-        return self.rescues.leased(queue)
-
-    def _let(self, seconds: float) -> None:
-        """Wait while a fault lasts."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            self.rescues.look()
-            time.sleep(min(GAP_SECONDS, max(0.0, until - time.monotonic())))
+        return self._recovery(began, further={"api": self._probes.writes})
 
     def _tree(self, program: str) -> set[int]:
         """Return a program's processes; while it has none, nothing tells that it is back."""

@@ -9,6 +9,7 @@ from sqlalchemy import text
 from bench.chaos.injecting import Struck
 from bench.chaos.load import Load
 from bench.chaos.recovery import BOUNDS
+from bench.chaos.stalls import Stall
 from bench.chaos.verdicts import resolve_payings, resolve_placings
 from bench.soak.house import Guest, House
 from bench.soak.verdicts import judge
@@ -32,13 +33,23 @@ _SETTLED = text(
 )
 _LASTED = text(
     """
-    SELECT 'work rows' AS what, count(*) FROM work_rows
+    SELECT 'work rows' AS what, count(*) FROM work_rows WHERE merchant_id = :m
     UNION ALL SELECT 'lapsed leases', coalesce(sum(lapses), 0) FROM work_rows
+        WHERE merchant_id = :m
     UNION ALL SELECT 'ledger transactions', count(*) FROM ledger_transactions
+        WHERE merchant_id = :m
     UNION ALL SELECT 'refunds', count(*) FROM refunds WHERE merchant_id = :m
     UNION ALL SELECT 'subsidies', count(*) FROM grants WHERE merchant_id = :m
     """
 )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a run must meet at least."""
+
+    kills: int
+    settlements: int
 
 
 @dataclass
@@ -46,8 +57,8 @@ class Verdict:
     """What was settled and compared, how unknowns resolved, and what is wrong."""
 
     wrong: list[str] = field(default_factory=list)
-    settled: dict[str, dict[str, int]] = field(default_factory=dict)
-    counted: dict[str, int] = field(default_factory=dict)
+    settled: dict[str, Counter[str]] = field(default_factory=dict)
+    counted: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
     lines: int = 0
     checks: int = 0
@@ -58,23 +69,35 @@ class Verdict:
         return sum(counts["members"] for counts in self.settled.values())
 
 
-def judge_run(house: House, load: Load, struck: list[Struck]) -> Verdict:
+def judge_run(stalls: list[Stall], struck: list[Struck], asked: Asked) -> Verdict:
     """Compare everything, with all at rest and no fault in force."""
     verdict = Verdict()
-    house.guests = [Guest(phone) for phone in load.phones if phone.is_signed_in]
-    orders = {guest.phone.openid: guest.phone.read_orders() for guest in house.guests}
-    _hear(verdict, house, load, orders)
-    verdict.wrong += judge(house)
-    _audit(verdict, house)
-    _count(verdict, house)
-    verdict.wrong += [
+    for stall in stalls:
+        house, load = stall.house, stall.load
+        house.guests = [Guest(phone) for phone in load.phones if phone.is_signed_in]
+        orders = {guest.phone.openid: guest.phone.read_orders() for guest in house.guests}
+        _hear(verdict, house, load, orders)
+        verdict.wrong += judge(house)
+        verdict.wrong += [f"a client met {complaint}" for complaint in load.complaints]
+        _count(verdict, house)
+    _audit(verdict, stalls[0].house.theatre.control_url)
+    verdict.wrong += judge_strikes(struck, asked, settled=verdict.members)
+    return verdict
+
+
+def judge_strikes(struck: list[Struck], asked: Asked, *, settled: int) -> list[str]:
+    """Return which faults were late to recover from, and what of that asked for was not played."""
+    wrong = [
         f"fault {one.fault.number} ({one.fault}): recovery took {one.recovery_seconds} s, and may"
-        f" take {BOUNDS[one.fault.kind]:.0f}"
+        f" take {BOUNDS[one.fault.kind]:.0f}: {one.seconds}"
         for one in struck
         if one.is_late
     ]
-    verdict.wrong += [f"a client met {complaint}" for complaint in load.complaints]
-    return verdict
+    if len(struck) < asked.kills:
+        wrong.append(f"{len(struck)} kills, {asked.kills} were asked for")
+    if settled < asked.settlements:
+        wrong.append(f"{settled} settlements, {asked.settlements} were asked for")
+    return wrong
 
 
 def _hear(
@@ -91,8 +114,8 @@ def _hear(
         verdict.wrong += wrong
 
 
-def _audit(verdict: Verdict, house: House) -> None:
-    record = read_sandbox_record(house.theatre.control_url)
+def _audit(verdict: Verdict, control_url: str) -> None:
+    record = read_sandbox_record(control_url)
     verdict.lines = len(record)
     with reading() as session:
         verdict.wrong += compare_lines(our_lines(session), record)
@@ -107,5 +130,7 @@ def _count(verdict: Verdict, house: House) -> None:
     with reading() as session:
         of_merchant = {"m": house.merchant_id}
         for row in session.execute(_SETTLED, of_merchant):
-            verdict.settled[row.state] = {"groups": row.groups, "members": row.members}
-        verdict.counted = {row[0]: int(row[1]) for row in session.execute(_LASTED, of_merchant)}
+            counts = verdict.settled.setdefault(row.state, Counter())
+            counts.update(groups=row.groups, members=row.members)
+        for row in session.execute(_LASTED, of_merchant):
+            verdict.counted[row[0]] += int(row[1])

@@ -27,6 +27,8 @@ _TRIES = 12
 _JOIN_AFTER_SECONDS = 0.8
 _TRY_AGAIN_SECONDS = 3.0
 _IDLE_SECONDS = 0.02
+_MOST_COMPLAINTS = 20
+_NO_SHOPPER_SECONDS = 2.0
 
 
 class Heard(StrEnum):
@@ -82,7 +84,7 @@ class Load:
     refusals: Counter[str] = field(default_factory=Counter)
     complaints: list[str] = field(default_factory=list)
     placed: int = 0
-    share_token: str = ""
+    _welcomed: int = 0
     _free: "queue.SimpleQueue[Phone]" = field(default_factory=queue.SimpleQueue)
     _benched: list[Phone] = field(default_factory=list)
     _joins: list[_Join] = field(default_factory=list)
@@ -92,6 +94,7 @@ class Load:
     def welcome(self, shoppers: int) -> None:
         """Let shoppers come by; some have little patience (the second mall's client)."""
         dice = random.Random(f"{self.seed}/shoppers")
+        self._welcomed += shoppers
         for number in range(shoppers):
             mall = self.malls[dice.random() < _IMPATIENT]
             phone = Phone(mall, str(number), f"客{number}", channel="chaos")
@@ -124,7 +127,7 @@ class Load:
         threads = [
             threading.Thread(
                 target=self._client,
-                args=(lambda: self.placed < until or goes_on(), is_over),
+                args=(lambda: self._has_shoppers() and (self.placed < until or goes_on()), is_over),
                 daemon=True,
             )
             for _ in range(clients)
@@ -135,7 +138,7 @@ class Load:
             thread.join()
 
     def _client(self, opens_more: Callable[[], bool], is_over: threading.Event) -> None:
-        while not is_over.is_set():
+        while not is_over.is_set() and len(self.complaints) < _MOST_COMPLAINTS:
             join = self._next_join()
             if join is not None:
                 self._guarded(self._join, join)
@@ -159,6 +162,11 @@ class Load:
             if self._joins and self._joins[0].at <= time.monotonic():
                 return heapq.heappop(self._joins)
         return None
+
+    def _has_shoppers(self) -> bool:
+        """Say whether anybody is left who does not sit this round out."""
+        with self._lock:
+            return len(self._benched) < self._welcomed
 
     def _has_joins(self) -> bool:
         with self._lock:
@@ -193,7 +201,10 @@ class Load:
         place: Callable[[Phone, dict[str, Any]], Answer],
     ) -> Answer | None:
         """Place an order with the next free phone, and pay it; None if nobody knows how it went."""
-        phone = self._free.get(timeout=60)
+        try:
+            phone = self._free.get(timeout=_NO_SHOPPER_SECONDS)
+        except queue.Empty:
+            return None
         keeps_phone = True
         try:
             if not phone.is_signed_in:

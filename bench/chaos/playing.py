@@ -19,9 +19,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bench.chaos.drawing import Fault
 from bench.chaos.injecting import Injector
-from bench.chaos.load import Load
+from bench.chaos.stalls import LIFE, Stall, placed, run_round
 from bench.soak.endings import unfinished_of
-from bench.soak.house import House
 from bench.stage.ground import say
 from domain.database import dispose_engines, reading
 from domain.timekeeping.advancing import (
@@ -33,7 +32,6 @@ from domain.timekeeping.advancing import (
     look_at_clock,
 )
 
-LIFE = timedelta(minutes=30)
 PAST_THE_DEADLINES = timedelta(minutes=1)
 LARGEST_ROUND = 4000
 PATIENCE_SECONDS = 240.0
@@ -55,10 +53,9 @@ class Stuck(Exception):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is played: settlements in all, threads that shop."""
+    """How much is played: settlements in all."""
 
     settlements: int
-    clients: int
 
     @property
     def rounds(self) -> int:
@@ -75,8 +72,7 @@ class Sizes:
 class Play:
     """One run's rounds."""
 
-    house: House
-    load: Load
+    stalls: list[Stall]
     injector: Injector
     sizes: Sizes
     is_over: threading.Event
@@ -93,7 +89,7 @@ class Play:
             with self._timed("leaping"):
                 self._leap_to_the_deadlines()
             say(
-                f"round {number} of {self.sizes.rounds}: {self.load.placed} orders placed,"
+                f"round {number} of {self.sizes.rounds}: {placed(self.stalls)} orders placed,"
                 f" {len(self.injector.struck)} faults, {time.monotonic() - began:.0f} s"
             )
         with self._timed("the last herd"):
@@ -103,10 +99,10 @@ class Play:
 
     def _shop(self, faults: Sequence[Fault]) -> None:
         """Let shoppers shop while faults strike: evenly over the round's orders."""
-        begun_with = self.load.placed
+        begun_with = placed(self.stalls)
 
         def may_strike(place: int) -> bool:
-            part = (self.load.placed - begun_with) / self.sizes.quota
+            part = (placed(self.stalls) - begun_with) / self.sizes.quota
             return part >= place / max(1, len(faults)) or not shopping.is_alive()
 
         failed: list[Exception] = []
@@ -119,8 +115,8 @@ class Play:
 
         striking = threading.Thread(target=strike, daemon=True)
         shopping = threading.Thread(
-            target=self.load.run_round,
-            args=(self.sizes.quota, self.sizes.clients),
+            target=run_round,
+            args=(self.stalls, self.sizes.quota),
             kwargs={"goes_on": striking.is_alive, "is_over": self.is_over},
             daemon=True,
         )
@@ -144,7 +140,9 @@ class Play:
         dispose_engines()
         for _ in range(_MOST_JUMPS):
             view = self._drain()
-            unfinished = unfinished_of(self.house) | _work_left()
+            unfinished = _work_left()
+            for stall in self.stalls:
+                unfinished |= unfinished_of(stall.house)
             if not unfinished:
                 return
             self._jump(lambda at=view.now: leap_clock(at + LIFE))  # type: ignore[misc]
@@ -169,7 +167,6 @@ class Play:
                     return view
                 if view.waiting != waiting:
                     waiting, since = view.waiting, time.monotonic()
-            self.injector.rescues.look()
             if time.monotonic() - since > PATIENCE_SECONDS:
                 raise Stuck(f"still waiting after {PATIENCE_SECONDS:.0f} s: {waiting}")
             time.sleep(POLL_SECONDS)
@@ -196,8 +193,3 @@ def _shares(faults: Sequence[Fault], rounds: int) -> list[Sequence[Fault]]:
         *(faults[first:last] for first, last in itertools.pairwise(cuts)),
         faults[cuts[-1] :],
     ]
-
-
-def ends_after(at: datetime) -> datetime:
-    """Return a campaign's end that no run comes near."""
-    return at + timedelta(days=90)

@@ -1,9 +1,12 @@
-"""How long the stack takes to come back: what is asked after each kind of fault."""
+"""How long the stack takes to come back: what is asked after each kind of fault.
+
+Whatever is counted is counted from the first time a question is asked: after the fault.
+"""
 
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -14,12 +17,17 @@ from bench.chaos.drawing import Kind
 from bench.chaos.stage import Stage
 from jobs.schedule import SCHEDULE
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 90.0
 PATIENCE_OF_A_PROBE_SECONDS = 3.0
+QUIET_SECONDS = 2.0
 BOUNDS: dict[Kind, float] = {
     **dict.fromkeys(
-        (Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH, Kind.SCHEDULER, Kind.PAUSE), 20.0
+        (
+            *(Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH, Kind.WORKER_AGAIN),
+            *(Kind.SCHEDULER, Kind.PAUSE),
+        ),
+        20.0,
     ),
     **dict.fromkeys(
         (Kind.API, Kind.API_PROCESS, Kind.POSTGRES, Kind.POSTGRES_BACKEND, Kind.VALKEY), 30.0
@@ -38,13 +46,17 @@ KINDS = {
     ]
     for name in ("settle", "gateway")
 }
+QUEUES = tuple(KINDS)
+Question = Callable[[], bool]
+Ask = Callable[..., list[tuple[object, ...]]]
 _LEADER = (
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7206518 AND granted"
 )
-_DONE = "SELECT count(*) FROM work_rows WHERE state = 'done' AND kind = ANY(%s)"
-_WAITING = """
-    SELECT count(*) FROM work_rows, clock_offset c WHERE kind = ANY(%s) AND state = 'due'
-        AND due_at <= now() + c.offset_seconds * interval '1 second'
+_DONE_AND_WAITING = """
+    SELECT count(*) FILTER (WHERE state = 'done'),
+        count(*) FILTER (WHERE state = 'leased' AND leased_until < now()
+            OR state = 'due' AND due_at <= now() + c.offset_seconds * interval '1 second')
+    FROM work_rows, clock_offset c WHERE kind = ANY(%s)
 """
 _LEASED = """
     SELECT merchant_id, id, fence FROM work_rows WHERE state = 'leased' AND kind = ANY(%s)
@@ -61,12 +73,100 @@ def queue_of(worker: str) -> str:
     return worker.split("_")[1]
 
 
-@dataclass(frozen=True)
-class Mark:
-    """How much was done when a fault struck, by queue."""
+@dataclass
+class Finishing:
+    """Is work of a queue being finished again, or has none been due for a while?
 
-    at: float
-    done: dict[str, int]
+    Work counts that is done after the first answer of the database; rows whose lease ran out are
+    due.
+    """
+
+    ask: Ask
+    queue: str
+    read_seconds: Callable[[], float] = time.monotonic
+    _done: int | None = None
+    _quiet_since: float | None = None
+
+    def __call__(self) -> bool:
+        """Answer; no while the database is away."""
+        try:
+            done, waiting = _numbers(self.ask(_DONE_AND_WAITING, KINDS[self.queue]))
+        except psycopg.Error:
+            self._quiet_since = None
+            return False
+        if self._done is None:
+            self._done = done
+        if done > self._done:
+            return True
+        now = self.read_seconds()
+        if waiting:
+            self._quiet_since = None
+        elif self._quiet_since is None:
+            self._quiet_since = now
+        return self._quiet_since is not None and now - self._quiet_since >= QUIET_SECONDS
+
+
+@dataclass
+class Freed:
+    """Are the rows that were leased when first asked done, free, or leased anew?"""
+
+    ask: Ask
+    queues: Sequence[str]
+    rows: list[tuple[object, ...]] | None = None
+
+    def __call__(self) -> bool:
+        """Answer; no while the database is away."""
+        with contextlib.suppress(psycopg.Error):
+            if self.rows is None:
+                kinds = [kind for queue in self.queues for kind in KINDS[queue]]
+                self.rows = self.ask(_LEASED, kinds)
+            if not self.rows:
+                return True
+            columns = [list(column) for column in zip(*self.rows, strict=True)]
+            return _numbers(self.ask(_STILL, *columns)) == (0,)
+        return False
+
+
+@dataclass
+class BackAtWork:
+    """Has a worker, another process than `but_not`, run a job, or is its queue without any?"""
+
+    stage: Stage
+    worker: str
+    but_not: int | None
+    _jobs: tuple[int, int] | None = None
+    _empty_since: float | None = None
+
+    def __call__(self) -> bool:
+        """Answer; no while Valkey is away."""
+        pid = self.stage.pid_of(self.worker)
+        if pid is None or pid == self.but_not:
+            return False
+        with contextlib.suppress(redis.RedisError):
+            found = self._jobs_of(pid)
+            if found is None:
+                return False
+            if self._jobs is None or self._jobs[0] != pid:
+                self._jobs = (pid, found if self.but_not is None else 0)
+            return found > self._jobs[1] or self._is_empty()
+        return False
+
+    def _jobs_of(self, pid: int) -> int | None:
+        """Return how many jobs a process has done; None while it is not at a queue."""
+        valkey = self.stage.valkey
+        for key in valkey.smembers("rq:workers"):
+            told, jobs = valkey.hmget(key, "pid", "successful_job_count")
+            if _number(told) == pid:
+                return _number(jobs)
+        return None
+
+    def _is_empty(self) -> bool:
+        now = time.monotonic()
+        if self.stage.valkey.llen(f"rq:queue:{queue_of(self.worker)}"):
+            self._empty_since = None
+        elif self._empty_since is None:
+            self._empty_since = now
+        return self._empty_since is not None and now - self._empty_since >= QUIET_SECONDS
 
 
 @dataclass
@@ -80,14 +180,6 @@ class Probes:
         self._http = httpx.Client(timeout=PATIENCE_OF_A_PROBE_SECONDS, trust_env=False)
         self._guests = 0
 
-    def mark(self) -> Mark:
-        """Note how much is done; nothing where the database is away."""
-        done = {}
-        for queue, kinds in KINDS.items():
-            with contextlib.suppress(psycopg.Error):
-                done[queue] = self._count(_DONE, kinds)
-        return Mark(time.monotonic(), done)
-
     def writes(self) -> bool:
         """Ask whether a write through the API succeeds: a stranger opens a share."""
         self._guests += 1
@@ -100,29 +192,10 @@ class Probes:
             return False
         return answer.is_success
 
-    def finishes(self, queue: str, mark: Mark) -> bool:
-        """Ask whether work of a queue has been finished since, or none is due."""
-        with contextlib.suppress(psycopg.Error):
-            if self._count(_DONE, KINDS[queue]) > mark.done.get(queue, 1 << 60):
-                return True
-            return self._count(_WAITING, KINDS[queue]) == 0
-        return False
-
     def is_led(self) -> bool:
         """Ask whether a scheduler holds the lead."""
         with contextlib.suppress(psycopg.Error):
-            return self._count(_LEADER) > 0
-        return False
-
-    def listens(self, worker: str, *, but_not: int | None) -> bool:
-        """Ask whether a worker has another process than before, and that one is at its queue."""
-        pid = self.stage.pid_of(worker)
-        if pid is None or pid == but_not:
-            return False
-        with contextlib.suppress(redis.RedisError):
-            valkey = self.stage.valkey
-            members = valkey.smembers("rq:workers")
-            return any(_number(valkey.hget(key, "pid")) == pid for key in members)  # type: ignore[union-attr]
+            return _numbers(self.stage.ask(_LEADER)) > (0,)
         return False
 
     def answers_of_valkey(self) -> bool:
@@ -131,61 +204,35 @@ class Probes:
             return bool(self.stage.valkey.ping())
         return False
 
-    def _count(self, statement: str, *values: object) -> int:
-        [[count]] = self.stage.ask(statement, *values)
-        return int(str(count))
+    def all_finish(self) -> dict[str, Question]:
+        """Return what is asked where both queues must move again."""
+        return {f"work of {queue}": Finishing(self.stage.ask, queue) for queue in QUEUES}
+
+
+@dataclass
+class Recovery:
+    """What was asked after a fault, and after how many seconds each was answered with yes."""
+
+    questions: dict[str, Question]
+    since: float
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def wait(self, is_over: threading.Event) -> float | None:
+        """Ask until each has been answered with yes; returns how long, None if too long."""
+        while True:
+            for name, question in self.questions.items():
+                if name not in self.seconds and question():
+                    self.seconds[name] = time.monotonic() - self.since
+            if len(self.seconds) == len(self.questions):
+                return max(self.seconds.values(), default=0.0)
+            if time.monotonic() - self.since > PATIENCE_SECONDS or is_over.wait(POLL_SECONDS):
+                return None
+
+
+def _numbers(rows: list[tuple[object, ...]]) -> tuple[int, ...]:
+    [row] = rows
+    return tuple(int(str(value)) for value in row)
 
 
 def _number(value: object) -> int:
     return int(value) if isinstance(value, bytes) and value.isdigit() else 0
-
-
-def wait_for_all(
-    questions: list[Callable[[], bool]], *, since: float, is_over: threading.Event
-) -> float | None:
-    """Ask until each has been answered with yes; returns the seconds since, None if too long."""
-    left = list(questions)
-    while True:
-        left = [question for question in left if not question()]
-        seconds = time.monotonic() - since
-        if not left:
-            return seconds
-        if seconds > PATIENCE_SECONDS or is_over.is_set():
-            return None
-        time.sleep(POLL_SECONDS)
-
-
-@dataclass
-class Rescues:
-    """Watches rows that were leased when their workers were killed, until others have them."""
-
-    stage: Stage
-    seconds: dict[int, float] = field(default_factory=dict)
-    _watched: list[tuple[int, float, list[tuple[int, int, int]]]] = field(default_factory=list)
-
-    def leased(self, queue: str) -> list[tuple[int, int, int]]:
-        """List the rows of a queue that are leased at present."""
-        with contextlib.suppress(psycopg.Error):
-            rows = self.stage.ask(_LEASED, KINDS[queue])
-            return [(int(str(m)), int(str(i)), int(str(f))) for m, i, f in rows]
-        return []
-
-    def watch(self, number: int, at: float, rows: list[tuple[int, int, int]]) -> None:
-        """Watch rows from now on."""
-        if rows:
-            self._watched.append((number, at, rows))
-
-    def look(self) -> None:
-        """Look which of those watched are free, or done."""
-        for number, at, rows in list(self._watched):
-            with contextlib.suppress(psycopg.Error):
-                columns = [list(column) for column in zip(*rows, strict=True)]
-                [[count]] = self.stage.ask(_STILL, *columns)
-                if count == 0:
-                    self.seconds[number] = time.monotonic() - at
-                    self._watched.remove((number, at, rows))
-
-    @property
-    def left(self) -> int:
-        """Return how many are still watched."""
-        return len(self._watched)

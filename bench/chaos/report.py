@@ -26,8 +26,10 @@ def build_report(
         "wrong": verdict.wrong,
         "settled": {"members": verdict.members, **verdict.settled},
         "kills": len(struck),
+        "blank": dict(Counter(one.fault.kind.value for one in struck if not one.has_hit)),
         "kills_by_kind": dict(Counter(one.fault.kind.value for one in struck).most_common()),
         "recovery": recoveries(struck),
+        "rows": rows_freed(struck),
         "heard": dict(heard),
         "given_up": len(journal.lost),
         "unknown_resolved": dict(verdict.resolved),
@@ -42,6 +44,9 @@ def build_report(
                 "at": one.at,
                 "pids": one.pids,
                 "note": one.note,
+                "has_hit": one.has_hit,
+                "rows": one.rows,
+                "seconds": one.seconds,
                 "recovery_seconds": one.recovery_seconds,
             }
             for one in struck
@@ -72,7 +77,8 @@ def draw_report(report: Mapping[str, Any]) -> str:
     """Draw the short text."""
     settled, heard = report["settled"], report["heard"]
     lines = [
-        f"seed {report['seed']}: {report['kills']} kills, {settled['members']} settlements,"
+        f"seed {report['seed']}: {report['kills']} kills, {settled['members']} settlements of"
+        f" {report['merchants']} merchants,"
         f" {report['violations']} violations, {report['seconds']:.0f} s",
         "settled: "
         + "; ".join(
@@ -93,21 +99,35 @@ def draw_report(report: Mapping[str, Any]) -> str:
         seconds = (told["median_seconds"], told["longest_seconds"], told["allowed_seconds"])
         cells = ["never" if value is None else f"{value:.1f}" for value in seconds]
         lines.append(f"{kind:<20}{told['kills']:>6}{cells[0]:>8}{cells[1]:>9}{cells[2]:>9}")
-    lines.append(_rescue(report["rescue"]))
+    lines += _further(report)
     if report["wrong"]:
         lines += ["", *(f"WRONG: {sentence}" for sentence in report["wrong"][:EXAMPLES])]
         lines.append(f"the same faults again: make chaos {report['again']}")
     return "\n".join(line for line in lines if line is not None)
 
 
-def _rescue(rescue: Mapping[str, Any]) -> str:
-    if not rescue["watched"]:
-        return "no row was leased by what was killed"
-    return (
-        f"rows leased at a kill were done or free: median {rescue['median_seconds']:.1f} s,"
-        f" longest {rescue['longest_seconds']:.1f} s"
-        " (leases last 20 s, those of calls to a gateway 15 s)"
-    )
+def rows_freed(struck: Iterable[Struck]) -> dict[str, float | int | None]:
+    """Return how many faults found rows leased, and when these were done or free again."""
+    seconds = [one.seconds["rows"] for one in struck if one.rows and "rows" in one.seconds]
+    return {
+        "faults": sum(one.rows > 0 for one in struck),
+        "median_seconds": _finite(median(seconds)) if seconds else None,
+        "longest_seconds": _finite(max(seconds)) if seconds else None,
+    }
+
+
+def _further(report: Mapping[str, Any]) -> list[str]:
+    rows, blank = report["rows"], report["blank"]
+    lines = []
+    if rows["median_seconds"] is not None:
+        lines.append(
+            f"rows that were leased when it struck ({rows['faults']} faults) were done or free:"
+            f" median {rows['median_seconds']:.1f} s, longest {rows['longest_seconds']:.1f} s"
+        )
+    if blank:
+        told = ", ".join(f"{count} {kind}" for kind, count in blank.items())
+        lines.append(f"struck nothing at work: {told}")
+    return lines
 
 
 def _finite(seconds: float) -> float | None:

@@ -1,6 +1,7 @@
 from collections import Counter
 
-from bench.chaos.drawing import WEIGHTS, WORKERS, Kind, draw_faults
+from bench.chaos.drawing import OF_WORKERS, WEIGHTS, WORKERS, Kind, draw_faults
+from domain.work import LEASE_SECONDS
 
 
 def test_same_seed_draws_the_same_faults() -> None:
@@ -27,10 +28,10 @@ def test_weighty_kinds_come_more_often() -> None:
 
 def test_faults_have_what_they_need() -> None:
     for fault in draw_faults(500, 3):
-        if fault.kind in (Kind.WORKER_PARENT, Kind.WORKER_CHILD, Kind.WORKER_BOTH):
+        if fault.kind in OF_WORKERS:
             assert fault.target in WORKERS
         if fault.kind is Kind.PAUSE:
-            assert fault.seconds > 20
+            assert fault.seconds > LEASE_SECONDS
         if fault.kind in (Kind.DELAY, Kind.CUT, Kind.DOWN, Kind.GATEWAY):
             assert fault.seconds > 0
             assert fault.target

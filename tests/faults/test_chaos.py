@@ -26,7 +26,7 @@ def test_ten_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     told = tmp_path / "chaos.json"
     command = (
         *(sys.executable, "-m", "bench.chaos", "--kills", str(KILLS), "--seed", str(SEED)),
-        *("--settlements", str(SETTLEMENTS), "--clients", "2"),
+        *("--settlements", str(SETTLEMENTS), "--clients", "3"),
         *("--report", str(told), "--journal", str(tmp_path / "journal.jsonl")),
     )
 
