@@ -6,9 +6,10 @@ import time
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api import auth, commands, errors, logs, openapi, paths, request_context
+from api import auth, commands, errors, openapi, paths, request_context
 from api.bodies import OrjsonProvider
 from api.views import BLUEPRINTS
+from domain.logs import configure_logging
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ _AT_ONCE_BYTES = 65_536
 def create_app() -> Flask:
     """Build the application: the one factory."""
     auth.check_token_key()
-    logs.configure_logging()
+    configure_logging(lambda: {"request_id": request_context.request_id()})
     app = Flask(__name__, static_folder=None)
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = MOST_BYTES

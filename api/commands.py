@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -18,6 +18,7 @@ from api.sample import make_sample
 from domain import work
 from domain.auditing import running as auditing
 from domain.auditing.gateway_record import read_sandbox_record
+from domain.auditing.known_seals import read_log
 from domain.auditing.nightly import list_runs
 from domain.clock import iso
 from domain.config import settings
@@ -253,13 +254,21 @@ def sample(**amounts: int | None) -> None:
 @click.command("audit")
 @click.option("--at-rest", is_flag=True, help="Check what holds once all queues are drained, too.")
 @click.option("--gateway-record", metavar="URL", help="The sandbox's control API (development).")
+@click.option("--sealed-log", type=click.File("rb"), help="A log that tells of seals; - is stdin.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def audit(at_rest: bool, gateway_record: str | None, as_json: bool) -> None:
+def audit(
+    at_rest: bool, gateway_record: str | None, sealed_log: BinaryIO | None, as_json: bool
+) -> None:
     """Recount every invariant from rows; exits 1 if one is broken."""
     if gateway_record is not None and settings().environment != "development":
         raise click.UsageError("--gateway-record reads the sandbox: in development only")
     record = None if gateway_record is None else read_sandbox_record(gateway_record)
-    report = auditing.audit(at=read_clock(), at_rest=at_rest, gateway_record=record)
+    seals = None if sealed_log is None else list(read_log(sealed_log))
+    if seals == []:
+        raise click.UsageError("the log tells of no seal")
+    report = auditing.audit(
+        at=read_clock(), at_rest=at_rest, gateway_record=record, known_seals=seals
+    )
     click.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.to_text())
     if not report.is_ok:
         sys.exit(1)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from domain.checkout.looking import find_due
 from domain.database import leadership, read_clock
+from domain.logs import configure_logging
 from domain.public_ids import new_public_id
 from jobs.queues import FAILURES_KEPT_SECONDS, NAMES, queue
 from jobs.schedule import SCHEDULE, WORK_KINDS, Periodic
@@ -101,7 +102,7 @@ class Scheduler:
 
 def main() -> None:
     """Run the scheduler until a signal stops it."""
-    logging.basicConfig(level=logging.INFO)
+    configure_logging()
     scheduler = Scheduler()
     signal.signal(signal.SIGTERM, scheduler.stop)
     signal.signal(signal.SIGINT, scheduler.stop)

@@ -6,7 +6,6 @@ both would be late.
 """
 
 import ctypes
-import logging
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ import jobs.housekeeping
 import jobs.reacting
 import jobs.settling  # noqa: F401 - loaded before the fork, so that no job pays for it
 from domain.database import dispose_engines
+from domain.logs import configure_logging
 from jobs.queues import NAMES, connection, queue
 
 _PR_SET_PDEATHSIG = 1
@@ -54,6 +54,7 @@ class PinbuWorker(Worker):
 
 def work_on(name: str, *, burst: bool = False) -> None:
     """Work on one queue: for ever, or in burst mode until it is empty."""
+    configure_logging()
     worker = PinbuWorker(
         [queue(name)],
         connection=connection(),
@@ -69,7 +70,6 @@ def main() -> None:
     """Read the queue's name from the command line."""
     if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
         sys.exit(f"usage: python -m jobs.worker {'|'.join(NAMES)}")
-    logging.basicConfig(level=logging.INFO)
     work_on(sys.argv[1])
 
 

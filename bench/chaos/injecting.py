@@ -147,7 +147,7 @@ class Injector:
             struck.note, struck.has_hit = "(idle)", False
         at = _kill(pids)
         struck.pids += pids
-        back = BackAtWork(self._stage, worker, but_not=parent if parent in pids else None)
+        back = BackAtWork(self._stage, worker, gone=pids, is_new=parent in pids)
         return self._recovery(at, queue, further={"worker": back})
 
     def _kill_worker_again(self, struck: Struck) -> Recovery:

@@ -6,7 +6,7 @@ Whatever is counted is counted from the first time a question is asked: after th
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 import httpx
@@ -15,6 +15,7 @@ import redis
 
 from bench.chaos.drawing import Kind
 from bench.chaos.stage import Stage
+from bench.stage.processes import tree_of
 from jobs.schedule import SCHEDULE
 
 POLL_SECONDS = 0.1
@@ -129,36 +130,33 @@ class Freed:
 
 @dataclass
 class BackAtWork:
-    """Has a worker, another process than `but_not`, run a job, or is its queue without any?"""
+    """Has a worker a job in hand, in none of the processes that are gone, or is there none for it?
+
+    A new process must have registered at its queue; one that outlived its child, or Valkey, needs
+    not do so again.
+    """
 
     stage: Stage
     worker: str
-    but_not: int | None
-    _jobs: tuple[int, int] | None = None
+    gone: Collection[int]
+    is_new: bool
     _empty_since: float | None = None
 
     def __call__(self) -> bool:
         """Answer; no while Valkey is away."""
         pid = self.stage.pid_of(self.worker)
-        if pid is None or pid == self.but_not:
+        if pid is None or (self.is_new and pid in self.gone):
             return False
+        if set(tree_of(pid)[1:]) - set(self.gone):
+            return True
         with contextlib.suppress(redis.RedisError):
-            found = self._jobs_of(pid)
-            if found is None:
-                return False
-            if self._jobs is None or self._jobs[0] != pid:
-                self._jobs = (pid, found if self.but_not is None else 0)
-            return found > self._jobs[1] or self._is_empty()
+            return self._is_empty() and (not self.is_new or self._is_registered(pid))
         return False
 
-    def _jobs_of(self, pid: int) -> int | None:
-        """Return how many jobs a process has done; None while it is not at a queue."""
+    def _is_registered(self, pid: int) -> bool:
         valkey = self.stage.valkey
-        for key in valkey.smembers("rq:workers"):
-            told, jobs = valkey.hmget(key, "pid", "successful_job_count")
-            if _number(told) == pid:
-                return _number(jobs)
-        return None
+        members = valkey.smembers("rq:workers")
+        return any(_number(valkey.hget(key, "pid")) == pid for key in members)  # type: ignore[union-attr]
 
     def _is_empty(self) -> bool:
         now = time.monotonic()

@@ -1,7 +1,7 @@
 """Running the audit: every probe on one snapshot, read-only, by the role that serves."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -29,6 +29,7 @@ from domain.auditing import (
 )
 from domain.auditing.checks import Check, Probe
 from domain.auditing.gateway_record import MATCHED, MoneyLine, compare_lines, our_lines
+from domain.auditing.known_seals import KNOWN, KnownSeal, compare_seals
 from domain.auditing.reporting import Breaches, Line, Report
 from domain.database import core_engine
 
@@ -104,11 +105,13 @@ def audit(
     at: datetime,
     at_rest: bool = False,
     gateway_record: Iterable[MoneyLine] | None = None,
+    known_seals: Iterable[KnownSeal] | None = None,
 ) -> Report:
     """Check every invariant that holds at any moment; `at_rest` adds those of drained queues.
 
-    `at` is the business instant that waiting is measured by; a gateway's record is compared with
-    our books. All see the same instant of the database, though two ask at once.
+    `at` is the business instant that waiting is measured by; a gateway's record, and seals that the
+    log told of, are compared with our books. All see the same instant of the database, though two
+    ask at once.
     """
     wanted = [probe for probe in PROBES if at_rest or not probe.needs_rest]
     with snapshot() as session, ThreadPoolExecutor(max_workers=1) as pool:
@@ -120,17 +123,20 @@ def audit(
         found = _ask_all(session, queue, at=at) | beside.result()
         parked = session.execute(_PARKED).one()
         if gateway_record is not None:
-            found[MATCHED.name] = _compare(session, gateway_record)
-    known = [*checks(at_rest=at_rest), *([MATCHED] if MATCHED.name in found else [])]
+            found[MATCHED.name] = _timed(lambda: compare_lines(our_lines(session), gateway_record))
+        if known_seals is not None:
+            found[KNOWN.name] = _timed(lambda: compare_seals(session, known_seals))
+    compared = [check for check in (KNOWN, MATCHED) if check.name in found]
+    known = [*checks(at_rest=at_rest), *compared]
     return Report(
         lines=tuple(Line(check, found[check.name]) for check in known),
         parked=Breaches(parked.breaches, tuple(parked.examples or ())),
     )
 
 
-def _compare(session: Session, gateway_record: Iterable[MoneyLine]) -> Breaches:
+def _timed(compare: Callable[[], Sequence[str]]) -> Breaches:
     began = time.perf_counter()
-    differences = compare_lines(our_lines(session), gateway_record)
+    differences = compare()
     seconds = time.perf_counter() - began
     return Breaches(len(differences), tuple(differences[:EXAMPLES]), seconds)
 

@@ -9,6 +9,12 @@ SEALED = Check(
     "Each seal of the ledger is the hash of the transactions and entries that it covers and of the"
     " seal before it; no transaction stands outside of the seals of its time.",
 )
+IN_TIME = Check(
+    "ledger.sealed-in-time",
+    6,
+    "Since sealing has begun, every transaction older than an hour is sealed (where the business"
+    " clock has never jumped).",
+)
 _CHAIN = CHAIN.format(
     before="coalesce(lag(s.chain) OVER w, CAST('' AS bytea))",
     number="s.number",
@@ -55,5 +61,15 @@ PROBES: tuple[Probe, ...] = (
         ) c
         WHERE c.is_broken
         """,  # noqa: S608 - constants only
+    ),
+    probe(
+        IN_TIME,
+        """
+        SELECT format('transaction %s/%s of %s', t.merchant_id, t.id, t.at) AS key
+        FROM ledger_transactions t
+        JOIN (SELECT max(to_xid) AS xid FROM ledger_seals) sealed ON t.written_in >= sealed.xid
+        WHERE t.at <= CAST(:at AS timestamptz) - interval '1 hour'
+            AND NOT EXISTS (SELECT 1 FROM clock_offset WHERE offset_seconds <> 0)
+        """,
     ),
 )

@@ -446,3 +446,23 @@ class TestTemplates:
         ):
             assert result.exit_code == 1
             assert "no_messages_there" in result.output
+
+
+def test_audit_compares_the_seals_that_a_log_tells_of(app: Flask, tmp_path: Path) -> None:
+    log = tmp_path / "worker.log"
+    log.write_text('no json\n{"message":"ledger sealed","merchant_id":1,"seal":1,"chain":"ab"}\n')
+
+    result = run(app, "audit", "--sealed-log", str(log), "--json")
+
+    assert result.exit_code == 1
+    broken = [line for line in json.loads(result.stdout)["lines"] if not line["is_ok"]]
+    assert [(line["name"], line["examples"]) for line in broken] == [
+        ("ledger.known-seals", ["seal 1/1 was told of as ab"])
+    ]
+
+
+def test_log_without_seals_is_no_proof(app: Flask) -> None:
+    result = run(app, "audit", "--sealed-log", "-", input="no json\n7\n")
+
+    assert result.exit_code == 2
+    assert "tells of no seal" in result.output

@@ -10,9 +10,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import NullPool, create_engine, text
 
 from api import create_app
-from api.logs import JsonFormatter
 from domain.config import settings
 from domain.database import dispose_engines
+from domain.logs import JsonFormatter
 from launcher.addresses import DatabaseUrls
 from tests.api.callers import Caller, Mall
 
@@ -358,7 +358,7 @@ def test_log_lines_are_json_with_their_fields() -> None:
         {"name": "api", "levelname": "INFO", "msg": "group formed", "group_id": 7}
     )
 
-    line = JsonFormatter().format(record)
+    line = JsonFormatter(lambda: {"request_id": "-"}).format(record)
 
     assert '"message":"group formed"' in line
     assert '"group_id":7' in line

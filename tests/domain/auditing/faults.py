@@ -725,6 +725,13 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM ledger_seals WHERE number = 1",),
         ("DELETE FROM ledger_seals WHERE number = 2",),
     ),
+    "ledger.sealed-in-time": (
+        ("DELETE FROM ledger_seals WHERE number > 1",),
+        (
+            "INSERT INTO ledger_transactions (merchant_id, kind, ref_id, at)"
+            " SELECT merchant_id, 'order.sold', 99999, at FROM ledger_transactions WHERE id = 1",
+        ),
+    ),
     "rest.work-is-done": (
         ("UPDATE work_rows SET state = 'leased' WHERE state = 'due'",),
         ("UPDATE work_rows SET due_at = due_at - interval '30 days'",),

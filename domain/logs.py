@@ -1,17 +1,27 @@
 """Structured logs: one JSON object a line on stderr, ids in fields, no personal data."""
 
 import logging
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
 
-from api.request_context import request_id
-
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+Context = Callable[[], Mapping[str, Any]]
+
+
+def no_context() -> Mapping[str, Any]:
+    """Return nothing: what a process tells that serves no requests."""
+    return {}
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record and its extra fields as one line of JSON."""
+    """Writes a record, its context and its extra fields as one line of JSON."""
+
+    def __init__(self, context: Context = no_context) -> None:
+        super().__init__()
+        self._context = context
 
     def format(self, record: logging.LogRecord) -> str:
         """Write the record."""
@@ -20,7 +30,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": request_id(),
+            **self._context(),
         }
         line.update((k, v) for k, v in record.__dict__.items() if k not in _STANDARD)
         if record.exc_info:
@@ -28,12 +38,12 @@ class JsonFormatter(logging.Formatter):
         return orjson.dumps(line, str).decode()
 
 
-def configure_logging() -> None:
+def configure_logging(context: Context = no_context) -> None:
     """Send this process's logs to stderr as JSON; a repeat changes nothing."""
     root = logging.getLogger()
     if any(isinstance(handler.formatter, JsonFormatter) for handler in root.handlers):
         return
     handler = logging.StreamHandler()
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(context))
     root.addHandler(handler)
     root.setLevel(logging.INFO)
