@@ -42,6 +42,7 @@ LATENCY_MS = 50
 POLL_SECONDS = 0.1
 MEMORY_EVERY_SECONDS = 1.0
 GIVE_UP_SECONDS = 900
+WORKING = 3
 WORKERS = {
     "herd_settle_1": ("jobs.worker", "settle"),
     "herd_settle_2": ("jobs.worker", "settle"),
@@ -49,7 +50,7 @@ WORKERS = {
     "herd_scheduler": ("jobs.scheduler",),
 }
 _DONE = """
-    SELECT count(r.id), count(*) FILTER (WHERE r.state NOT IN ('requested', 'sending')),
+    SELECT count(r.id), count(*) FILTER (WHERE r.accepted_at <= %s),
         count(*) FILTER (WHERE d.state = 'issued')
     FROM orders o
     JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id AND g.state = 'failed'
@@ -155,7 +156,7 @@ def measure(scene: Scene) -> list[Figure]:
     joins.batch()
     told = []
     for groups in (scene.sizes.herd // 5, scene.sizes.herd_100k // 10, scene.sizes.herd_100k):
-        told.append(_settle(scene, sandbox, joins, workers[:2], groups))
+        told.append(_settle(scene, sandbox, joins, workers[:WORKING], groups))
         say(
             f"herd of {groups:,}: {told[-1].seconds:.1f} s, {told[-1].accepted} refunds accepted,"
             f" worker {told[-1].worker_mb:.0f} MB"
@@ -233,12 +234,13 @@ def _settle(
         try:
             time.sleep(max(0.0, (deadline_at - real_now()).total_seconds()))
             peak = _wait_settled(scene, workers)
-            seconds = (real_now() - deadline_at).total_seconds()
+            ended_at = real_now()
         finally:
             over.set()
         during = beside.result()
-    accepted = _check(scene, first, last)
+    accepted = _check(scene, first, last, ended_at)
     _set_aside(scene)
+    seconds = (ended_at - deadline_at).total_seconds()
     return Told(groups, seconds, accepted, peak / 1024, before, during)
 
 
@@ -267,7 +269,7 @@ def _come_due(scene: Scene, first: int, last: int, deadline_at: datetime) -> Non
 
 
 def _wait_settled(scene: Scene, workers: list[int]) -> float:
-    """Wait until no group is left; returns the peak memory of a settling worker in KiB."""
+    """Wait until no group is left; returns the peak memory of a worker in KiB."""
     gives_up_at = time.monotonic() + GIVE_UP_SECONDS
     peak, looked_at = 0.0, 0.0
     while scene.count(LEFT, "settle_group", real_now(), "settle_group"):
@@ -280,9 +282,9 @@ def _wait_settled(scene: Scene, workers: list[int]) -> float:
     return peak
 
 
-def _check(scene: Scene, first: int, last: int) -> int:
-    """Check that each member has refund and credit; returns how many refunds are accepted."""
-    row = scene.owner.execute(_DONE, [scene.mall.merchant_id, first, last]).fetchone()
+def _check(scene: Scene, first: int, last: int, ended_at: datetime) -> int:
+    """Check that each member has refund and credit; returns how many refunds were accepted."""
+    row = scene.owner.execute(_DONE, [ended_at, scene.mall.merchant_id, first, last]).fetchone()
     members = (last - first + 1) * SEATS
     if row is None or (row[0], row[2]) != (members, members):
         raise RuntimeError(f"refunds, accepted, credited: {row}, of {members}")
