@@ -143,8 +143,8 @@ class Injector:
             pids = children
         else:
             pids = [parent] if kind is Kind.WORKER_PARENT else [parent, *children]
-        if not children:
-            struck.note, struck.has_hit = "(idle)", False
+        struck.has_hit = bool(children)
+        struck.note = "" if children else "(idle)"
         at = _kill(pids)
         struck.pids += pids
         back = BackAtWork(self._stage, worker, gone=pids, is_new=parent in pids)
@@ -152,8 +152,11 @@ class Injector:
 
     def _kill_worker_again(self, struck: Struck) -> Recovery:
         """Kill who works on a queue, and who does next, and who does then."""
+        hits = 0
         for _ in range(AGAIN):
             recovery = self._kill_worker(struck)
+            hits += struck.has_hit
+        struck.note, struck.has_hit = f"({hits} of {AGAIN} at work)", hits > 0
         return recovery
 
     def _busy(self, wanted: str, queue: str) -> str:

@@ -647,4 +647,54 @@ LATE_AFTER = timedelta(minutes=13)
 """,
         ("tests/jobs/test_leases.py",),
     ),
+    Fault(
+        "undecided-unseen",
+        "thousands wait for their money, and the clocks are green",
+        "domain/analytics/clocks.py",
+        """\
+        decided, members=decided.members + undecided, waiting=decided.waiting + undecided
+""",
+        """\
+        decided, members=decided.members, waiting=decided.waiting
+""",
+        ("tests/api/merchant/test_settlement.py",),
+    ),
+    Fault(
+        "parked-in-the-herd",
+        "one broken group makes each later herd look a day old",
+        "domain/analytics/settling.py",
+        """\
+        min(u.due_at) FILTER (WHERE NOT u.is_parked) AS oldest_at,
+""",
+        """\
+        min(u.due_at) AS oldest_at,
+""",
+        ("tests/api/merchant/test_settlement.py",),
+    ),
+    Fault(
+        "seals-told-nowhere",
+        "who deletes the newest seals and their transactions leaves no trace",
+        "jobs/worker.py",
+        """\
+    configure_logging()
+""",
+        """\
+    import logging
+
+    logging.basicConfig(level=logging.INFO)
+""",
+        ("tests/jobs/test_worker.py",),
+    ),
+    Fault(
+        "sealing-stopped",
+        "the newest books can be changed, and the audit stays green",
+        "domain/auditing/seals.py",
+        """\
+        WHERE t.at <= CAST(:at AS timestamptz) - interval '1 hour'
+""",
+        """\
+        WHERE t.at <= CAST(:at AS timestamptz) - interval '100 years'
+""",
+        ("tests/domain/auditing/test_faults.py",),
+    ),
 )
