@@ -448,7 +448,9 @@ class TestTemplates:
             assert "no_messages_there" in result.output
 
 
-def test_audit_compares_the_seals_that_a_log_tells_of(app: Flask, tmp_path: Path) -> None:
+def test_audit_compares_the_seals_that_a_log_tells_of(
+    app: Flask, fresh_database: object, tmp_path: Path
+) -> None:
     log = tmp_path / "worker.log"
     log.write_text('no json\n{"message":"ledger sealed","merchant_id":1,"seal":1,"chain":"ab"}\n')
 
