@@ -9,6 +9,8 @@ from pathlib import Path
 LANGUAGES = ("zh", "en")
 DEFAULT_LANGUAGE = "zh"
 NAMES = {"zh": "中文", "en": "English"}
+OF_ONE = "_one"
+"""How the key of a text about one thing ends, beside the key about several."""
 FOLDER = Path(__file__).parent / "locale"
 
 
@@ -19,8 +21,11 @@ class Texts:
     language: str
 
     def __call__(self, key: str, /, **values: object) -> str:
-        """Return the text of a key, filled in."""
-        text = catalogue(self.language)[key]
+        """Return the text of a key, filled in; one thing has a text of its own where it differs."""
+        texts = catalogue(self.language)
+        text = texts[key]
+        if str(values.get("number")) == "1":
+            text = texts.get(f"{key}{OF_ONE}", text)
         return text.format(**values) if values else text
 
     def named(self, group: str, code: str | None) -> str:

@@ -10,14 +10,40 @@ CONSOLE = Path(__file__).parents[2] / "console"
 LITERAL = re.compile(r"""\bt\(\s*"([a-z0-9_]+\.[a-z0-9_]+)\"""")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 NAMES_THEMSELVES = {"app.brand"}
+NUMBERS_THAT_COUNT_NOTHING = {"pager.page", "campaign.people", "products.variant_name"}
+"""A page or a variant by its number; and a group is never of one."""
 
 
 def fields(text: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(text) if name}
 
 
+OF_ONE = {
+    key
+    for key in catalogue("en")
+    if key.endswith("_one") and "{number}" in catalogue("en").get(key.removesuffix("_one"), "")
+}
+
+
 def test_both_languages_have_the_same_keys() -> None:
-    assert set(catalogue("zh")) == set(catalogue("en"))
+    assert set(catalogue("zh")) == set(catalogue("en")) - OF_ONE
+
+
+def test_each_counted_thing_has_its_english_singular() -> None:
+    counted = {key for key, text in catalogue("en").items() if "{number}" in text} - OF_ONE
+
+    assert counted - {key.removesuffix("_one") for key in OF_ONE} == NUMBERS_THAT_COUNT_NOTHING
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(0, "0 orders"), (1, "1 order"), ("1", "1 order"), (21, "21 orders")]
+)
+def test_english_says_one_order(number: object, said: str) -> None:
+    assert Texts("en")("shoppers.orders", number=number) == said
+
+
+def test_no_text_leaves_the_plural_to_the_reader() -> None:
+    assert [key for key, text in catalogue("en").items() if "(s)" in text] == []
 
 
 def test_both_languages_fill_in_the_same_values() -> None:
