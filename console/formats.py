@@ -91,6 +91,13 @@ def day_time(text: str | None) -> str:
     return DASH if text is None else f"{instant(text).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
 
+def day_span(start: str, end: str) -> str:
+    """Write the local days from one instant to another: 11-22 – 11-29; 24:00 ends its day."""
+    first = instant(start).astimezone(SHANGHAI)
+    last = instant(end).astimezone(SHANGHAI) - timedelta(microseconds=1)
+    return f"{first:%m-%d} – {last:%m-%d}"
+
+
 def fen_of(yuan_typed: float) -> int:
     """Turn typed yuan into fen."""
     return int((Decimal(str(yuan_typed)) * 100).quantize(Decimal(1), ROUND_HALF_UP))

@@ -1,11 +1,16 @@
 """Reads that several parts of one page share, kept for seconds and for one tab only."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from console.client import Client, Json
+from console.client import Page as ListPage
 from console.periods import Period
 
 FRESH_SECONDS = 20
+PAGE = 100
+MOST_CHOICES = 500
 
 
 def figures(client: Client, language: str, period: Period, campaign_id: str | None) -> Json:
@@ -22,9 +27,24 @@ def board(_client: Client) -> Json:
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=2, scope="session", show_spinner=False)
-def campaign_titles(_client: Client) -> dict[str, str]:
-    """Return the campaigns to choose from, newest first: id to title."""
-    return {one["id"]: one["title"] for one in _client.list_campaigns(limit=100).items}
+def campaigns(_client: Client) -> list[Json]:
+    """Return the campaigns to choose from, newest first."""
+    return _all(_client.list_campaigns)
+
+
+def products(client: Client) -> list[Json]:
+    """Return the products to choose from; one just created is among them."""
+    return _all(client.list_products)
+
+
+def _all(listed: Callable[..., ListPage]) -> list[Json]:
+    """Read a list to its end, or as far as anybody would look through a select box."""
+    page = listed(limit=PAGE)
+    found = [*page.items]
+    while page.next_cursor and len(found) < MOST_CHOICES:
+        page = listed(cursor=page.next_cursor, limit=PAGE)
+        found += page.items
+    return found
 
 
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=16, scope="session", show_spinner=False)

@@ -8,6 +8,7 @@ from console import formats, markup, reading
 from console.client import ApiError, Json
 from console.drafting import Draft
 from console.navigation import page_of
+from console.parts.choices import choose_one, distinct_labels
 from console.parts.fields import ask_yuan
 from console.parts.states import explain, flash, guarded, show_empty
 from console.parts.subsidy_fields import ask_more, ask_subsidy
@@ -60,21 +61,20 @@ def _show_progress(session: Session, step: int) -> None:
 def _ask_product(session: Session, draft: Draft) -> None:
     t = session.t
     products = (
-        [draft.product]
-        if draft.campaign_id and draft.product
-        else session.client.list_products(limit=100).items
+        [draft.product] if draft.campaign_id and draft.product else reading.products(session.client)
     )
     if not products:
         show_empty(t("products.empty"), t("products.empty_next"))
         st.page_link(page_of("products", session), label=t("nav.products"))
         return
-    names = {one["id"]: one["title"] for one in products}
+    ids = [one["id"] for one in products]
     known = draft.product["id"] if draft.product else None
-    chosen = st.selectbox(
+    chosen = choose_one(
         t("wizard.product"),
-        list(names),
-        index=list(names).index(known) if known in names else 0,
-        format_func=names.__getitem__,
+        {one["id"]: one["title"] for one in products},
+        {one["id"]: one["category"] or "" for one in products},
+        {one["id"]: _variants(session, one) for one in products},
+        index=ids.index(known) if known in ids else 0,
         disabled=bool(draft.campaign_id),
     )
     product = next(one for one in products if one["id"] == chosen)
@@ -103,14 +103,19 @@ def _ask_product(session: Session, draft: Draft) -> None:
     _go_to(1)
 
 
+def _variants(session: Session, product: Json) -> str:
+    return session.t("wizard.variants", number=len(product["variants"]))
+
+
 def _ask_prices(session: Session, draft: Draft, product: Json) -> dict[str, int]:
     prices = {}
+    titles = distinct_labels({one["id"]: one["title"] for one in product["variants"]})
     with st.grid("auto", min_column_width=220):
         for variant in product["variants"]:
             listed = variant["list_price_fen"]
             prices[variant["id"]] = ask_yuan(
                 session.t(
-                    "wizard.group_price", variant=variant["title"], listed=formats.yuan(listed)
+                    "wizard.group_price", variant=titles[variant["id"]], listed=formats.yuan(listed)
                 ),
                 draft.prices_fen.get(variant["id"], listed * 2 // 3),
                 least_fen=1,

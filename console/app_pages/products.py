@@ -6,6 +6,7 @@ import streamlit as st
 
 from console import formats, markup
 from console.client import ApiError, Json
+from console.parts.choices import choose_one
 from console.parts.fields import ask_optional_yuan, ask_yuan
 from console.parts.pager import Pager
 from console.parts.reasons import LONGEST, SHORTEST
@@ -147,8 +148,10 @@ def open_stock(session: Session, product: Json) -> None:
 
     def ask() -> None:
         variants = {one["id"]: one for one in product["variants"]}
-        chosen = st.selectbox(
-            t("products.variant"), list(variants), format_func=lambda one: variants[one]["title"]
+        chosen = choose_one(
+            t("products.variant"),
+            {id_: one["title"] for id_, one in variants.items()},
+            {id_: formats.yuan(one["list_price_fen"]) for id_, one in variants.items()},
         )
         delta = st.number_input(
             t("products.stock_delta", now=formats.count(variants[chosen]["stock_units"])),

@@ -4,7 +4,8 @@ from datetime import date
 
 import streamlit as st
 
-from console import reading
+from console import formats, reading
+from console.parts.choices import choose_one
 from console.periods import (
     DEFAULT_PRESET,
     PRESETS,
@@ -46,15 +47,17 @@ def choose_period(session: Session, today: date) -> Period:
 def choose_campaign(session: Session, *, width: int = 280) -> str | None:
     """Draw the choice of one campaign or all; returns its id or None."""
     t = session.t
-    titles = reading.campaign_titles(session.client)
+    campaigns = reading.campaigns(session.client)
+    titles = {"": t("filter.all_campaigns"), **{one["id"]: one["title"] for one in campaigns}}
     if CAMPAIGN_KEY not in st.session_state:
         st.session_state[CAMPAIGN_KEY] = st.query_params.get("campaign", "")
     if st.session_state[CAMPAIGN_KEY] not in titles:
         st.session_state[CAMPAIGN_KEY] = ""
-    campaign_id = st.selectbox(
+    campaign_id = choose_one(
         t("filter.campaign"),
-        ["", *titles],
-        format_func=lambda one: titles.get(one, t("filter.all_campaigns")),
+        titles,
+        {one["id"]: formats.day_span(one["starts_at"], one["ends_at"]) for one in campaigns},
+        {one["id"]: t.named("campaign", one["state"]) for one in campaigns},
         key=CAMPAIGN_KEY,
         width=width,
         label_visibility="collapsed",

@@ -4,6 +4,7 @@ import streamlit as st
 
 from console.client import Json
 from console.drafting import Draft
+from console.parts.choices import choose_one
 from console.parts.fields import ask_yuan
 from console.session import Session
 
@@ -148,15 +149,13 @@ def _ask_random(session: Session, rule: Json) -> bool:
 
 
 def _ask_programme(session: Session, rule: Json, programmes: list[Json]) -> str:
-    names = {one["id"]: one["name"] for one in programmes}
+    ids = [one["id"] for one in programmes]
     known = rule.get("programme_id")
-    chosen: str = st.selectbox(
+    return choose_one(
         session.t("wizard.programme"),
-        list(names),
-        index=list(names).index(known) if known in names else 0,
-        format_func=names.__getitem__,
+        {one["id"]: one["name"] for one in programmes},
+        index=ids.index(known) if known in ids else 0,
     )
-    return chosen
 
 
 def _ask_yuan_or_none(session: Session, values: Json, name: str) -> int:
