@@ -1,4 +1,7 @@
-"""Invariant 12: who brought a shopper, once and truly; one reward for it, to the direct inviter."""
+"""Invariant 12: who brought a shopper, once and truly; one reward for it, to the direct inviter.
+
+A share that was opened less than a minute before an order may count or not: the two raced.
+"""
 
 from domain.auditing.checks import Check, Probe, probe
 
@@ -15,6 +18,98 @@ REWARDED = Check(
     " the rules of that order's group give; it has none where the order is under review, and else"
     " only where they give nothing or one of the two is, or was, flagged.",
 )
+CAME_BY = Check(
+    "orders.came-by-their-share",
+    12,
+    "A seat came by the share of somebody else that its join named, or by the last share of its"
+    " group that its shopper opened or registered by; by none only where there is none.",
+)
+INVITES = Check(
+    "grants.count-invites",
+    12,
+    "A subsidy counts the seats of its group that were paid through its member's share when it was"
+    " decided, up to the rules' most: as many as its orders say, not one less.",
+)
+
+_CAME_BY = """
+    WITH joined AS (
+        SELECT o.merchant_id, o.id, o.shopper_id, o.group_id, o.placed_at, o.share_id,
+            coalesce(o.share_source, 'token') AS source, h.shopper_id AS sharer_id,
+            coalesce(h.group_id = o.group_id, false) AS is_of_group
+        FROM orders o
+        LEFT JOIN shares h ON h.merchant_id = o.merchant_id AND h.id = o.share_id
+        WHERE o.group_id IS NOT NULL
+    ), opened AS (
+        SELECT j.merchant_id, j.id, v.share_id, 'visit' AS source, v.occurred_at AS at
+        FROM joined j
+        JOIN visits v ON v.merchant_id = j.merchant_id AND v.shopper_id = j.shopper_id
+        JOIN shares h ON h.merchant_id = v.merchant_id AND h.id = v.share_id
+            AND h.group_id = j.group_id AND h.shopper_id <> j.shopper_id
+        UNION ALL
+        SELECT j.merchant_id, j.id, h.id, 'registration', s.created_at
+        FROM joined j
+        JOIN shoppers s ON s.merchant_id = j.merchant_id AND s.id = j.shopper_id
+        JOIN shares h ON h.merchant_id = s.merchant_id AND h.id = s.came_by_share_id
+            AND h.group_id = j.group_id AND h.shopper_id <> j.shopper_id
+    ), found AS (
+        SELECT j.merchant_id, j.id, max(p.at) AS at FROM joined j
+        JOIN opened p ON p.merchant_id = j.merchant_id AND p.id = j.id
+            AND p.share_id = j.share_id AND p.source = j.source
+            AND p.at <= j.placed_at + interval '1 minute'
+        GROUP BY 1, 2
+    ), missed AS (
+        SELECT j.merchant_id, j.id FROM joined j
+        JOIN opened p ON p.merchant_id = j.merchant_id AND p.id = j.id
+            AND p.at < j.placed_at - interval '1 minute'
+        LEFT JOIN found f ON f.merchant_id = j.merchant_id AND f.id = j.id
+        WHERE NOT (j.is_of_group AND j.source = 'token')
+            AND (NOT j.is_of_group OR p.at > f.at)
+        GROUP BY 1, 2
+    )
+    SELECT format('order %s/%s of shopper %s: share %s by %s', j.merchant_id, j.id, j.shopper_id,
+        j.share_id, j.source) AS key
+    FROM joined j
+    LEFT JOIN found f ON f.merchant_id = j.merchant_id AND f.id = j.id
+    LEFT JOIN missed m ON m.merchant_id = j.merchant_id AND m.id = j.id
+    WHERE m.id IS NOT NULL OR (j.share_id IS NOT NULL AND (
+        j.sharer_id IS NULL OR j.sharer_id = j.shopper_id
+        OR (j.source <> 'token' AND (NOT j.is_of_group OR f.id IS NULL))))
+"""
+# Whoever paid in time and was heard late is decided after the others, who do not count that seat.
+_INVITES = """
+    WITH late AS (
+        SELECT merchant_id, order_id FROM campaign_movements WHERE reason = 'joined_late'
+    ), decided AS (
+        SELECT s.merchant_id, s.id, s.group_id, s.shopper_id, s.decided_at,
+            l.order_id IS NOT NULL AS is_late, (r.terms -> 'subsidy' ->> 'invite_fen')::bigint > 0
+                AS pays_invites, (r.terms -> 'subsidy' ->> 'invites_most')::bigint AS most,
+            (SELECT coalesce(sum((part ->> 'count')::bigint), 0)
+                FROM jsonb_array_elements(s.parts) AS part
+                WHERE part ->> 'kind' = 'invites') AS counted
+        FROM grants s
+        JOIN groups g ON g.merchant_id = s.merchant_id AND g.id = s.group_id
+        JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+        LEFT JOIN late l ON l.merchant_id = s.merchant_id AND l.order_id = s.order_id
+    ), brought AS (
+        SELECT d.merchant_id, d.id, count(*) AS seats
+        FROM decided d
+        JOIN shares h ON h.merchant_id = d.merchant_id AND h.group_id = d.group_id
+            AND h.shopper_id = d.shopper_id
+        JOIN orders o ON o.merchant_id = h.merchant_id AND o.share_id = h.id
+            AND o.group_id = h.group_id AND o.shopper_id <> h.shopper_id
+            AND o.risk_outcome = 'allow'
+        JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        LEFT JOIN late l ON l.merchant_id = s.merchant_id AND l.order_id = s.order_id
+        WHERE d.is_late OR l.order_id IS NULL
+        GROUP BY 1, 2
+    )
+    SELECT format('grant %s/%s counts %s invites of %s', d.merchant_id, d.id, d.counted,
+        coalesce(b.seats, 0)) AS key
+    FROM decided d
+    LEFT JOIN brought b ON b.merchant_id = d.merchant_id AND b.id = d.id
+    WHERE d.counted > CASE WHEN d.pays_invites THEN least(d.most, coalesce(b.seats, 0)) ELSE 0 END
+        OR (NOT d.is_late AND d.pays_invites AND d.counted < least(d.most, coalesce(b.seats, 0)))
+"""
 
 PROBES: tuple[Probe, ...] = (
     probe(
@@ -94,4 +189,6 @@ PROBES: tuple[Probe, ...] = (
                         n.outcome, n.amount_fen) END
         """,
     ),
+    probe(CAME_BY, _CAME_BY),
+    probe(INVITES, _INVITES),
 )

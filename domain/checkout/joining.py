@@ -125,6 +125,7 @@ def _place(seen: Row[Any], group_public_id: str) -> placing.Place:
         is_open=True,
         cap_on=clock.ending_day(seen.deadline_at),
         share_id=seen.share_id,
+        share_source=seen.share_source,
         flag=seen.flag,
         caps=placing.merchant_caps(seen),
         points_per_yuan=seen.points_per_yuan,

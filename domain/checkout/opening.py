@@ -142,6 +142,7 @@ def _open(session: Session, command: OpenGroup, *, at: datetime) -> dict[str, An
         is_open=False,
         cap_on=clock.ending_day(min(at + timedelta(seconds=terms.life_seconds), terms.ends_at)),
         share_id=seen.share_id,
+        share_source=None if seen.share_id is None else "token",
         flag=seen.flag,
         caps=placing.merchant_caps(seen),
         points_per_yuan=seen.points_per_yuan,

@@ -59,6 +59,7 @@ class Place:
     is_open: bool
     cap_on: date
     share_id: int | None
+    share_source: str | None
     flag: str | None
     caps: Caps
     points_per_yuan: int
@@ -187,14 +188,14 @@ _PLACE: Final = """
             seat_state, price_fen, list_price_fen, instrument_id, instrument_fen, points_fen,
             wallet_fen, payable_fen, quote_fen, quote_parts, placed_on, cap_on, cap_fen, placed_at,
             hold_expires_at, address_sealed, client_address, device, channel, share_id,
-            risk_outcome, moved_at, moved_by)
+            share_source, risk_outcome, moved_at, moved_by)
         VALUES (
             %(merchant_id)s, %(public_id)s, %(group_id)s, %(campaign_id)s, %(shopper_id)s,
             %(variant_id)s, 'placed', 'held', %(price)s, %(list_price)s, %(instrument_id)s,
             %(instrument)s, %(points)s, %(wallet)s, %(payable)s, %(quote)s, %(quote_parts)s,
             %(placed_on)s, %(cap_on)s, %(quote)s, %(at)s, %(hold_expires_at)s, %(address)s,
-            %(client_address)s, %(device)s, %(channel)s, %(share_id)s, %(risk_outcome)s, %(at)s,
-            %(actor)s)
+            %(client_address)s, %(device)s, %(channel)s, %(share_id)s, %(share_source)s,
+            %(risk_outcome)s, %(at)s, %(actor)s)
         RETURNING id
     ), judged AS (
         INSERT INTO risk_decisions
@@ -291,6 +292,7 @@ def place_order(
             "device": basket.client.device,
             "channel": basket.client.channel,
             "share_id": place.share_id,
+            "share_source": place.share_source,
             "risk_outcome": decision.outcome.value,
             "fired": Jsonb(decision.fired),
             "inputs": Jsonb(decision.inputs),

@@ -28,7 +28,8 @@ class Order(Moving, TenantRow, Base):
     taken when placed) + `payable_fen` (gateway). `quote_fen` is the most subsidy that is promised;
     `quote_parts` says how it came about. `cap_fen` is what counts against the caps of `cap_on`: the
     quote while the order may still fail, then what was granted. `hold_expires_at` is also the
-    gateway's payment time-out.
+    gateway's payment time-out. `share_id` is the share it came by, and `share_source` how that was
+    found: named by its token, or the last one of the group that was opened or registered by.
     """
 
     __tablename__ = "orders"
@@ -54,6 +55,10 @@ class Order(Moving, TenantRow, Base):
             "cap_fen >= 0 AND (cap_fen = 0 OR cap_on IS NOT NULL AND cap_fen <= quote_fen)",
             name="cap_within_quote",
         ),
+        CheckConstraint(
+            "share_source IN ('token', 'visit', 'registration')", name="share_source_known"
+        ),
+        CheckConstraint("share_source IS NULL OR share_id IS NOT NULL", name="source_of_share"),
         of_merchant(),
         refers("group_id", to="groups"),
         refers("campaign_id", to="campaigns"),
@@ -155,4 +160,5 @@ class Order(Moving, TenantRow, Base):
     device: Mapped[str | None]
     channel: Mapped[str | None]
     share_id: Mapped[int | None]
+    share_source: Mapped[str | None]
     risk_outcome: Mapped[str] = mapped_column(server_default="allow")

@@ -1,4 +1,4 @@
-"""Two groups rewarded at once: a circle of referrers is never closed."""
+"""Groups rewarded, and joined by friends, at once: no circle closes, and no invite is lost."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from domain.auditing.running import audit
+from domain.checkout.commands import JoinGroup
+from domain.checkout.joining import join_group
 from domain.checkout.settling import reward_due_groups
 from domain.database import transaction
 from domain.settlement import rewarding
-from domain.terms import RewardRule
+from domain.terms import RewardRule, SubsidyKind, SubsidyRule
 from launcher.addresses import DatabaseUrls
 from tests.concurrency.arena import DAY, MINUTE, Arena, Shopper, make_arena, raised
 from tests.concurrency.racing import Meeting, race, rewrite
@@ -58,6 +60,32 @@ def test_two_who_brought_each_other_are_bound_in_one_direction(arena: Arena) -> 
     [(shopper, referrer)] = arena.rows(BOUND)
     assert {shopper, referrer} == {first[1], second[1]}
     arena.assert_sound(over)
+
+
+def test_friends_who_join_at_once_are_all_invites_of_the_sharer(arena: Arena) -> None:
+    """Each presses twice; none of them repeats the token of the share that they have opened."""
+    rule = SubsidyRule(SubsidyKind.CASH, 300, invite_fen=200, invites_most=5)
+    with transaction() as session:
+        made = make_campaign(session, arena.merchant_id, group_size=6, subsidy=rule)
+    inviting = replace(arena, campaign=made)
+    leader, friends = inviting.shopper(), inviting.shoppers(4)
+    group = opened_by(inviting, leader, arena.start)
+    token = shared(inviting, leader, group, arena.start)
+    for friend in friends:
+        visited(friend, token, arena.start)
+    commands = [JoinGroup(inviting.basket(friend), group) for friend in friends]
+
+    ends: list[Any] = race(
+        [lambda c=c: join_group(c, at=arena.start + MINUTE) for c in (*commands, *commands)]
+    )
+    orders = {end["id"]: end for end in ends if isinstance(end, dict)}
+    for order in orders.values():
+        inviting.pay(order, arena.start + MINUTE)
+    inviting.settle(group, arena.start + DAY)
+
+    assert len(orders) == 4
+    assert arena.rows("SELECT amount_fen FROM grants WHERE shopper_id = :v", leader[1]) == [(1100,)]
+    arena.assert_sound(arena.start + DAY)
 
 
 def test_circle_is_closed_where_referrals_are_not_locked(

@@ -47,12 +47,20 @@ STORIES = {
 }
 
 
-def sell(world: World, price_fen: int, rule: SubsidyRule, reward: RewardRule | None = None) -> None:
+def sell(
+    world: World,
+    price_fen: int,
+    rule: SubsidyRule,
+    reward: RewardRule | None = None,
+    *,
+    size: int = 3,
+) -> None:
     """Sell at this price, by these rules, from now on."""
     with transaction() as session:
         world.campaign = make_campaign(
             session,
             world.merchant_id,
+            group_size=size,
             subsidy=rule,
             reward=reward,
             group_price_fen=price_fen,
@@ -106,6 +114,29 @@ def test_subsidy_is_got_spent_and_given_back(world: World, story: Story) -> None
     assert (order["payable_fen"], spent) == (story.beside_fen, nothing)
     assert second["subsidy"]["amount_fen"] == story.again_fen
     assert held(shopper) == nothing | {kind: story.rule.amount_fen + story.again_fen}
+    assert_books_are_equal(world)
+
+
+def test_invites_count_whether_or_not_the_client_repeats_the_token(world: World) -> None:
+    """One friend registers by the share, one opens it signed in, one is a stranger."""
+    rule = SubsidyRule(SubsidyKind.CASH, 300, invite_fen=500, invites_most=3)
+    sell(world, 1990, rule, REWARD, size=5)
+    leader, order = world.opened()
+    share = expect(201, leader.post(f"/v1/groups/{order['group_id']}/shares"))
+    registered = world.phone(share_token=share["token"])
+    visitor, stranger = world.phone(), world.phone()
+    expect(200, visitor.get(f"/v1/shares/{share['token']}"))
+    for friend in (registered, visitor):
+        friend.buy(friend.join(order["group_id"]))
+    last = stranger.join(order["group_id"], share_token="a" * 20)
+
+    found = ended(leader, order)
+
+    assert found["subsidy"]["amount_fen"] == 1300
+    assert found["subsidy"]["parts"][1] == {"kind": "invites", "count": 2, "amount_fen": 1000}
+    rewarded = expect(200, leader.get("/v1/me/invitees"))["items"]
+    assert sorted(i["reward_fen"] for i in rewarded) == [300, 300]
+    assert stranger.order(last)["state"] == "expired"
     assert_books_are_equal(world)
 
 

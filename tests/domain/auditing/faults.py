@@ -397,11 +397,47 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " FROM referrals",
         ),
         (
-            "UPDATE orders SET share_id = NULL",
+            "UPDATE orders SET share_id = NULL, share_source = NULL",
             "UPDATE visits SET occurred_at = occurred_at - interval '8 days'",
             "UPDATE shoppers SET came_by_share_id = NULL",
         ),
         ("UPDATE referrals r SET order_id = (SELECT min(o.id) FROM orders o)",),
+    ),
+    "orders.came-by-their-share": (
+        ("UPDATE orders SET share_id = NULL, share_source = NULL WHERE share_source = 'visit'",),
+        ("UPDATE orders SET share_source = 'visit' WHERE share_source = 'token'",),
+        ("UPDATE orders SET share_source = 'registration' WHERE share_source = 'visit'",),
+        (
+            "UPDATE shares h SET shopper_id = o.shopper_id FROM orders o"
+            " WHERE o.share_id = h.id AND o.share_source = 'token'",
+        ),
+        (
+            "UPDATE orders o SET share_id = h.id FROM shares h"
+            " WHERE o.share_source = 'visit' AND h.group_id <> o.group_id",
+        ),
+        ("UPDATE visits SET occurred_at = occurred_at + interval '4 minutes'",),
+        (
+            "INSERT INTO shares (merchant_id, token, group_id, shopper_id, created_at)"
+            " SELECT o.merchant_id, 'planted', o.group_id, (SELECT max(id) FROM shoppers),"
+            " o.placed_at FROM orders o WHERE o.share_source = 'visit' LIMIT 1",
+            "INSERT INTO visits (merchant_id, occurred_at, share_id, shopper_id)"
+            " SELECT o.merchant_id, v.occurred_at + interval '1 second', h.id, o.shopper_id"
+            " FROM orders o JOIN visits v ON v.share_id = o.share_id"
+            " JOIN shares h ON h.token = 'planted' AND h.group_id = o.group_id"
+            " WHERE o.share_source = 'visit'",
+        ),
+    ),
+    "grants.count-invites": (
+        (
+            "UPDATE grants SET parts = jsonb_build_array(jsonb_build_object('kind', 'invites',"
+            " 'count', 2)) WHERE parts @> '[{\"kind\": \"invites\"}]'",
+        ),
+        ("UPDATE grants SET parts = '[]' WHERE parts @> '[{\"kind\": \"invites\"}]'",),
+        ("UPDATE orders SET share_id = NULL, share_source = NULL",),
+        (
+            'UPDATE grants SET parts = parts || \'[{"kind": "invites", "count": 1}]\''
+            ' WHERE NOT parts @> \'[{"kind": "invites"}]\'',
+        ),
     ),
     "rewards.one-per-referral": (
         ("UPDATE rewards SET amount_fen = amount_fen + 1",),

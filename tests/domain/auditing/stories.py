@@ -159,6 +159,7 @@ def fail_in_points_of_a_brand(world: World, at: datetime) -> None:
 
 
 REWARD = RewardRule(formed_fen=500, failed_fen=300, threshold_fen=1000, valid_days=30)
+INVITING = SubsidyRule(SubsidyKind.CASH, 300, invite_fen=200, invites_most=3)
 
 
 def bring_friends(world: World, at: datetime) -> None:
@@ -175,6 +176,15 @@ def bring_friends(world: World, at: datetime) -> None:
     late = rewarding.stage.join(world.stage.shopper(), own, at + DAY - 2 * MINUTE)
     world.named["heard_after"] = rewarding.add_payment(late, at + DAY - 2 * MINUTE)
     rewarding.open(at)
+
+
+def invite(world: World, at: datetime) -> None:
+    """A friend who has opened the leader's share joins without naming it, and the group fails."""
+    inviting = world.with_campaign(subsidy=INVITING)
+    leader, friend = world.stage.shopper(), world.stage.shopper()
+    group = inviting.open(at, leader)
+    world.visit(friend, world.share(leader, group, at), at)
+    inviting.join(group, at + 2 * MINUTE, friend)
 
 
 def pay_later(world: World, at: datetime) -> None:
@@ -344,6 +354,7 @@ STORIES: tuple[Story, ...] = (
     fail_in_kind,
     fail_in_points_of_a_brand,
     bring_friends,
+    invite,
     pay_later,
     hold_what_is_short_lived,
     settle_the_day,

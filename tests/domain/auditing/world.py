@@ -33,6 +33,7 @@ from domain.notices.writing import write_notices
 from domain.points.programmes import DELIVER_POINTS, record_delivery
 from domain.public_ids import new_public_id
 from domain.referrals.sharing import share_group
+from domain.referrals.visiting import Visitor, visit_share
 from domain.settlement.applying_payments import Applied
 from domain.settlement.applying_refunds import move_refund
 from domain.settlement.clawing_back import ClawBack, claw_back
@@ -153,6 +154,11 @@ class World:
         """Share a group; returns the share's token."""
         with transaction() as session:
             return share_group(session, shopper, group_id, at=at).token
+
+    def visit(self, shopper: Shopper, token: str, at: datetime) -> None:
+        """Open a share, signed in."""
+        with transaction() as session:
+            visit_share(session, token, Visitor(shopper), at=at)
 
     def means_of(self, kind: SubsidyKind, shopper: Shopper) -> dict[str, Any]:
         """Say how a shopper pays with what it was given of a kind."""
