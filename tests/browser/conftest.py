@@ -60,10 +60,11 @@ def console_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console
 
 
 @pytest.fixture
-def console(console_server: Console) -> Console:
+def console(console_server: Console) -> Iterator[Console]:
     """The console with an API that fails nowhere; made-up data is fresh for each test."""
     console_server.api.forget()
-    return console_server
+    yield console_server
+    assert console_server.api.faults == []
 
 
 @pytest.fixture

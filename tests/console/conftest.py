@@ -30,6 +30,7 @@ def fake_api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     console_client._connections().close()
     console_client._connections.cache_clear()
     api.stop()
+    assert api.faults == [], "requests or answers that the API's document does not allow"
 
 
 @pytest.fixture

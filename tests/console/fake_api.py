@@ -1,7 +1,8 @@
 """A stand-in for the API's merchant side, for the console's tests only.
 
-A real HTTP server on a free port that answers in the shapes of docs/rest.md from made-up data.
-What staff change (a paused campaign, a released grant) stays changed until the server stops.
+A real HTTP server on a free port that answers from made-up data. What staff change (a paused
+campaign, a released grant) stays changed until the server stops. Each request and each answer is
+held against the API's document (`contract.py`); `faults` names what is not as documented.
 """
 
 import json
@@ -14,15 +15,25 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.console import contract
 from tests.console import fake_data as made_up
 from tests.console.fake_data import Json
 
 STAFF = {
-    "owner": ("owner-password", {"id": "STAFF0WNER", "name": "林店长", "role": "owner"}),
-    "operator": ("operator-password", {"id": "STAFF0PER", "name": "小周", "role": "operator"}),
-    "viewer": ("viewer-password", {"id": "STAFFV1EW", "name": "阿晴", "role": "viewer"}),
+    "owner": (
+        "owner-password",
+        {"id": made_up.public_id("owner"), "name": "林店长", "role": "owner"},
+    ),
+    "operator": (
+        "operator-password",
+        {"id": made_up.public_id("operator"), "name": "小周", "role": "operator"},
+    ),
+    "viewer": (
+        "viewer-password",
+        {"id": made_up.public_id("viewer"), "name": "阿晴", "role": "viewer"},
+    ),
 }
-MERCHANT = {"id": "MERCHANT1", "name": "云岭坚果铺"}
+MERCHANT = {"id": made_up.public_id("merchant"), "name": "云岭坚果铺"}
 PROBLEMS = {
     "unauthorized": (401, "请重新登录。", "Please sign in again."),
     "wrong_password": (401, "账号或密码不对。", "Login or password is wrong."),
@@ -56,6 +67,7 @@ class FakeApi:
         self.tokens: dict[str, str] = {}
         self.asked: list[tuple[str, str, Json | None]] = []
         self.asked_keys: list[str] = []
+        self.faults: list[str] = []
         self.failing: dict[str, str] = {}
         self.is_empty = False
         self.products = made_up.products()
@@ -65,7 +77,7 @@ class FakeApi:
         self.grants = made_up.grants(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
         self.settings: Json = made_up.settings()
-        self.programmes: list[Json] = [{"id": "PR0GRAMME1", "name": "云岭里程"}]
+        self.programmes: list[Json] = [{"id": made_up.public_id("programme"), "name": "云岭里程"}]
         self.refund_queue: Json = {}
 
     @property
@@ -88,6 +100,23 @@ class FakeApi:
         return token
 
     def answer(
+        self, method: str, path: str, query: Json, body: Json | None, headers: Any
+    ) -> Answer:
+        """Answer a request; whatever the document does not allow is recorded as a fault."""
+        operation = contract.operation_of(method, path)
+        if operation is None:
+            self.faults.append(f"the API has no {method} {path}")
+            return problem_answer("not_found", headers)
+        self.faults.extend(operation.request_faults(query, body, headers))
+        try:
+            status, answer = self._answer(method, path, query, body, headers)
+        except FakeProblem as problem:
+            status, answer = problem_answer(str(problem), headers)
+        answer = operation.filled(status, answer)
+        self.faults.extend(operation.answer_faults(status, answer))
+        return status, answer
+
+    def _answer(
         self, method: str, path: str, query: Json, body: Json | None, headers: Any
     ) -> Answer:
         if "Idempotency-Key" in headers:
@@ -136,11 +165,7 @@ class Call:
 
 
 def read_session(_api: FakeApi, call: Call) -> Answer:
-    return 200, {
-        "expires_at": made_up.stamp(datetime.now(UTC) + timedelta(hours=12)),
-        "staff": call.staff,
-        "merchant": MERCHANT,
-    }
+    return 200, {"staff": call.staff, "merchant": MERCHANT}
 
 
 def delete_session(api: FakeApi, call: Call) -> Answer:
@@ -397,7 +422,7 @@ def _move(item: Json, old: tuple[str, ...], new: str) -> Json:
 
 
 def read_refund_queue(api: FakeApi, _call: Call) -> Answer:
-    account = {"id": "ACCOUNT1", "gateway": "wechat", "mch_no": "1600000001"}
+    account = {"id": made_up.public_id("account"), "gateway": "wechat", "mch_no": "1600000001"}
     queue = {
         "account": account,
         "waiting": 0,
@@ -410,8 +435,22 @@ def read_refund_queue(api: FakeApi, _call: Call) -> Answer:
     return 200, {"items": [queue | api.refund_queue]}
 
 
+def problem_answer(code: str, headers: Any) -> Answer:
+    """Make a refusal in the language asked for."""
+    status, chinese, english = PROBLEMS[code]
+    is_english = headers.get("Accept-Language", "").startswith("en")
+    return status, {
+        "type": "about:blank",
+        "title": code,
+        "status": status,
+        "code": code,
+        "detail": english if is_english else chinese,
+        "request_id": "REQ7H2K9",
+    }
+
+
 MERCHANT_SIDE = "/v1/merchant"
-ONE = "([A-Z0-9]+)"
+ONE = "([a-z0-9]+)"
 ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
     (method, MERCHANT_SIDE + path, handler)
     for method, path, handler in (
@@ -470,32 +509,15 @@ def _handler_of(api: FakeApi) -> type[BaseHTTPRequestHandler]:
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             api.asked.append((method, self.path, body))
-            try:
-                status, answer = api.answer(
-                    method, url.path, dict(parse_qsl(url.query)), body, self.headers
-                )
-                kind = "application/json"
-            except FakeProblem as problem:
-                status, answer = self._problem(str(problem))
-                kind = "application/problem+json"
+            query = dict(parse_qsl(url.query))
+            status, answer = api.answer(method, url.path, query, body, self.headers)
+            kind = "application/json" if status < 400 else "application/problem+json"
             sent = b"" if answer is None else json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(sent)))
             self.end_headers()
             self.wfile.write(sent)
-
-        def _problem(self, code: str) -> Answer:
-            status, chinese, english = PROBLEMS[code]
-            is_english = self.headers.get("Accept-Language", "").startswith("en")
-            return status, {
-                "type": "about:blank",
-                "title": code,
-                "status": status,
-                "code": code,
-                "detail": english if is_english else chinese,
-                "request_id": "REQ7H2K9",
-            }
 
         def log_message(self, *_: object) -> None:
             """Keep quiet."""

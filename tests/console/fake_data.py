@@ -8,7 +8,7 @@ from typing import Any
 Json = dict[str, Any]
 
 SHANGHAI = timedelta(hours=8)
-ALPHABET = "ABCDEFGHJKMNPQRSTVWXYZ2345679"
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 SHOPPERS = (
     "小满", "阿柚", "Momo", "橘子汽水", "山野", "一只鹿", "Echo", "豆花", "南风", "Coco",
     "青柠", "大白", "念念", "栗子", "Lucas", "花卷", "海盐", "周舟", "芋圆", "七月",
