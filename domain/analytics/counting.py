@@ -1,7 +1,11 @@
-"""Counting what figures are made of, for a period of Shanghai days, the one before it, each day."""
+"""Counting what figures are made of, for a period of Shanghai days, the one before it, each day.
+
+Where the period has not ended, the one before it is counted up to the same time of its last day, so
+that hours are compared with as many hours.
+"""
 
 from dataclasses import dataclass, fields
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -31,6 +35,13 @@ class Period:
         length = timedelta(days=self.length)
         return Period(self.first - length, self.last - length)
 
+    def previous_until(self, at: datetime) -> datetime:
+        """Return the instant up to which the period before is comparable, seen from `at`."""
+        begins = clock.day_start(self.first)
+        ends = clock.day_start(self.last + timedelta(days=1))
+        length = timedelta(days=self.length)
+        return max(begins, min(at, ends)) - length if at < ends else begins
+
     @property
     def days(self) -> list[date]:
         """List the days."""
@@ -57,6 +68,7 @@ class Counts:
     credit_seconds_p50: int | None = None
     credit_seconds_p99: int | None = None
     credit_seconds_max: int | None = None
+    shoppers_registered: int = 0
     new_shoppers_registered: int = 0
     new_shoppers_paid: int = 0
     share_visits: int = 0
@@ -69,22 +81,32 @@ _NAMES = frozenset(field.name for field in fields(Counts))
 
 
 def count_period(
-    session: Session, merchant_id: int, period: Period, *, campaign_id: int | None = None
+    session: Session,
+    merchant_id: int,
+    period: Period,
+    *,
+    at: datetime,
+    campaign_id: int | None = None,
 ) -> dict[str, Counts]:
     """Count a period and the one before it; keys are TOTAL, PREVIOUS, and days (`2026-11-22`).
+
+    PREVIOUS reaches as far into its last day as `at` does into the period's.
 
     Reads each row once for both; distinct counts and percentiles are made for each key, since days
     do not add up to them.
     """
     values = parameters(merchant_id, period, campaign_id=campaign_id)
+    values["previous_end"] = period.previous_until(at)
     days = [on.isoformat() for on in (*period.previous.days, *period.days)]
     found: dict[str, dict[str, Any]] = {key: {} for key in (TOTAL, PREVIOUS, *days)}
     for statement in (OF_MERCHANT if campaign_id is None else OF_CAMPAIGN).values():
         for row in session.execute(statement, values).mappings():
-            if row["day"] is None:
+            if row["day"] is not None:
+                key = days[row["day"] - 1]
+            elif row["is_total"] is not None:
                 key = TOTAL if row["is_total"] else PREVIOUS
             else:
-                key = days[row["day"] - 1]
+                continue
             found[key].update({n: v for n, v in row.items() if n in _NAMES and v is not None})
     return {key: Counts(**found[key]) for key in (TOTAL, PREVIOUS, *days[period.length :])}
 

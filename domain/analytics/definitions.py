@@ -187,6 +187,17 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
         lambda c: c.subsidies_issued_fen + c.discount_fen,
     ),
     Definition(
+        "shoppers_registered",
+        Words("新注册用户", "Shoppers who registered"),
+        Words(
+            "首次注册的所有用户，不论怎么来的，按注册日归属；"
+            "选定活动时，只计首次付款在该活动的，会随付款继续增长。",
+            "All shoppers who registered, however they came, by that day; of one campaign, those"
+            " whose first payment was in it, which grows as they pay.",
+        ),
+        lambda c: c.shoppers_registered,
+    ),
+    Definition(
         "new_shoppers_registered",
         Words("裂变新用户（注册）", "New shoppers through shares, registered"),
         Words(

@@ -71,8 +71,7 @@ class GroupFilter:
     to_on: date | None = None
 
 
-_COUNTS = text(
-    """
+_COUNTS = """
     SELECT count(*) FILTER (WHERE g.state = 'open') AS open,
         count(*) FILTER (WHERE g.state = 'pending') AS pending,
         count(*) FILTER (WHERE g.state = 'closing') AS closing,
@@ -85,11 +84,11 @@ _COUNTS = text(
             AS oldest_unsettled_at,
         (
             SELECT count(*) FROM refunds r
-            WHERE r.merchant_id = :merchant_id AND r.state = 'rejected'
+            WHERE r.merchant_id = :merchant_id AND r.state = 'rejected' {of_refund}
         ) AS rejected_refunds,
         (
             SELECT count(*) FROM refunds r
-            WHERE r.merchant_id = :merchant_id AND r.state = 'abnormal'
+            WHERE r.merchant_id = :merchant_id AND r.state = 'abnormal' {of_refund}
         ) AS abnormal_refunds,
         (
             SELECT count(*) FROM work_rows w
@@ -97,7 +96,17 @@ _COUNTS = text(
         ) AS parked_work
     FROM groups g
     WHERE g.merchant_id = :merchant_id AND g.state IN ('pending', 'open', 'frozen', 'closing')
-    """
+        {of_group}
+"""
+_OF_ALL = text(_COUNTS.format(of_group="", of_refund=""))
+_OF_CAMPAIGN = text(
+    _COUNTS.format(
+        of_group="AND g.campaign_id = :campaign_id",
+        of_refund="""AND EXISTS (
+            SELECT 1 FROM orders o
+            WHERE o.merchant_id = r.merchant_id AND o.id = r.order_id
+                AND o.campaign_id = :campaign_id)""",
+    )
 )
 _LINES = """
     SELECT g.id AS row_id, g.public_id AS id, c.public_id AS campaign_id,
@@ -159,12 +168,19 @@ _MOVES = text(
 )
 
 
-def count_board(session: Session, merchant_id: int, *, at: datetime) -> BoardCounts:
-    """Count a merchant's running groups, and what should be over and is not."""
-    row = session.execute(
-        _COUNTS, {"merchant_id": merchant_id, "at": at, "soon_at": at + ENDING_SOON}
-    ).one()
-    return BoardCounts(*row)
+def count_board(
+    session: Session, merchant_id: int, *, at: datetime, campaign: str | None = None
+) -> BoardCounts:
+    """Count a merchant's running groups, and what should be over and is not.
+
+    Of one campaign (public id), groups and refunds are its own; work that is parked belongs to no
+    campaign and is always the merchant's. Raises CampaignNotFound.
+    """
+    values = {"merchant_id": merchant_id, "at": at, "soon_at": at + ENDING_SOON}
+    if campaign is None:
+        return BoardCounts(*session.execute(_OF_ALL, values).one())
+    values["campaign_id"] = find_campaign_id(session, merchant_id, campaign)
+    return BoardCounts(*session.execute(_OF_CAMPAIGN, values).one())
 
 
 def list_groups(

@@ -75,6 +75,15 @@ _ISSUED = """
     ) d
     {by_day_and_span}
 """
+_JOINED = """
+    SELECT d.day, d.is_total, count(*) AS shoppers_registered
+    FROM (
+        SELECT {day_of[n.created_at]}
+        FROM shoppers n
+        WHERE n.merchant_id = :merchant_id AND {within[n.created_at]} {of_first_order}
+    ) d
+    {by_day_and_span}
+"""
 _REGISTERED = """
     SELECT d.day, d.is_total, count(*) AS new_shoppers_registered
     FROM (
@@ -179,7 +188,8 @@ _CUT = "least(g.deadline_at, g.cut_at)"
 def _day_of(instant: str) -> str:
     return (
         f"width_bucket({instant}, CAST(:starts AS timestamptz[])) AS day,"
-        f" {instant} >= :period_start AS is_total"
+        f" CASE WHEN {instant} >= :period_start THEN true"
+        f" WHEN {instant} < :previous_end THEN false END AS is_total"
     )
 
 
@@ -201,8 +211,9 @@ _PARTS: dict[str, Any] = {
 }
 """What the statements have in common.
 
-`day_of`: which day of the window (1, 2, ...) an instant lies in, and which of the two periods; a
-deadline at 24:00 belongs to the day that ends. `was_sold`: whether an order of a formed group was
+`day_of`: which day of the window (1, 2, ...) an instant lies in, and which of the two periods; in
+neither where it is later in the period before than this one has come so far. A deadline at 24:00
+belongs to the day that ends. `was_sold`: whether an order of a formed group was
 in it when it formed; a seat that is taken now was taken then, as none is taken in a group that is
 over.
 """
@@ -215,6 +226,10 @@ _FILTERS = {
     "of_sale": "AND d.campaign_id = :campaign_id",
     "of_order": "AND o.campaign_id = :campaign_id",
     "of_grant": "AND r.campaign_id = :campaign_id",
+    "of_first_order": """AND EXISTS (
+        SELECT 1 FROM orders o
+        WHERE o.merchant_id = n.merchant_id AND o.shopper_id = n.id AND o.is_first_paid
+            AND o.campaign_id = :campaign_id)""",
     "of_newcomer": _SHARED_HERE.format("n.came_by_share_id"),
     "of_visit": _SHARED_HERE.format("v.share_id"),
     "first_here": ", min(d.at) FILTER (WHERE d.campaign_id = :campaign_id) AS here_at",
@@ -226,6 +241,7 @@ _TEMPLATES = {
     "failed": _FAILED,
     "paid": _PAID,
     "issued": _ISSUED,
+    "joined": _JOINED,
     "registered": _REGISTERED,
     "first_paid": _FIRST_PAID,
     "visited": _VISITED,

@@ -39,6 +39,12 @@ class PeriodFiguresSchema(Schema):
     as_of = Instant()
     total = ma.fields.Nested(FiguresSchema)
     previous = ma.fields.Nested(FiguresSchema)
+    previous_until = Instant(
+        metadata={
+            "description": "how far `previous` is counted: the same time of its last day as now,"
+            " where the period has not ended"
+        }
+    )
     days = ma.fields.List(ma.fields.Nested(DayFiguresSchema))
     definitions = ma.fields.List(ma.fields.Nested(DefinitionSchema))
 

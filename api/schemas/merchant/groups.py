@@ -102,6 +102,12 @@ class GroupFilters(PageArguments):
             raise ma.ValidationError("before_start", "to_on")
 
 
+class BoardArguments(Schema):
+    """Which campaign's groups, if not all."""
+
+    campaign_id = PublicId(load_default=None)
+
+
 class BoardSchema(Schema):
     """Counts of what is running, and of what is stuck."""
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from api import auth
 from api.blueprint import Blueprint
-from api.schemas.merchant.groups import BoardSchema, SettlementSchema
+from api.schemas.merchant.groups import BoardArguments, BoardSchema, SettlementSchema
 from domain.analytics.live_board import count_board
 from domain.analytics.settling import show_progress
 from domain.database import merchant_transaction, read_clock
@@ -19,13 +19,17 @@ blueprint = Blueprint(
 
 
 @blueprint.route("")
+@blueprint.arguments(BoardArguments, location="query")
 @blueprint.response(200, BoardSchema)
-def show_board() -> dict[str, Any]:
-    """Count what is running, what should be over and is not, and work that waits for a person."""
+def show_board(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Count what is running, what should be over and is not, and work that waits for a person.
+
+    Of one campaign, groups and refunds are its own; `parked_work` is always the merchant's.
+    """
     caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
-        counts = count_board(session, caller.merchant_id, at=at)
+        counts = count_board(session, caller.merchant_id, at=at, campaign=arguments["campaign_id"])
     oldest = counts.oldest_unsettled_at
     return {
         **counts._asdict(),

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import partial
 from typing import Any, TypeVar
 
 from api import auth, request_context
@@ -29,13 +28,18 @@ blueprint = Blueprint(
 @blueprint.arguments(FiguresArguments, location="query")
 @blueprint.response(200, PeriodFiguresSchema)
 def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Measure a period of Shanghai days, against the period of the same length before it."""
+    """Measure a period of Shanghai days, against the period of the same length before it.
+
+    Of a period that has not ended, `previous` is counted up to the same time of its last day:
+    `previous_until`.
+    """
     asked, found = _measured(measure_period, arguments)
     language = request_context.language()
     return {
         **asked,
         "total": found.total,
         "previous": found.previous,
+        "previous_until": found.previous_until,
         "days": [{"on": on, **figures} for on, figures in found.days],
         "definitions": [
             {
@@ -53,7 +57,7 @@ def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, ClocksSchema)
 def show_clocks(arguments: dict[str, Any]) -> dict[str, Any]:
     """Measure how long each step took for the members whose groups failed in a period."""
-    asked, found = _measured(partial(measure_clocks, at=read_clock()), arguments)
+    asked, found = _measured(measure_clocks, arguments)
     language = request_context.language()
     return {
         **asked,
@@ -76,5 +80,7 @@ def _measured(
     as_of = read_clock()
     period = Period(arguments["from_on"], arguments["to_on"])
     with merchant_transaction(caller.merchant_id) as session:
-        found = measure(session, caller.merchant_id, period, campaign=arguments["campaign_id"])
+        found = measure(
+            session, caller.merchant_id, period, at=as_of, campaign=arguments["campaign_id"]
+        )
     return {"from_on": period.first, "to_on": period.last, "as_of": as_of}, found

@@ -86,6 +86,43 @@ def test_board_counts_refunds_that_went_wrong(mall: Mall, other_mall: Mall) -> N
     assert (other["rejected_refunds"], other["abnormal_refunds"]) == (0, 0)
 
 
+def test_board_of_one_campaign_counts_its_own_groups_and_refunds(mall: Mall) -> None:
+    """The rejected refund's work is parked: it counts in both, as work has no campaign."""
+    now = clock.real_now()
+    mine, other = stage_of(mall), stage_of(mall)
+    mine.opened(now - 3 * MINUTE)
+    for _ in range(2):
+        other.opened(now - 3 * MINUTE)
+    other.open(other.shopper(), now)
+    other.refund_that(RefundState.REJECTED)
+    mine.refund_that(RefundState.ABNORMAL)
+
+    boards = [
+        mall.viewer.get("/v1/merchant/board", campaign_id=stage.campaign.public_id).json
+        for stage in (mine, other)
+    ]
+
+    seen = [
+        (
+            board["open"],
+            board["pending"],
+            board["rejected_refunds"],
+            board["abnormal_refunds"],
+            board["parked_work"],
+        )
+        for board in boards
+    ]
+    assert seen == [(1, 0, 0, 1, 1), (2, 1, 1, 0, 1)]
+
+
+def test_board_of_a_foreign_campaign_does_not_exist(mall: Mall, other_mall: Mall) -> None:
+    foreign = stage_of(other_mall).campaign.public_id
+
+    answer = mall.viewer.get("/v1/merchant/board", campaign_id=foreign)
+
+    assert (answer.status_code, answer.json["code"]) == (404, "campaign_not_found")
+
+
 def test_board_is_for_staff(mall: Mall, anyone: Caller) -> None:
     assert anyone.get("/v1/merchant/board").status_code == 401
     assert mall.shopper.get("/v1/merchant/board").status_code == 401

@@ -84,11 +84,18 @@ def percentile(values: list[int], share: float) -> int | None:
     return ordered[max(0, ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def recount(rows: Rows, first: date, last: date, campaign_id: int | None) -> dict[str, int | None]:
-    """Recount all figures of the days `first` to `last` (both included)."""
+def recount(
+    rows: Rows,
+    first: date,
+    last: date,
+    campaign_id: int | None,
+    *,
+    until: datetime | None = None,
+) -> dict[str, int | None]:
+    """Recount all figures of the days `first` to `last` (both included), or up to an instant."""
 
     def inside(at: datetime | None) -> bool:
-        return at is not None and first <= day(at) <= last
+        return at is not None and first <= day(at) <= last and (until is None or at < until)
 
     def here(campaign: int | None) -> bool:
         return campaign_id is None or campaign == campaign_id
@@ -139,6 +146,18 @@ def recount(rows: Rows, first: date, last: date, campaign_id: int | None) -> dic
         )
     }
     subsidised = {grant["shopper_id"] for grant, _, _ in issued}
+    joined = [
+        s
+        for s in rows.shopper.values()
+        if inside(s["created_at"])
+        and (
+            campaign_id is None
+            or any(
+                o["shopper_id"] == s["id"] and o["is_first_paid"] and here(o["campaign_id"])
+                for o in rows.orders.values()
+            )
+        )
+    ]
     registered = [
         s
         for s in rows.shopper.values()
@@ -184,6 +203,7 @@ def recount(rows: Rows, first: date, last: date, campaign_id: int | None) -> dic
         "subsidy_share_of_paid_bps": over(subsidies_fen, paid_all_fen, 10_000),
         "discount_fen": discount_fen,
         "total_incentive_fen": subsidies_fen + discount_fen,
+        "shoppers_registered": len(joined),
         "new_shoppers_registered": len(registered),
         "new_shoppers_paid": len(newcomers),
         "viral_registered_milli": over(len(registered), len(opened), 1000),

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.transactional
 FIRST = date(2026, 5, 11)
 THIRD = date(2026, 5, 13)
 STORY = Period(FIRST, THIRD)
+LATER = datetime(2026, 6, 1, tzinfo=UTC)
 
 
 def noon_minus(hours: float, *, day: int = 1) -> datetime:
@@ -41,9 +42,11 @@ def stage(database: object) -> Stage:
     )
 
 
-def measure(stage: Stage, period: Period = STORY, **values: Any) -> PeriodFigures:
+def measure(
+    stage: Stage, period: Period = STORY, *, at: datetime = LATER, **values: Any
+) -> PeriodFigures:
     with merchant_transaction(stage.merchant_id) as session:
-        return measure_period(session, stage.merchant_id, period, **values)
+        return measure_period(session, stage.merchant_id, period, at=at, **values)
 
 
 def share(stage: Stage, shopper: tuple[int, int], group_id: str, at: datetime) -> str:
@@ -119,6 +122,7 @@ EXPECTED = {
     "subsidy_share_of_paid_bps": 1181,
     "discount_fen": 3030,
     "total_incentive_fen": 5030,
+    "shoppers_registered": 1,
     "new_shoppers_registered": 1,
     "new_shoppers_paid": 1,
     "viral_registered_milli": 250,
@@ -175,6 +179,57 @@ def test_period_before_has_the_same_length(stage: Stage) -> None:
     assert later.total["credit_seconds_p50"] is None
 
 
+def test_unfinished_day_is_compared_with_as_many_hours_of_the_day_before(stage: Stage) -> None:
+    """The first day's groups were opened at 10, 11 and 12 o'clock in Shanghai, one at 9 on the
+    third; people paid within minutes of that."""
+    play(stage)
+    second = Period(date(2026, 5, 12), date(2026, 5, 12))
+
+    by_hour = {
+        at.hour + 8: measure(stage, second, at=at)
+        for at in (noon_minus(1.5, day=2), noon_minus(0.5, day=2), noon_minus(-2, day=2))
+    }
+
+    opened = {hour: found.previous["groups_opened"] for hour, found in by_hour.items()}
+    formed = {hour: found.previous["groups_formed"] for hour, found in by_hour.items()}
+    assert opened == {10: 1, 11: 2, 14: 3}
+    assert formed == {10: 0, 11: 1, 14: 1}
+    assert by_hour[10].previous_until == noon_minus(1.5)
+    assert measure(stage, second).previous["people_paid"] == 6
+    assert by_hour[10].previous["people_paid"] == 1
+    assert {found.total["groups_failed"] for found in by_hour.values()} == {2}
+
+
+@pytest.mark.parametrize(
+    ("at", "until"),
+    [
+        (datetime(2026, 5, 10, 15, tzinfo=UTC), datetime(2026, 5, 7, 16, tzinfo=UTC)),
+        (datetime(2026, 5, 12, 4, tzinfo=UTC), datetime(2026, 5, 9, 4, tzinfo=UTC)),
+        (datetime(2026, 5, 13, 16, tzinfo=UTC), datetime(2026, 5, 10, 16, tzinfo=UTC)),
+        (LATER, datetime(2026, 5, 10, 16, tzinfo=UTC)),
+    ],
+)
+def test_period_before_reaches_as_far_as_this_one_has_come(at: datetime, until: datetime) -> None:
+    assert STORY.previous_until(at) == until
+
+
+def test_shopper_of_a_campaign_is_whose_first_payment_was_in_it(stage: Stage) -> None:
+    opener = stage.shopper()
+    with transaction() as session:
+        session.execute(
+            text("UPDATE shoppers SET created_at = :at WHERE id = :id"),
+            {"at": noon_minus(2), "id": opener[1]},
+        )
+    before = measure(stage, campaign=stage.campaign.public_id).total["shoppers_registered"]
+
+    stage.pay(stage.open(opener, noon_minus(1)), noon_minus(1))
+
+    after = measure(stage, campaign=stage.campaign.public_id).total["shoppers_registered"]
+    assert (before, after) == (0, 1)
+    assert measure(stage).total["shoppers_registered"] == 1
+    assert measure(stage).total["new_shoppers_registered"] == 0
+
+
 def test_deadline_at_midnight_belongs_to_the_day_that_ends(database: object) -> None:
     midnight = datetime(2026, 5, 11, 16, tzinfo=UTC)
     stage = make_stage(starts_at=midnight - timedelta(days=1), ends_at=midnight)
@@ -192,9 +247,9 @@ def test_other_merchants_do_not_count(stage: Stage) -> None:
     other = make_stage()
 
     with merchant_transaction(other.merchant_id) as session:
-        seen = measure_period(session, other.merchant_id, STORY)
+        seen = measure_period(session, other.merchant_id, STORY, at=LATER)
     with merchant_transaction(other.merchant_id) as session:
-        stolen = measure_period(session, stage.merchant_id, STORY)
+        stolen = measure_period(session, stage.merchant_id, STORY, at=LATER)
 
     assert seen.total["groups_opened"] == 0
     assert stolen.total["groups_opened"] == 0

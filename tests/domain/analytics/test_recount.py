@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from domain import clock
 from domain.analytics.counting import Period
 from domain.analytics.figures import measure_period
 from domain.database import merchant_transaction
@@ -15,6 +16,7 @@ from tests.scenarios.stage import Stage, make_stage
 pytestmark = pytest.mark.transactional
 
 DAY = timedelta(days=1)
+LATER = datetime(2026, 6, 1, tzinfo=UTC)
 START = datetime(2026, 5, 10, 22, tzinfo=UTC)
 
 
@@ -50,7 +52,9 @@ def test_recount_from_rows_equals_the_figures(history: History) -> None:
             campaign_id = None if campaign is None else campaign.id
             public_id = None if campaign is None else campaign.public_id
             with merchant_transaction(history.merchant_id) as session:
-                found = measure_period(session, history.merchant_id, period, campaign=public_id)
+                found = measure_period(
+                    session, history.merchant_id, period, at=LATER, campaign=public_id
+                )
             before, start = period.first - DAY, period.first - period.length * DAY
             assert found.total == recount(rows, period.first, period.last, campaign_id)
             assert found.previous == recount(rows, start, before, campaign_id)
@@ -59,9 +63,23 @@ def test_recount_from_rows_equals_the_figures(history: History) -> None:
             }
 
 
+def test_recount_up_to_the_same_time_equals_the_period_before(history: History) -> None:
+    rows = Rows(history.merchant_id)
+
+    for period in PERIODS:
+        for hours in (3, 11, 17.5):
+            at = clock.day_start(period.last) + timedelta(hours=hours)
+            with merchant_transaction(history.merchant_id) as session:
+                found = measure_period(session, history.merchant_id, period, at=at)
+            before, start = period.first - DAY, period.first - period.length * DAY
+            until = at - period.length * DAY
+            assert found.previous == recount(rows, start, before, None, until=until)
+            assert found.previous_until == until
+
+
 def test_history_has_everything_that_figures_look_at(history: History) -> None:
     with merchant_transaction(history.merchant_id) as session:
-        found = measure_period(session, history.merchant_id, PERIODS[0])
+        found = measure_period(session, history.merchant_id, PERIODS[0], at=LATER)
 
     assert [key for key, value in found.total.items() if not value] == []
     rows = Rows(history.merchant_id)
