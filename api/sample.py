@@ -215,9 +215,7 @@ def credentials_of_sandbox(account: dict[str, Any]) -> GatewayCredentials:
 def _campaign(actor: StaffActor, offer: Offer, amounts: Mapping[str, int], *, at: datetime) -> str:
     with merchant_transaction(actor.merchant_id) as session:
         kept = _find(
-            list_campaigns(
-                session, actor.merchant_id, state=None, below_id=None, limit=MOST_ON_PAGE
-            ),
+            list_campaigns(session, actor.merchant_id, below_id=None, limit=MOST_ON_PAGE),
             offer.title,
         )
     if kept is None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from domain.campaigns import rules
 from domain.campaigns.errors import (
     BudgetBelowCommitments,
+    CampaignChanged,
     CampaignOver,
     StockBelowCommitments,
 )
@@ -81,13 +82,17 @@ def change_campaign(
 ) -> ChangedCampaign:
     """Change title, budget_fen, stock_units at once, and the draft of the terms; locks it.
 
-    Terms take effect at the next publication; a draft's window moves with them. Raises
-    CampaignNotFound, CampaignOver, TermsInvalid, BudgetBelowCommitments, StockBelowCommitments.
+    Terms take effect at the next publication; a draft's window moves with them. A change may say
+    from what it raises (`budget_was_fen`, `stock_was_units`), so that two raises at once are not
+    taken for one; repeated, it changes nothing. Raises CampaignNotFound, CampaignOver,
+    CampaignChanged, TermsInvalid, BudgetBelowCommitments, StockBelowCommitments.
     """
     campaign = lock_campaign(session, merchant_id, public_id)
     if campaign.state in OVER:
         raise CampaignOver(state=campaign.state)
     before = campaign_to_json(session, campaign)
+    for name in ("budget_fen", "stock_units"):
+        _check_unchanged(campaign, name, changes)
     campaign.title = changes.get("title", campaign.title)
     _change_budget(campaign, changes.get("budget_fen", campaign.budget_fen))
     _change_stock(campaign, changes.get("stock_units", campaign.stock_units))
@@ -161,6 +166,15 @@ def _point_fen(session: Session, merchant_id: int) -> int:
         select(MerchantSettings.points_per_yuan).where(MerchantSettings.merchant_id == merchant_id)
     )
     return point_fen(100 if per_yuan is None else per_yuan)
+
+
+_WAS = {"budget_fen": "budget_was_fen", "stock_units": "stock_was_units"}
+
+
+def _check_unchanged(campaign: Campaign, name: str, changes: Mapping[str, Any]) -> None:
+    was, now = changes.get(_WAS[name]), getattr(campaign, name)
+    if was is not None and now not in {was, changes.get(name)}:
+        raise CampaignChanged(field=name, now=now)
 
 
 def _change_budget(campaign: Campaign, budget_fen: int) -> None:

@@ -7,6 +7,14 @@ class CampaignNotFound(NotFound):
     """No such campaign of this merchant, or none that the caller may see."""
 
 
+class RuleVersionNotFound(NotFound):
+    """The campaign has no published rules of this number."""
+
+
+class CampaignChanged(Conflict):
+    """Somebody else changed it meanwhile; `field` and `now` say what and to what."""
+
+
 class CampaignOver(Conflict):
     """The campaign has ended: it can no longer be changed or published."""
 

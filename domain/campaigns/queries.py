@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from domain.campaigns.errors import CampaignNotFound
@@ -79,12 +79,14 @@ def _views(session: Session, campaigns: Sequence[Campaign]) -> list[CampaignView
 
 
 def list_campaigns(
-    session: Session, merchant_id: int, *, state: str | None, below_id: int | None, limit: int
+    session: Session,
+    merchant_id: int,
+    *conditions: ColumnElement[bool],
+    below_id: int | None,
+    limit: int,
 ) -> list[CampaignView]:
-    """List a merchant's campaigns, newest first."""
-    wanted = select(Campaign).where(Campaign.merchant_id == merchant_id)
-    if state is not None:
-        wanted = wanted.where(Campaign.state == state)
+    """List a merchant's campaigns that meet the conditions, newest first."""
+    wanted = select(Campaign).where(Campaign.merchant_id == merchant_id, *conditions)
     if below_id is not None:
         wanted = wanted.where(Campaign.id < below_id)
     return _views(session, session.scalars(wanted.order_by(Campaign.id.desc()).limit(limit)).all())

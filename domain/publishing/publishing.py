@@ -74,12 +74,21 @@ def check_campaign(actor: StaffActor, campaign_id: str, *, at: datetime) -> Chec
     with merchant_transaction(actor.merchant_id) as session:
         campaign = find_campaign(session, actor.merchant_id, campaign_id).campaign
         check = _check(session, campaign, Terms.from_json(campaign.draft_terms), at=at)
-        caps = _merchant_caps(_settings(session, actor.merchant_id))
+        caps = read_live_caps(session, actor.merchant_id)
     return replace(
         check,
-        rules_text_zh=[*check.rules_text_zh, *write_live_caps(caps, language="zh")],
-        rules_text_en=[*check.rules_text_en, *write_live_caps(caps, language="en")],
+        rules_text_zh=[*check.rules_text_zh, *caps["caps_text_zh"]],
+        rules_text_en=[*check.rules_text_en, *caps["caps_text_en"]],
     )
+
+
+def read_live_caps(session: Session, merchant_id: int) -> dict[str, list[str]]:
+    """Write what shoppers read below the frozen rules: the merchant's own caps as they are now."""
+    caps = _merchant_caps(_settings(session, merchant_id))
+    return {
+        "caps_text_zh": write_live_caps(caps, language="zh"),
+        "caps_text_en": write_live_caps(caps, language="en"),
+    }
 
 
 def judge_draft(actor: StaffActor, campaign_id: str) -> list[JudgedVariant]:

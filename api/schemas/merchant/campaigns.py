@@ -5,6 +5,7 @@ import marshmallow as ma
 from api.paging import PageArguments
 from api.schemas.campaigns import TotalsSchema
 from api.schemas.fields import Boolean, Count, Fen, Instant, PublicId, Schema, String, Text
+from domain.campaigns.phases import CampaignPhase
 from domain.states import CampaignState
 from domain.terms import (
     LARGEST_GROUP,
@@ -13,6 +14,8 @@ from domain.terms import (
     SMALLEST_GROUP,
     SubsidyKind,
 )
+
+PHASES = [phase.value for phase in CampaignPhase]
 
 
 class PriceSchema(Schema):
@@ -132,6 +135,21 @@ class PublishedSchema(Schema):
     acknowledged = ma.fields.List(ma.fields.Dict())
 
 
+class PublishedRulesSchema(PublishedSchema):
+    """One published version, with the text that shoppers read under it.
+
+    `rules_text` is frozen; `caps_text` are the merchant's own caps as they are now, which shoppers
+    read below it.
+    """
+
+    is_in_force = Boolean()
+    published_by = String()
+    rules_text_zh = ma.fields.List(String())
+    rules_text_en = ma.fields.List(String())
+    caps_text_zh = ma.fields.List(String())
+    caps_text_en = ma.fields.List(String())
+
+
 class MerchantCampaignSchema(Schema):
     """A campaign: `terms`, `starts_at`, `ends_at` are the draft's; `published` is in force."""
 
@@ -140,6 +158,10 @@ class MerchantCampaignSchema(Schema):
     product_title = String()
     title = String()
     state = String()
+    phase = String(
+        validate=ma.validate.OneOf(PHASES),
+        metadata={"description": "the state, and of a published one where the clock is"},
+    )
     starts_at = Instant()
     ends_at = Instant()
     budget_fen = Fen()
@@ -176,6 +198,10 @@ class CampaignChangeSchema(Schema):
     ends_at = Instant()
     budget_fen = Fen()
     stock_units = Count()
+    budget_was_fen = Fen(
+        metadata={"description": "409 `campaign_changed` if it was changed from this meanwhile"}
+    )
+    stock_was_units = Count()
     terms = ma.fields.Nested(TermsChangeSchema)
     reason = Text(most=500, load_default=None, allow_none=True)
 
@@ -186,6 +212,7 @@ class CampaignFilters(PageArguments):
     state = String(
         load_default=None, validate=ma.validate.OneOf([state.value for state in CampaignState])
     )
+    phase = String(load_default=None, validate=ma.validate.OneOf(PHASES))
 
 
 class WarningSchema(Schema):

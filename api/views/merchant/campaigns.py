@@ -1,11 +1,15 @@
 """Campaigns, for staff: drafting, changing, checking, publishing, pausing, ending."""
 
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy import ColumnElement
 
 from api import auth, request_context
 from api.auth import StaffCaller
 from api.blueprint import Blueprint
-from api.paging import answer_page, page_of, read_page
+from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.merchant.campaigns import (
     CampaignChangeSchema,
     CampaignFilters,
@@ -13,24 +17,29 @@ from api.schemas.merchant.campaigns import (
     MerchantCampaignSchema,
     NewCampaignSchema,
     PublicationSchema,
+    PublishedRulesSchema,
     ReasonSchema,
 )
 from domain.campaigns import queries
 from domain.campaigns.drafting import ChangedCampaign, NewCampaign, change_campaign, draft_campaign
 from domain.campaigns.moving import move_campaign
+from domain.campaigns.phases import CampaignPhase, in_phase, phase_of
 from domain.campaigns.queries import CampaignView
 from domain.campaigns.rules import TermsDraft
+from domain.campaigns.versions import find_version, list_versions
 from domain.catalog.queries import find_product
 from domain.database import merchant_transaction, read_clock
 from domain.errors import Rejected
 from domain.interventions.approval_limits import check_limit, check_raise
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
+from domain.models import Campaign
 from domain.publishing.publishing import (
     Acknowledgement,
     PublishCampaign,
     check_campaign,
     publish_campaign,
+    read_live_caps,
 )
 from domain.states import CampaignState
 from domain.terms import SubsidyKind, SubsidyRule
@@ -58,16 +67,17 @@ def list_campaigns(arguments: dict[str, Any]) -> dict[str, Any]:
     """List campaigns, newest first."""
     caller = auth.require_staff()
     page = read_page(arguments, "merchant.campaigns", int)
+    at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         found = queries.list_campaigns(
             session,
             caller.merchant_id,
-            state=arguments["state"],
+            *_conditions(arguments, at),
             below_id=page.after[0] if page.after else None,
             limit=page.limit + 1,
         )
     answer = answer_page(found, page, "merchant.campaigns", lambda view: (view.campaign.id,))
-    return answer | {"items": [_shown(view) for view in answer["items"]]}
+    return answer | {"items": [_shown(view, at) for view in answer["items"]]}
 
 
 @blueprint.route("", methods=["POST"], role=Role.OPERATOR)
@@ -99,7 +109,7 @@ def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
             at=at,
             after=queries.campaign_to_json(session, campaign),
         )
-        return _shown(queries.find_campaign(session, caller.merchant_id, campaign.public_id))
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign.public_id), at)
 
 
 @blueprint.route("/<id:campaign_id>")
@@ -139,7 +149,37 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
                 before=changed.before,
                 after=changed.after,
             )
-        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id), at)
+
+
+@blueprint.route("/<id:campaign_id>/rules")
+@blueprint.arguments(PageArguments, location="query")
+@blueprint.response(200, page_of(PublishedRulesSchema))
+def list_rules(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
+    """List the published rules, newest version first, with the text that shoppers read."""
+    caller = auth.require_staff()
+    page = read_page(arguments, "merchant.campaign-rules", int)
+    with merchant_transaction(caller.merchant_id) as session:
+        found = list_versions(
+            session,
+            caller.merchant_id,
+            campaign_id,
+            below=page.after[0] if page.after else None,
+            limit=page.limit + 1,
+        )
+        caps = read_live_caps(session, caller.merchant_id)
+    answer = answer_page(found, page, "merchant.campaign-rules", lambda one: (one.number,))
+    return answer | {"items": [asdict(one) | caps for one in answer["items"]]}
+
+
+@blueprint.route("/<id:campaign_id>/rules/<int:number>")
+@blueprint.response(200, PublishedRulesSchema)
+def show_rules(campaign_id: str, number: int) -> dict[str, Any]:
+    """Show the published rules of one version: what groups opened under it are settled by."""
+    caller = auth.require_staff()
+    with merchant_transaction(caller.merchant_id) as session:
+        found = find_version(session, caller.merchant_id, campaign_id, number)
+        return asdict(found) | read_live_caps(session, caller.merchant_id)
 
 
 @blueprint.route("/<id:campaign_id>/check")
@@ -221,7 +261,16 @@ def _move(campaign_id: str, to: CampaignState, action: str, reason: str) -> dict
             before=changed.before,
             after=changed.after,
         )
-        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id), at)
+
+
+def _conditions(arguments: dict[str, Any], at: datetime) -> list[ColumnElement[bool]]:
+    """Return the conditions of a list: by state, by phase, by both or neither."""
+    state, phase = arguments["state"], arguments["phase"]
+    return [
+        *([] if state is None else [Campaign.state == state]),
+        *([] if phase is None else [in_phase(CampaignPhase(phase), at=at)]),
+    ]
 
 
 def _check_reason(changed: ChangedCampaign, reason: str | None) -> None:
@@ -233,8 +282,9 @@ def _check_reason(changed: ChangedCampaign, reason: str | None) -> None:
 
 
 def _found(caller: StaffCaller, campaign_id: str) -> dict[str, Any]:
+    at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
-        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id))
+        return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id), at)
 
 
 def _draft(arguments: dict[str, Any]) -> TermsDraft:
@@ -264,11 +314,12 @@ def read_subsidy(given: dict[str, Any]) -> SubsidyRule:
     return SubsidyRule(**{**named, "kind": SubsidyKind(given["kind"])})
 
 
-def _shown(view: CampaignView) -> dict[str, Any]:
+def _shown(view: CampaignView, at: datetime) -> dict[str, Any]:
     campaign, version, published = view.campaign, view.version, view.published
     return {
         **{name: getattr(campaign, name) for name in _COLUMNS},
         "id": campaign.public_id,
+        "phase": phase_of(campaign, at=at).value,
         "product_id": view.product_id,
         "product_title": view.product_title,
         "starts_at": view.draft.starts_at,

@@ -563,12 +563,14 @@ class TestOtherMerchants:
             other_mall.owner.get(path),
             other_mall.owner.patch(path, title="x"),
             other_mall.owner.get(f"{path}/check"),
+            other_mall.owner.get(f"{path}/rules"),
+            other_mall.owner.get(f"{path}/rules/1"),
             other_mall.owner.post(f"{path}/publication", acknowledged=[]),
             other_mall.owner.post(f"{path}/pause", reason="x"),
             other_mall.owner.post(f"{path}/end", reason="x"),
         ]
 
-        assert [answer.status_code for answer in answers] == [404] * 6
+        assert [answer.status_code for answer in answers] == [404] * 8
         assert {answer.json["code"] for answer in answers} == {"campaign_not_found"}
 
     def test_their_product_cannot_be_put_into_mine(
