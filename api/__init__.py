@@ -6,7 +6,7 @@ import time
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from api import auth, commands, errors, openapi, paths, request_context
+from api import auth, commands, errors, openapi, paths, progress, request_context
 from api.bodies import OrjsonProvider
 from api.views import BLUEPRINTS
 from domain.logs import configure_logging
@@ -30,6 +30,7 @@ def create_app() -> Flask:
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
     errors.register_error_handlers(app)
+    progress.keep_progress(app)
     app.before_request(_begin)
     app.after_request(_end)
     for command in commands.COMMANDS:

@@ -24,7 +24,13 @@ class GroupSchema(Schema):
     held = Count()
     releasing = Count()
     seats_left = Count()
-    is_one_short = Boolean()
+    is_one_short = Boolean(
+        metadata={"description": "the next to join fills it: its last seat is not held either"}
+    )
+    seat_free_at = Instant(
+        allow_none=True,
+        metadata={"description": "no seat is left, and when the first that is held may come back"},
+    )
     deadline_at = Instant(allow_none=True)
     ended_at = Instant(allow_none=True)
     server_time = Instant()

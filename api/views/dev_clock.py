@@ -3,8 +3,8 @@
 from typing import Any
 
 from api.blueprint import Blueprint
+from api.progress import progress_cache
 from api.schemas.clock import AdvanceArguments, ClockSchema
-from domain.groups.queries import PROGRESS
 from domain.timekeeping.advancing import ClockView, advance_clock, look_at_clock
 
 blueprint = Blueprint(
@@ -35,5 +35,5 @@ def look() -> dict[str, Any]:
 def advance(arguments: dict[str, Any]) -> dict[str, Any]:
     """Jump to the next due instant, or by 5 minutes where that is later."""
     view = advance_clock(until_at=arguments["until_at"])
-    PROGRESS.clear()
+    progress_cache().clear()
     return _body(view)

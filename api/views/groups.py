@@ -9,6 +9,7 @@ from flask import Response, jsonify, request
 from api.auth import ShopperCaller, optional_shopper, require_merchant_of_shopper, require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
+from api.progress import progress_cache
 from api.schemas.groups import GroupSchema
 from api.schemas.orders import OrderSchema, PlaceArguments
 from domain.checkout.commands import Basket, Client, JoinGroup, OpenGroup
@@ -16,7 +17,7 @@ from domain.checkout.joining import join_group
 from domain.checkout.opening import open_group
 from domain.config import settings
 from domain.database import read_clock, reading
-from domain.groups.queries import PROGRESS, GroupView, as_json, read_group
+from domain.groups.queries import GroupView, as_json, read_group, read_version
 
 blueprint = Blueprint("groups", __name__, url_prefix="/v1", description="Groups")
 
@@ -38,6 +39,21 @@ def _seen_version(group_id: str, asked: str) -> int:
     if found is None or not hmac.compare_digest(found[2], _seal_of(group_id, int(found[1]))):
         return 0
     return int(found[1])
+
+
+def _look(merchant_id: int, group_id: str, asked: str, *, is_signed_in: bool) -> GroupView:
+    """Return a group's progress: as it is now to whoever may have changed it, else a moment old."""
+    with reading() as session:
+        least = (
+            read_version(session, merchant_id, group_id)
+            if is_signed_in
+            else _seen_version(group_id, asked)
+        )
+        view = progress_cache().get(merchant_id, group_id, seen_version=least)
+        if view is None:
+            view = read_group(session, merchant_id, group_id)
+            progress_cache().put(merchant_id, view)
+    return view
 
 
 def _basket(caller: ShopperCaller, body: dict[str, Any]) -> Basket:
@@ -102,11 +118,7 @@ def progress(group_id: str) -> Response:
     caller = optional_shopper()
     shopper_id = None if caller is None else caller.shopper_id
     asked = request.headers.get("If-None-Match", "")
-    view = PROGRESS.get(merchant_id, group_id, seen_version=_seen_version(group_id, asked))
-    if view is None:
-        with reading() as session:
-            view = read_group(session, merchant_id, group_id)
-        PROGRESS.put(merchant_id, view)
+    view = _look(merchant_id, group_id, asked, is_signed_in=caller is not None)
     etag = _etag(view, view.orders.get(shopper_id or 0, ""))
     response = (
         Response(status=304)

@@ -1,18 +1,14 @@
 """Reads of groups as shoppers see them; cheap enough to be polled."""
 
-import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain.database import one_row
 from domain.groups.errors import GroupNotFound
-
-CACHED_SECONDS = 1.0
-CACHED_GROUPS = 4096
 
 _GROUP = text(
     """
@@ -24,13 +20,19 @@ _GROUP = text(
 )
 _MEMBERS = text(
     """
-    SELECT o.public_id, o.shopper_id, o.state, o.seat_state, o.paid_at, s.nickname
+    SELECT o.public_id, o.shopper_id, o.state, o.seat_state, o.paid_at, o.hold_expires_at,
+        s.nickname
     FROM orders o JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id
     WHERE o.merchant_id = :merchant_id AND o.group_id = :id
         AND (o.paid_at IS NOT NULL OR o.state = 'placed')
     ORDER BY o.paid_at NULLS LAST, o.id
     """
 )
+
+
+_VERSION: Final = """
+    SELECT version FROM groups WHERE merchant_id = %(merchant_id)s AND public_id = %(group)s
+"""
 
 
 def masked(nickname: str) -> str:
@@ -49,7 +51,10 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class GroupView:
-    """A group's progress at one version; `orders` maps shoppers (inner ids) to their order here."""
+    """A group's progress at one version; `orders` maps shoppers (inner ids) to their order here.
+
+    `free_at` is when the first of its held seats comes back unless it is paid.
+    """
 
     id: str
     campaign_id: str
@@ -60,6 +65,7 @@ class GroupView:
     releasing: int
     deadline_at: datetime | None
     ended_at: datetime | None
+    free_at: datetime | None
     members: tuple[Member, ...]
     orders: dict[int, str]
     version: int
@@ -68,6 +74,15 @@ class GroupView:
     def seats_left(self) -> int:
         """Return the seats that can be joined now."""
         return max(0, self.size - self.taken - self.held - self.releasing)
+
+
+def read_version(session: Session, merchant_id: int, public_id: str) -> int:
+    """Return a group's version: it grows with each of its seats' moves. Raises GroupNotFound."""
+    row = one_row(session, _VERSION, {"merchant_id": merchant_id, "group": public_id})
+    if row is None:
+        raise GroupNotFound
+    version: int = row.version
+    return version
 
 
 def read_group(session: Session, merchant_id: int, public_id: str) -> GroupView:
@@ -90,6 +105,7 @@ def read_group(session: Session, merchant_id: int, public_id: str) -> GroupView:
         releasing=row.releasing,
         deadline_at=row.deadline_at,
         ended_at=row.ended_at,
+        free_at=min((o.hold_expires_at for o in orders if o.seat_state == "held"), default=None),
         members=tuple(
             Member(masked(o.nickname), o.shopper_id == row.leader_id, o.paid_at) for o in shown
         ),
@@ -98,40 +114,12 @@ def read_group(session: Session, merchant_id: int, public_id: str) -> GroupView:
     )
 
 
-class ProgressCache:
-    """A micro-cache of group views, one per process: a crowd polling one group reads it once.
-
-    A reader says the version it has seen; an entry older than that is read anew.
-    """
-
-    def __init__(self) -> None:
-        self._entries: dict[tuple[int, str], tuple[float, GroupView]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, merchant_id: int, public_id: str, *, seen_version: int) -> GroupView | None:
-        """Return a view that is fresh and not older than `seen_version`."""
-        entry = self._entries.get((merchant_id, public_id))
-        if entry is None or time.monotonic() - entry[0] > CACHED_SECONDS:
-            return None
-        return entry[1] if entry[1].version >= seen_version else None
-
-    def put(self, merchant_id: int, view: GroupView) -> None:
-        """Keep a view; the cache is emptied when it is full."""
-        with self._lock:
-            if len(self._entries) >= CACHED_GROUPS:
-                self._entries.clear()
-            self._entries[merchant_id, view.id] = (time.monotonic(), view)
-
-    def clear(self) -> None:
-        """Forget everything (another database, a jump of the clock)."""
-        self._entries.clear()
-
-
-PROGRESS = ProgressCache()
-
-
 def as_json(view: GroupView, shopper_id: int | None, *, at: datetime) -> dict[str, Any]:
-    """Write a group's progress as REST answers it."""
+    """Write a group's progress as REST answers it.
+
+    One short is a group that the next to join would fill: its last seat is neither paid nor held.
+    """
+    is_open = view.state == "open"
     return {
         "id": view.id,
         "campaign_id": view.campaign_id,
@@ -141,7 +129,8 @@ def as_json(view: GroupView, shopper_id: int | None, *, at: datetime) -> dict[st
         "held": view.held,
         "releasing": view.releasing,
         "seats_left": view.seats_left,
-        "is_one_short": view.state == "open" and view.size - view.taken == 1,
+        "is_one_short": is_open and view.seats_left == 1 == view.size - view.taken,
+        "seat_free_at": view.free_at if is_open and not view.seats_left else None,
         "deadline_at": view.deadline_at,
         "ended_at": view.ended_at,
         "server_time": at,
