@@ -38,7 +38,7 @@ def add_twins(api: FakeApi) -> None:
 
 
 def twin_of(public_id: str) -> str:
-    return "TW" + public_id[2:-4] + "W1N2"
+    return "tw" + public_id[2:-4] + "w1n2"
 
 
 def shared_labels(page: AppTest) -> list[str]:
