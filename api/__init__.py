@@ -4,7 +4,6 @@ import logging
 import time
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
 
 from api import auth, commands, errors, openapi, paths, progress, request_context
 from api.bodies import OrjsonProvider
@@ -14,7 +13,6 @@ from domain.logs import configure_logging
 logger = logging.getLogger(__name__)
 
 MOST_BYTES = 1_048_576
-_AT_ONCE_BYTES = 65_536
 
 
 def create_app() -> Flask:
@@ -43,7 +41,6 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    _finish_body(response)
     response.headers["X-Request-Id"] = request_context.request_id()
     response.headers["X-Content-Type-Options"] = "nosniff"
     if request.path.startswith("/v1/"):
@@ -59,20 +56,6 @@ def _end(response: Response) -> Response:
         },
     )
     return response
-
-
-def _finish_body(response: Response) -> None:
-    """Read what the view left of the body: unread, it would cut a connection that is kept alive.
-
-    A body that is too large is left; the connection then ends with this answer, which says so.
-    """
-    if not request.content_length and "Transfer-Encoding" not in request.headers:
-        return
-    try:
-        while request.stream.read(_AT_ONCE_BYTES):
-            pass
-    except HTTPException:
-        response.headers["Connection"] = "close"
 
 
 def _caller_ids() -> dict[str, int]:

@@ -33,6 +33,8 @@ class Settings:
     refunds_per_second: int
     transfers_per_second: int
     settle_at_once: int
+    api_threads: int
+    body_seconds: float
 
 
 @cache
@@ -58,4 +60,6 @@ def settings() -> Settings:
         refunds_per_second=int(env.get("PINBU_REFUNDS_PER_SECOND", "150")),
         transfers_per_second=int(env.get("PINBU_TRANSFERS_PER_SECOND", "100")),
         settle_at_once=int(env.get("PINBU_SETTLE_AT_ONCE", "0")),
+        api_threads=int(env.get("PINBU_API_THREADS", "8")),
+        body_seconds=float(env.get("PINBU_BODY_SECONDS", "10")),
     )

@@ -169,12 +169,12 @@ def _api(ports: Ports, environment: Mapping[str, str]) -> Program:
     return Program(
         name="api",
         command=_python(
-            *("granian", "--interface", "wsgi", "--factory", "api:create_app"),
+            *("granian", "--interface", "rsgi", "--factory", "api.serving:create_server"),
             *("--host", HOST, "--port", str(ports.api)),
-            *("--workers", str(processes), "--blocking-threads", str(API_THREADS)),
-            *("--backlog", str(API_BACKLOG), "--respawn-failed-workers"),
+            *("--workers", str(processes), "--backlog", str(API_BACKLOG)),
+            "--respawn-failed-workers",
         ),
-        environment=environment,
+        environment={**environment, "PINBU_API_THREADS": str(API_THREADS)},
         is_ready=partial(answers, ports.api, "/readyz"),
         detail=f"http://{HOST}:{ports.api}",
     )

@@ -1,4 +1,3 @@
-import io
 import logging
 import re
 from collections.abc import Iterator
@@ -83,28 +82,6 @@ def test_body_may_not_be_too_large(anyone: Caller) -> None:
     assert answer.status_code == 413
     assert answer.json is not None
     assert answer.json["code"] == "content_too_large"
-
-
-@pytest.mark.parametrize(("path", "status"), [("/v1/orders", 401), ("/nowhere", 404)])
-def test_body_is_read_to_its_end_though_it_is_not_looked_at(
-    client: FlaskClient, path: str, status: int
-) -> None:
-    body = io.BytesIO(b"x" * 100_000)
-
-    answer = client.post(path, input_stream=body, content_length=100_000)
-
-    assert answer.status_code == status
-    assert body.tell() == 100_000
-    assert "Connection" not in answer.headers
-
-
-def test_connection_ends_with_a_body_that_is_too_large(client: FlaskClient) -> None:
-    body = io.BytesIO(b"x" * 1_048_577)
-
-    answer = client.post("/v1/orders", input_stream=body, content_length=1_048_577)
-
-    assert answer.status_code == 401
-    assert answer.headers["Connection"] == "close"
 
 
 def test_malformed_request_id_is_replaced(anyone: Caller) -> None:
