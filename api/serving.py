@@ -9,10 +9,10 @@ import asyncio
 import io
 import logging
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
 from queue import SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Protocol
 from wsgiref.types import WSGIApplication
 
@@ -83,7 +83,8 @@ class Server:
         self._body_seconds = body_seconds
         self._waiting_bytes = 0
         self._requests: SimpleQueue[tuple[dict[str, Any], Exchange, Future]] = SimpleQueue()
-        self._answered: deque[Future] = deque()
+        self._answered: list[Future] = []
+        self._lock = Lock()
         for _ in range(threads):
             Thread(target=self._work, daemon=True).start()
 
@@ -121,19 +122,28 @@ class Server:
         while True:
             environ, exchange, answered = self._requests.get()
             try:
-                status, headers, content = self._answer(environ)
+                exchange.response_bytes(*self._answer(environ))
             except Exception:
                 logger.exception("request failed outside the application")
-                status, headers, content = 500, [("connection", "close")], b""
-            exchange.response_bytes(status, headers, content)
-            # The loop is woken for the first of several only: the answer is on its way already.
+                with suppress(Exception):
+                    exchange.response_bytes(500, [("connection", "close")], b"")
+            self._wake(answered)
+
+    def _wake(self, answered: Future) -> None:
+        """Let the loop forget a request: woken for the first of several only, as that costs a call.
+
+        The answer is on its way already.
+        """
+        with self._lock:
+            is_first = not self._answered
             self._answered.append(answered)
-            if len(self._answered) == 1:
-                answered.get_loop().call_soon_threadsafe(self._end_answered)
+        if is_first:
+            answered.get_loop().call_soon_threadsafe(self._end_answered)
 
     def _end_answered(self) -> None:
-        while self._answered:
-            answered = self._answered.popleft()
+        with self._lock:
+            ended, self._answered = self._answered, []
+        for answered in ended:
             if not answered.done():
                 answered.set_result(None)
 
