@@ -99,9 +99,9 @@ class Client:
         """Revoke the token."""
         self._call("DELETE", "/v1/merchant/sessions/current")
 
-    def read_board(self) -> Json:
-        """Return the live counts of groups and work, and the API's clock."""
-        return self._call("GET", "/v1/merchant/board")
+    def read_board(self, *, campaign_id: str | None = None) -> Json:
+        """Return the live counts of groups and work, of all or one campaign, and the clock."""
+        return self._call("GET", "/v1/merchant/board", query={"campaign_id": campaign_id})
 
     def read_refund_queue(self) -> list[Json]:
         """Return how many refunds wait at each gateway account, and until when."""
@@ -129,9 +129,16 @@ class Client:
         """Return one group with its members and recorded moves."""
         return self._call("GET", f"/v1/merchant/groups/{group_id}")
 
-    def list_campaigns(self, *, cursor: str | None = None, limit: int = 20) -> Page:
-        """List campaigns, newest first."""
-        return self._list("/v1/merchant/campaigns", {"cursor": cursor, "limit": limit})
+    def list_campaigns(
+        self, *, phase: str | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page:
+        """List campaigns, newest first, in one phase or in all."""
+        query = {"phase": phase, "cursor": cursor, "limit": limit}
+        return self._list("/v1/merchant/campaigns", query)
+
+    def list_rules(self, campaign_id: str, *, limit: int = 20) -> Page:
+        """List the published rules of a campaign, newest version first."""
+        return self._list(f"/v1/merchant/campaigns/{campaign_id}/rules", {"limit": limit})
 
     def read_campaign(self, campaign_id: str) -> Json:
         """Return one campaign."""
@@ -233,9 +240,21 @@ class Client:
         """Change what is named of the merchant's own limits."""
         return self._call("PATCH", "/v1/merchant/settings", json={**changes, "reason": reason})
 
-    def list_audit_log(self, *, cursor: str | None = None, limit: int = 20) -> Page:
-        """List what staff did, newest first."""
-        return self._list("/v1/merchant/audit-log", {"cursor": cursor, "limit": limit})
+    def list_audit_log(
+        self, *, action: str | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page:
+        """List what staff did, newest first, one kind of act or all."""
+        query = {"action": action, "cursor": cursor, "limit": limit}
+        return self._list("/v1/merchant/audit-log", query)
+
+    def ask_approval(self, kind: str, command: Json, reason: str, *, idempotency_key: str) -> Json:
+        """Ask a second person for an act; the same key never asks twice."""
+        return self._call(
+            "POST",
+            "/v1/merchant/approvals",
+            json={"kind": kind, "command": command, "reason": reason},
+            headers={"Idempotency-Key": idempotency_key},
+        )
 
     def _move_campaign(self, campaign_id: str, move: str, reason: str) -> Json:
         path = f"/v1/merchant/campaigns/{campaign_id}/{move}"

@@ -15,6 +15,7 @@ class Draft:
     """The wizard's answers, in the API's units; times are naive and mean China."""
 
     campaign_id: str | None = None
+    is_published: bool = False
     product: Json | None = None
     title: str = ""
     prices_fen: dict[str, int] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Draft:
         terms, limits = campaign["terms"], campaign["terms"]["limits"]
         return cls(
             campaign_id=campaign["id"],
+            is_published=campaign["state"] != "draft",
             product=product,
             title=campaign["title"],
             prices_fen={one["variant_id"]: one["group_price_fen"] for one in terms["prices"]},
@@ -57,18 +59,11 @@ class Draft:
         )
 
     @property
-    def largest_subsidy_fen(self) -> int:
-        """Return the most a member of a failed group gets, with all extras."""
-        rule = self.subsidy
-        invites: int = rule.get("invite_fen", 0) * rule.get("invites_most", 0)
-        largest: int = rule["amount_fen"] + rule.get("new_shopper_fen", 0) + invites
-        return largest
-
-    @property
     def worst_group_fen(self) -> int:
-        """Return the most one group may cost: everybody's subsidy, and who brought everybody."""
-        rewards = (self.reward.get("formed_fen", 0), self.reward.get("failed_fen", 0))
-        return self.group_size * (self.largest_subsidy_fen + max(rewards))
+        """Return the most one group may cost."""
+        return worst_group_fen(
+            {"group_size": self.group_size, "subsidy": self.subsidy, "reward": self.reward}
+        )
 
     @property
     def groups_in_budget(self) -> int | None:
@@ -125,8 +120,17 @@ class Draft:
             },
         }
 
+    def _funds(self) -> Json:
+        if self.is_published:
+            return {}
+        return {"budget_fen": self.budget_fen, "stock_units": self.stock_units}
+
     def body(self) -> Json:
-        """Write the draft as the API takes it: to create, or to change where it exists."""
+        """Write the draft as the API takes it: to create, or to change where it exists.
+
+        Budget and stock of a published campaign are no part of its draft: they change at once, by a
+        dialog of their own, with a reason.
+        """
         if self.product is None or self.starts_at is None or self.ends_at is None:
             raise ValueError("a draft without product or window")
         return {
@@ -134,8 +138,7 @@ class Draft:
             "title": self.title,
             "starts_at": api_instant(self.starts_at.replace(tzinfo=SHANGHAI)),
             "ends_at": api_instant(self.ends_at.replace(tzinfo=SHANGHAI)),
-            "budget_fen": self.budget_fen,
-            "stock_units": self.stock_units,
+            **self._funds(),
             "terms": {
                 "group_size": self.group_size,
                 "life_seconds": self.life_minutes * MINUTE_SECONDS,
@@ -154,6 +157,16 @@ class Draft:
                 },
             },
         }
+
+
+def worst_group_fen(terms: Json) -> int:
+    """Return the most one group may cost: everybody's subsidy, and who brought everybody."""
+    rule, reward = terms["subsidy"], terms.get("reward", {})
+    invites: int = rule.get("invite_fen", 0) * rule.get("invites_most", 0)
+    largest: int = rule["amount_fen"] + rule.get("new_shopper_fen", 0) + invites
+    rewards: int = max(reward.get("formed_fen", 0), reward.get("failed_fen", 0))
+    size: int = terms["group_size"]
+    return size * (largest + rewards)
 
 
 def _in_china(text: str) -> datetime:

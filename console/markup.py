@@ -5,7 +5,8 @@ from html import escape
 from typing import Any
 
 TONES = {
-    "draft": "grey", "published": "green", "paused": "amber", "ended": "grey", "archived": "grey",
+    "draft": "grey", "upcoming": "blue", "running": "green",
+    "published": "green", "paused": "amber", "ended": "grey", "archived": "grey",
     "pending": "grey", "open": "blue", "frozen": "violet", "closing": "amber", "formed": "green",
     "formed_short": "green", "failed": "red", "cancelled": "grey", "closed": "grey",
     "abandoned": "grey", "placed": "grey", "paid": "blue", "fulfilling": "green",

@@ -13,6 +13,8 @@ from console.parts.states import guarded, show_empty
 from console.session import Session
 
 CHOSEN = "id"
+PHASES = ("all", "running", "upcoming", "paused", "expired", "ended", "draft")
+PHASE_KEY = "campaigns_phase"
 
 
 def show(session: Session) -> None:
@@ -30,16 +32,40 @@ def show(session: Session) -> None:
                 label=t("campaigns.new"),
                 icon=":material/add_circle:",
             )
-    pager = Pager(t, "campaigns")
+    phase = _choose_phase(session)
+    pager = Pager(t, "campaigns", scope=phase)
     with st.skeleton(height=300), guarded(t, key="campaigns"):
-        page = session.client.list_campaigns(cursor=pager.cursor)
+        page = session.client.list_campaigns(phase=phase, cursor=pager.cursor)
         if not page.items:
-            show_empty(t("campaigns.empty"), t("campaigns.empty_next"))
+            why = "empty" if phase is None else "none_in_phase"
+            show_empty(t(f"campaigns.{why}"), t(f"campaigns.{why}_next"))
             return
         with st.grid("auto", min_column_width=330, key="campaign_cards"):
             for campaign in page.items:
                 _show_card(session, campaign)
         pager.show_buttons(page)
+
+
+def _choose_phase(session: Session) -> str | None:
+    """Draw the phases to list by; the address names the chosen one."""
+    t = session.t
+    if PHASE_KEY not in st.session_state:
+        asked = st.query_params.get("phase")
+        st.session_state[PHASE_KEY] = asked if asked in PHASES else "all"
+    phase: str = st.segmented_control(
+        t("campaigns.phase"),
+        PHASES,
+        format_func=lambda code: t(f"phase.{code}"),
+        key=PHASE_KEY,
+        required=True,
+        label_visibility="collapsed",
+        persist_state="session",
+    )
+    if phase == "all":
+        st.query_params.pop("phase", None)
+        return None
+    st.query_params["phase"] = phase
+    return phase
 
 
 def _show_card(session: Session, campaign: Json) -> None:
@@ -61,11 +87,11 @@ def _card(session: Session, campaign: Json) -> str:
     return (
         '<div class="pb-card"><header>'
         f"<b>{escape(campaign['title'])}</b>"
-        f"{markup.pill(t.named('campaign', campaign['state']), campaign['state'])}</header>"
+        f"{markup.pill(t.named('phase', campaign['phase']), campaign['phase'])}</header>"
         f'<p class="pb-note">{escape(_terms(session, terms, prices))}</p>'
         f"{budget(session, campaign)}"
         f"{markup.facts(_results(session, totals))}"
-        f'<p class="pb-note">{t("campaigns.until", at=formats.day_time(campaign["ends_at"]))}</p>'
+        f'<p class="pb-note">{_window(session, campaign)}</p>'
         "</div>"
     )
 
@@ -86,6 +112,15 @@ def budget(session: Session, campaign: Json) -> str:
         share=formats.percent(share),
     )
     return f'<div class="pb-budget"><span class="pb-note">{words}</span>{bar}</div>'
+
+
+def _window(session: Session, campaign: Json) -> str:
+    window = campaign["published"] or campaign
+    return session.t(
+        "campaigns.until",
+        from_=formats.day_time(window["starts_at"]),
+        at=formats.day_time(window["ends_at"]),
+    )
 
 
 def _terms(session: Session, terms: Json, prices: list[int]) -> str:

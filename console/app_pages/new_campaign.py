@@ -21,6 +21,8 @@ STEPS = ("product", "rules", "subsidy", "check")
 LONGEST_TITLE = 100
 SHORTEST_LIFE_HOURS = 0.5
 LONGEST_LIFE_HOURS = 168.0
+MOST_STOCK = 1_000_000
+PER_SHOPPER = ("open_groups", "participations_per_day", "expired_holds_per_day")
 
 
 def show(session: Session) -> None:
@@ -142,27 +144,37 @@ def _ask_window(session: Session, draft: Draft, today: datetime) -> tuple[dateti
 
 
 def _ask_rules(session: Session, draft: Draft) -> None:
+    """Ask for the rules; each answer is kept as it is typed, so that going back loses none."""
     t = session.t
-    with st.form("rules", border=True), st.grid("auto", min_column_width=220):
-        size = st.number_input(t("wizard.group_size"), 2, 100, draft.group_size)
-        life = st.number_input(
+    with st.container(border=True), st.grid("auto", min_column_width=220):
+        draft.group_size = st.number_input(
+            t("wizard.group_size"), 2, 100, draft.group_size, key="group_size"
+        )
+        hours = st.number_input(
             t("wizard.life_hours"),
             SHORTEST_LIFE_HOURS,
             LONGEST_LIFE_HOURS,
             draft.life_minutes / 60,
             step=0.5,
+            key="life_hours",
         )
-        stock = st.number_input(t("wizard.stock_units"), 1, 1_000_000, draft.stock_units)
-        open_groups = st.number_input(t("wizard.open_groups"), 1, 100, draft.open_groups)
-        per_day = st.number_input(t("wizard.per_day"), 1, 100, draft.participations_per_day)
-        expired = st.number_input(t("wizard.expired_holds"), 1, 100, draft.expired_holds_per_day)
-        is_done = st.form_submit_button(t("wizard.on"), type="primary")
-    _show_back(session)
-    if is_done:
-        draft.group_size, draft.life_minutes, draft.stock_units = size, round(life * 60), stock
-        draft.open_groups, draft.participations_per_day = open_groups, per_day
-        draft.expired_holds_per_day = expired
-        _go_to(2)
+        draft.life_minutes = round(hours * 60)
+        draft.stock_units = st.number_input(
+            t("wizard.stock_units"),
+            1,
+            MOST_STOCK,
+            draft.stock_units,
+            key="stock_units",
+            disabled=draft.is_published,
+            help=t("wizard.raised_elsewhere" if draft.is_published else "wizard.stock_help"),
+        )
+        for name in PER_SHOPPER:
+            value = st.number_input(t(f"wizard.{name}"), 1, 100, getattr(draft, name), key=name)
+            setattr(draft, name, value)
+    with st.container(horizontal=True):
+        if st.button(t("wizard.on"), type="primary"):
+            _go_to(2)
+        _show_back(session)
 
 
 def _ask_subsidy(session: Session, draft: Draft) -> None:
@@ -175,8 +187,9 @@ def _ask_subsidy(session: Session, draft: Draft) -> None:
             least_fen=1,
             most_fen=10**10,
             key="budget",
-            help_text=t("wizard.budget_help"),
+            help_text=t("wizard.raised_elsewhere" if draft.is_published else "wizard.budget_help"),
             width=260,
+            disabled=draft.is_published,
         )
         ask_more(session, draft)
         _show_cost(session, draft)

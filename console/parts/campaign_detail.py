@@ -7,12 +7,14 @@ import streamlit as st
 from console import formats, markup
 from console.client import Json
 from console.navigation import page_of
-from console.parts.campaign_moves import show_moves, show_warning
+from console.parts.campaign_moves import show_moves
+from console.parts.raising import open_raise
+from console.parts.rules_text import show_rules
 from console.parts.states import guarded
 from console.parts.subsidy_words import describe_subsidy, describe_terms
 from console.session import Session
 
-OVER = ("ended", "archived")
+RAISED_IN = ("upcoming", "running", "paused")
 
 
 def show_campaign(session: Session, campaign_id: str) -> None:
@@ -36,14 +38,13 @@ def show_campaign(session: Session, campaign_id: str) -> None:
             _show_terms(session, campaign, product)
         with right:
             _show_results(session, campaign)
-            if campaign["state"] not in OVER:
-                with guarded(t, key="check"):
-                    _show_rules(session, campaign)
+            with guarded(t, key="rules"):
+                show_rules(session, campaign)
 
 
 def _show_head(session: Session, campaign: Json) -> None:
     t = session.t
-    state = markup.pill(t.named("campaign", campaign["state"]), campaign["state"])
+    state = markup.pill(t.named("phase", campaign["phase"]), campaign["phase"])
     with st.container(horizontal=True, vertical_alignment="center"):
         st.html(f'<div class="pb-head"><h1>{escape(campaign["title"])}</h1>{state}</div>')
         show_moves(session, campaign)
@@ -54,7 +55,7 @@ def _show_money(session: Session, campaign: Json) -> None:
     left = campaign["budget_fen"] - campaign["spent_fen"] - campaign["committed_fen"]
     free = campaign["stock_units"] - campaign["stock_consumed"] - campaign["stock_committed"]
     with st.container(border=True):
-        st.subheader(t("campaign.budget"), help=t("campaign.budget_help"))
+        _show_kind(session, campaign, "budget")
         st.html(
             markup.meter(
                 [(campaign["spent_fen"], "teal"), (campaign["committed_fen"], "amber")],
@@ -69,7 +70,7 @@ def _show_money(session: Session, campaign: Json) -> None:
                 ]
             )
         )
-        st.subheader(t("campaign.stock"), help=t("campaign.stock_help"))
+        _show_kind(session, campaign, "stock")
         st.html(
             markup.meter(
                 [(campaign["stock_consumed"], "teal"), (campaign["stock_committed"], "amber")],
@@ -84,6 +85,16 @@ def _show_money(session: Session, campaign: Json) -> None:
                 ]
             )
         )
+
+
+def _show_kind(session: Session, campaign: Json, kind: str) -> None:
+    """Draw the heading of budget or stock, with the button that changes it while it is on sale."""
+    t = session.t
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader(t(f"campaign.{kind}"), help=t(f"campaign.{kind}_help"))
+        is_open = campaign["phase"] in RAISED_IN and session.may("change")
+        if is_open and st.button(t(f"raise.{kind}"), key=f"raise_{kind}", icon=":material/add:"):
+            open_raise(session, campaign, kind)
 
 
 def _show_terms(session: Session, campaign: Json, product: Json) -> None:
@@ -155,21 +166,3 @@ def _show_results(session: Session, campaign: Json) -> None:
                     label=t(f"campaign.to_{label}"),
                     query_params={"campaign": campaign["id"]},
                 )
-
-
-def _show_rules(session: Session, campaign: Json) -> None:
-    t = session.t
-    check = session.client.check_campaign(campaign["id"])
-    with st.container(border=True):
-        st.subheader(t("campaign.rules"), help=t("campaign.rules_help"))
-        for tab, lines in zip(
-            st.tabs(["中文", "English"]),
-            (check["rules_text_zh"], check["rules_text_en"]),
-            strict=True,
-        ):
-            tab.html("<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>")
-    if campaign["has_unpublished_changes"] and check["warnings"]:
-        with st.container(border=True):
-            st.subheader(t("campaign.warnings"))
-            for warning in check["warnings"]:
-                show_warning(warning)

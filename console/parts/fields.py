@@ -18,6 +18,7 @@ def ask_yuan(
     key: str | None = None,
     help_text: str | None = None,
     width: int | Literal["stretch"] = "stretch",
+    disabled: bool = False,
 ) -> int:
     """Ask for an amount in yuan; returns fen."""
     typed = st.number_input(
@@ -30,6 +31,7 @@ def ask_yuan(
         width=width,
         key=key,
         help=help_text,
+        disabled=disabled,
     )
     return fen_of(typed)
 

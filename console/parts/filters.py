@@ -57,7 +57,7 @@ def choose_campaign(session: Session, *, width: int = 280) -> str | None:
         t("filter.campaign"),
         titles,
         {one["id"]: formats.day_span(one["starts_at"], one["ends_at"]) for one in campaigns},
-        {one["id"]: t.named("campaign", one["state"]) for one in campaigns},
+        {one["id"]: t.named("phase", one["phase"]) for one in campaigns},
         key=CAMPAIGN_KEY,
         width=width,
         label_visibility="collapsed",

@@ -28,9 +28,7 @@ def ask_reason(
 
     def ask() -> None:
         st.markdown(explanation)
-        reason = st.text_area(
-            t("reason.label"), placeholder=t("reason.example"), max_chars=LONGEST, height=90
-        ).strip()
+        reason = ask_for_reason(t)
         with st.container(horizontal=True):
             is_confirmed = st.button(confirm, type="primary", key="reason_confirm")
             if st.button(t("action.cancel"), key="reason_cancel"):
@@ -38,12 +36,21 @@ def ask_reason(
         if is_confirmed and len(reason) < SHORTEST:
             st.warning(t("reason.missing"), icon=":material/edit:")
         elif is_confirmed:
-            _carry_out(t, act, reason, done)
+            carry_out(t, act, reason, done)
 
     st.dialog(title)(ask)()
 
 
-def _carry_out(t: Texts, act: Callable[[str], object], reason: str, done: str) -> None:
+def ask_for_reason(t: Texts) -> str:
+    """Draw the field for the reason."""
+    typed: str = st.text_area(
+        t("reason.label"), placeholder=t("reason.example"), max_chars=LONGEST, height=90
+    )
+    return typed.strip()
+
+
+def carry_out(t: Texts, act: Callable[[str], object], reason: str, done: str) -> None:
+    """Call `act` with the reason; close the dialog if that succeeded, say why if not."""
     try:
         act(reason)
     except ApiError as error:

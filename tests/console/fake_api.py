@@ -40,7 +40,10 @@ PROBLEMS = {
     "forbidden": (403, "你的角色不能做这件事。", "Your role may not do this."),
     "not_found": (404, "没有找到。", "Not found."),
     "illegal_move": (409, "当前状态不允许这个操作。", "The present state does not allow this."),
+    "approval_needed": (409, "超过审批限额。", "This is above the approval limit."),
+    "campaign_changed": (409, "已被别人改过。", "Somebody else changed it."),
     "warnings_not_acknowledged": (409, "还有提醒没有确认。", "Warnings are not acknowledged."),
+    "reason_missing": (422, "请填写原因。", "Say why."),
     "invalid": (422, "有字段不正确。", "A field is wrong."),
     "unavailable": (503, "服务暂时不可用。", "The service is unavailable."),
 }
@@ -79,6 +82,7 @@ class FakeApi:
         self.settings: Json = made_up.settings()
         self.programmes: list[Json] = [{"id": made_up.public_id("programme"), "name": "云岭里程"}]
         self.refund_queue: Json = {}
+        self.approvals: list[Json] = []
 
     @property
     def url(self) -> str:
@@ -173,9 +177,10 @@ def delete_session(api: FakeApi, call: Call) -> Answer:
     return 204, None
 
 
-def read_board(api: FakeApi, _call: Call) -> Answer:
+def read_board(api: FakeApi, call: Call) -> Answer:
     now = datetime.now(UTC)
-    groups = [] if api.is_empty else api.groups
+    asked = call.query.get("campaign_id")
+    groups = [] if api.is_empty else [g for g in api.groups if asked in (None, g["campaign_id"])]
     open_groups = [group for group in groups if group["state"] == "open"]
     soon = made_up.stamp(now + timedelta(minutes=30))
     unsettled = [
@@ -222,6 +227,7 @@ def read_figures(api: FakeApi, call: Call) -> Answer:
         "as_of": made_up.stamp(datetime.now(UTC)),
         "total": made_up.added(days),
         "previous": made_up.added(before),
+        "previous_until": made_up.stamp(datetime.now(UTC) - timedelta(days=length)),
         "days": days,
         "definitions": [
             {"key": key, "name": words[name], "sentence": words[sentence]}
@@ -250,11 +256,37 @@ def read_group(api: FakeApi, _call: Call, group_id: str) -> Answer:
 
 
 def list_campaigns(api: FakeApi, call: Call) -> Answer:
-    return paged([] if api.is_empty else api.campaigns, call)
+    campaigns = [] if api.is_empty else [with_phase(one) for one in api.campaigns]
+    asked = call.query.get("phase")
+    return paged([one for one in campaigns if asked in (None, one["phase"])], call)
 
 
 def read_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
-    return 200, _one(api.campaigns, campaign_id)
+    return 200, with_phase(_one(api.campaigns, campaign_id))
+
+
+def with_phase(campaign: Json) -> Json:
+    """Say where a campaign is: its state, and of a published one where the clock is."""
+    now, state = made_up.stamp(datetime.now(UTC)), campaign["state"]
+    phase = state
+    if state in ("published", "paused"):
+        is_over, is_ahead = campaign["ends_at"] <= now, campaign["starts_at"] > now
+        running = "upcoming" if is_ahead else "running"
+        phase = "expired" if is_over else running if state == "published" else "paused"
+    return {**campaign, "phase": phase}
+
+
+def list_rules(api: FakeApi, call: Call, campaign_id: str) -> Answer:
+    campaign = _one(api.campaigns, campaign_id)
+    return paged([one | RULES for one in made_up.versions_of(campaign)], call)
+
+
+RULES = {
+    "rules_text_zh": ["3 人成团。", "未成团：全额退款，并获得现金补贴。"],
+    "rules_text_en": ["A group needs 3.", "If it fails: full refund and a cash subsidy."],
+    "caps_text_zh": ["每人每天最多 30 元。"],
+    "caps_text_en": ["At most 30 yuan a day."],
+}
 
 
 def create_campaign(api: FakeApi, call: Call) -> Answer:
@@ -273,7 +305,7 @@ def create_campaign(api: FakeApi, call: Call) -> Answer:
         ),
     }
     api.campaigns.insert(0, campaign)
-    return 201, campaign
+    return 201, with_phase(campaign)
 
 
 def check_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
@@ -287,8 +319,16 @@ def check_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
     size = campaign["terms"]["group_size"]
     return 200, {
         "warnings": [{"code": "subsidy_near_gap", "severity": "amber", "sentence": amber}],
-        "rules_text_zh": [f"{size} 人成团。", "未成团：全额退款，并获得现金补贴。"],
-        "rules_text_en": [f"A group needs {size}.", "If it fails: full refund and a cash subsidy."],
+        "rules_text_zh": [
+            f"{size} 人成团。",
+            "未成团：全额退款，并获得现金补贴。",
+            *RULES["caps_text_zh"],
+        ],
+        "rules_text_en": [
+            f"A group needs {size}.",
+            "If it fails: full refund and a cash subsidy.",
+            *RULES["caps_text_en"],
+        ],
     }
 
 
@@ -299,25 +339,51 @@ def publish_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
     _move(campaign, ("draft",), "published")
     campaign |= {"rule_version": 1, "has_unpublished_changes": False}
     campaign["published"] = made_up.published_of(campaign)
-    return 201, campaign
+    return 201, with_phase(campaign)
 
 
 def change_campaign(api: FakeApi, call: Call, campaign_id: str) -> Answer:
     campaign = _one(api.campaigns, campaign_id)
-    campaign |= {**call.body, "has_unpublished_changes": True}
-    return 200, campaign
+    funds = {"budget_fen", "stock_units"} & {*call.body}
+    if campaign["state"] != "draft" and funds and not call.body.get("reason"):
+        raise FakeProblem("reason_missing")
+    raised = call.body.get("budget_fen", 0) - campaign["budget_fen"]
+    limit = api.settings["approval_limit_fen"]
+    if limit is not None and raised > limit:
+        raise FakeProblem("approval_needed")
+    for field, was in (("budget_fen", "budget_was_fen"), ("stock_units", "stock_was_units")):
+        if call.body.get(was) not in (None, campaign[field]):
+            raise FakeProblem("campaign_changed")
+    names = ("title", "starts_at", "ends_at", "budget_fen", "stock_units", "terms")
+    campaign |= {name: call.body[name] for name in names if name in call.body}
+    campaign["has_unpublished_changes"] |= "terms" in call.body
+    return 200, with_phase(campaign)
 
 
 def pause_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
-    return 200, _move(_one(api.campaigns, campaign_id), ("published",), "paused")
+    return 200, with_phase(_move(_one(api.campaigns, campaign_id), ("published",), "paused"))
 
 
 def resume_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
-    return 200, _move(_one(api.campaigns, campaign_id), ("paused",), "published")
+    return 200, with_phase(_move(_one(api.campaigns, campaign_id), ("paused",), "published"))
 
 
 def end_campaign(api: FakeApi, _call: Call, campaign_id: str) -> Answer:
-    return 200, _move(_one(api.campaigns, campaign_id), ("published", "paused"), "ended")
+    moved = _move(_one(api.campaigns, campaign_id), ("published", "paused"), "ended")
+    return 200, with_phase(moved)
+
+
+def ask_approval(api: FakeApi, call: Call) -> Answer:
+    approval = {
+        **{name: call.body[name] for name in ("kind", "command", "reason")},
+        "id": made_up.public_id("approval", len(api.approvals)),
+        "amount_fen": 0,
+        "state": "pending",
+        "requested_by": call.staff["name"],
+        "requested_at": made_up.stamp(datetime.now(UTC)),
+    }
+    api.approvals.append(approval)
+    return 201, approval
 
 
 def list_products(api: FakeApi, call: Call) -> Answer:
@@ -395,7 +461,8 @@ def decide_grant(api: FakeApi, call: Call, grant_id: str, verdict: str) -> Answe
 def list_audit_log(api: FakeApi, call: Call) -> Answer:
     if call.staff["role"] == "viewer":
         raise FakeProblem("forbidden")
-    return paged(api.audit_log, call)
+    asked = call.query.get("action")
+    return paged([one for one in api.audit_log if asked in (None, one["action"])], call)
 
 
 def read_settings(api: FakeApi, _call: Call) -> Answer:
@@ -466,6 +533,8 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
         ("GET", f"/campaigns/{ONE}", read_campaign),
         ("PATCH", f"/campaigns/{ONE}", change_campaign),
         ("GET", f"/campaigns/{ONE}/check", check_campaign),
+        ("GET", f"/campaigns/{ONE}/rules", list_rules),
+        ("POST", "/approvals", ask_approval),
         ("POST", f"/campaigns/{ONE}/publication", publish_campaign),
         ("POST", f"/campaigns/{ONE}/pause", pause_campaign),
         ("POST", f"/campaigns/{ONE}/resumption", resume_campaign),

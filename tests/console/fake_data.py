@@ -70,6 +70,12 @@ DEFINITIONS = {
         "New shoppers",
         "Shoppers who registered in the period.",
     ),
+    "shoppers_registered": (
+        "新注册用户",
+        "首次注册的所有用户，不论怎么来的。",
+        "Shoppers who registered",
+        "All shoppers who registered, however they came.",
+    ),
     "solo_failure_share_bps": (
         "单人失败率",
         "只有一个付款名额的未成团数 ÷ 未成团数；偏高说明有人开团后不分享。",
@@ -196,6 +202,21 @@ def published_of(campaign: Json) -> Json:
     }
 
 
+def versions_of(campaign: Json) -> list[Json]:
+    """List a campaign's published versions, newest first."""
+    if campaign["published"] is None:
+        return []
+    return [
+        {
+            **campaign["published"],
+            "number": number,
+            "is_in_force": number == campaign["published"]["number"],
+            "published_by": "林店长",
+        }
+        for number in range(campaign["published"]["number"], 0, -1)
+    ]
+
+
 def figures_of(on: date, campaign_index: int | None) -> Json:
     """Make one day's counts; ratios are left to `with_ratios`."""
     dice = random.Random(f"{on}{campaign_index}")
@@ -220,6 +241,7 @@ def figures_of(on: date, campaign_index: int | None) -> Json:
         "subsidies_issued": subsidised,
         "subsidies_issued_fen": subsidised * 560,
         "discount_fen": formed * 3 * 1010,
+        "shoppers_registered": registered + opened // 4,
         "new_shoppers_registered": registered,
         "new_shoppers_paid": int(registered * dice.uniform(0.52, 0.63)),
         "invitations": int(opened * dice.uniform(2.3, 2.9)),
@@ -443,6 +465,13 @@ def settings() -> Json:
         "daily_failures_cap": None,
         "monthly_failures_cap": 20,
         "goodwill_budget_fen": 50_000,
+        "points_per_yuan": 100,
+        "points_valid_days": 365,
+        "is_withdrawal_on": True,
+        "withdrawal_max_fen": 20_000,
+        "withdrawal_daily_fen": 50_000,
+        "withdrawal_tax_bps": 0,
+        "withdrawal_tax_category": "偶然所得",
     }
 
 

@@ -37,7 +37,6 @@ def test_the_worst_group_costs_extras_and_the_larger_reward_too() -> None:
     made.subsidy |= {"new_shopper_fen": 100, "invite_fen": 50, "invites_most": 2}
     made.reward = {"formed_fen": 500, "failed_fen": 300}
 
-    assert made.largest_subsidy_fen == 700
     assert made.worst_group_fen == 3 * (700 + 500)
 
 
@@ -101,8 +100,16 @@ def test_an_existing_campaign_is_taken_up_unchanged() -> None:
     body = draft().body()
     body["terms"] |= {"caps": {"day_fen": 900}, "reward": {"formed_fen": 500}}
     body["terms"]["subsidy"] = {"kind": "coupon", "amount_fen": 400, "valid_days": 7}
-    campaign = {**body, "id": "C"}
+    campaign = {**body, "id": "C", "state": "draft"}
 
     again = Draft.of(campaign, PRODUCT).body()
 
     assert again == {key: value for key, value in body.items() if key != "product_id"}
+
+
+def test_budget_and_stock_of_a_published_campaign_are_no_part_of_its_draft() -> None:
+    body = draft().body()
+
+    again = Draft.of({**body, "id": "C", "state": "published"}, PRODUCT).body()
+
+    assert {*body} - {*again} == {"product_id", "budget_fen", "stock_units"}

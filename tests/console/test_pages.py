@@ -203,6 +203,7 @@ class TestCampaigns:
 
     def test_a_check_that_is_refused_leaves_the_rest_of_the_page(self, pages: Pages) -> None:
         campaign_id = chosen(pages.api, "published")
+        pages.api.campaigns[0]["has_unpublished_changes"] = True
         pages.api.failing[f"GET /v1/merchant/campaigns/{campaign_id}/check"] = "invalid"
 
         page = pages.open("campaigns", id=campaign_id)
@@ -227,6 +228,17 @@ class TestNewCampaign:
         assert sent["terms"]["life_seconds"] == 86_400
         assert {price["group_price_fen"] for price in sent["terms"]["prices"]} == {2000}
         assert sent["starts_at"].endswith("T16:00:00Z")
+
+    def test_rules_typed_are_kept_on_the_way_back(self, pages: Pages) -> None:
+        page = pages.open("new_campaign")
+        button(page, "下一步").click().run()
+        page.number_input(key="group_size").set_value(5).run()
+        page.number_input(key="life_hours").set_value(6.5).run()
+        button(page, "上一步").click().run()
+        button(page, "下一步").click().run()
+
+        kept = page.number_input(key="group_size").value, page.number_input(key="life_hours").value
+        assert kept == (5, 6.5)
 
     def test_a_subsidy_near_the_price_gap_is_warned_of(self, pages: Pages) -> None:
         page = pages.open("new_campaign")
