@@ -4,15 +4,18 @@ The rows of `callbacks` are the queue; memory only knows which of them are on th
 restart sends those again.
 """
 
+import json
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http.client import HTTPException
 from sqlite3 import Row
 from typing import Any
 
+from sandbox import lies
+from sandbox.faults import Fault
 from sandbox.posting import Poster
 from sandbox.store import Store
 from sandbox.strikes import Strikes
@@ -156,8 +159,10 @@ class Courier:
         if faults and self._strikes.keeps(row, faults):
             return
 
+        told = _telling(faults, row)
+
         def genuine(by: Poster) -> tuple[int | None, str | None]:
-            headers, body = line.encode(account, row)
+            headers, body = line.encode(account, told)
             return attempt(by, row["url"], headers, body, line.is_accepted)
 
         def forged(name: str) -> None:
@@ -189,6 +194,14 @@ class Courier:
                 " last_status = ?, last_error = ? WHERE id = ?",
                 (state, attempts, due_at, delivered_at, status, error, row["id"]),
             )
+
+
+def _telling(faults: Mapping[str, Fault], row: Row) -> Any:
+    """Return what a callback says: its row, or with what the lies that struck make of it."""
+    if not lies.is_lying(faults):
+        return row
+    said = lies.tell(faults, json.loads(row["plaintext"]))
+    return {**dict(row), "plaintext": json.dumps(said)}
 
 
 def attempt(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sandbox.fault_kinds import KINDS, MORE_OPERATIONS, SILENT_OPERATIONS
+from sandbox.lies import KINDS as LIES
 from sandbox.store import Store
 
 NAMES = {
@@ -52,8 +53,9 @@ _ONLY = {
     "subscribe_refused": ("send_message",),
     "login_code_used": ("code2session",),
 }
-NAMES |= {name: meaning for name, (_, meaning) in KINDS.items()}
-_ONLY |= {name: operations for name, (operations, _) in KINDS.items()}
+_MORE = KINDS | LIES
+NAMES |= {name: meaning for name, (_, meaning) in _MORE.items()}
+_ONLY |= {name: operations for name, (operations, _) in _MORE.items()}
 OPERATIONS += (*MORE_OPERATIONS, *SILENT_OPERATIONS)
 _DICE = secrets.SystemRandom()
 
@@ -77,7 +79,7 @@ class Fault:
         """Say whether the rule is about this call at all."""
         if self.remaining == 0 or self.mchid not in {None, mchid}:
             return False
-        if operation in SILENT_OPERATIONS and self.name not in KINDS:
+        if operation in SILENT_OPERATIONS and self.name not in _MORE:
             return False
         return operation in _ONLY.get(self.name, (operation,)) and self.operation in {
             "*",

@@ -1,6 +1,7 @@
 """Keys, certificates and the primitives: RSA-SHA256, its check, AES-256-GCM, RSA-OAEP."""
 
 import base64
+import json
 import secrets
 import string
 from datetime import UTC, datetime, timedelta
@@ -117,3 +118,13 @@ def self_signed(key: rsa.RSAPrivateKey, name: str) -> tuple[str, str]:
 def _certificate_serial() -> int:
     """Return a serial of forty hexadecimal digits, as the gateway's have, without leading zeros."""
     return secrets.randbelow(2**158) + 2**158
+
+
+def write_json(said: object, *, separators: tuple[str, str] | None = None) -> str:
+    """Write JSON as it stands; what is no Unicode (half of a pair) is escaped."""
+    text = json.dumps(said, ensure_ascii=False, separators=separators)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(said, separators=separators)
+    return text

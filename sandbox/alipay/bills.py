@@ -60,7 +60,15 @@ class _Columns:
     amounts: tuple[int, ...]
 
 
-FALSIFIED = frozenset({"bill_missing_row", "bill_extra_row", "bill_changed_amount"})
+FALSIFIED = frozenset(
+    {
+        "bill_missing_row",
+        "bill_extra_row",
+        "bill_changed_amount",
+        "bill_unknown_row",
+        "bill_broken_row",
+    }
+)
 _TRADED = _Columns(numbers=(0, 1, 21), amounts=(11, 12))
 _BOOKED = _Columns(numbers=(0, 1, 2), amounts=(6, 7))
 
@@ -193,7 +201,17 @@ def _falsify(rows: list[list[str]], falsified: Sequence[str], columns: _Columns)
         changed.append(row)
     if "bill_missing_row" in falsified:
         changed.remove(secrets.choice(changed[: len(rows)]))
-    return changed
+    return changed + _nonsense(rows[0], falsified, columns)
+
+
+def _nonsense(row: list[str], falsified: Sequence[str], columns: _Columns) -> list[list[str]]:
+    """Return the rows that nobody can read, as the faults say."""
+    added = []
+    if "bill_unknown_row" in falsified and columns is _TRADED:
+        added.append([*row[:2], "分账", *row[3:]])
+    if "bill_broken_row" in falsified:
+        added.append(row[:-1])
+    return added
 
 
 def _trade_lines(db: Connection, day: tuple[Any, ...], falsified: Sequence[str]) -> list[str]:

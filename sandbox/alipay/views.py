@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from sandbox import keys
+from sandbox import keys, lies
 from sandbox.alipay import bills, trades, transfers
 from sandbox.alipay import refunds as refunding
 from sandbox.alipay.accounts import AlipayAccount
@@ -171,6 +171,7 @@ def _strike(method: Method, call: Call) -> dict[str, Any] | None:
     try:
         _refuse_by_fault(method.operation, faults)
         payload = method.effect(call)
+        payload = lies.tell(faults, payload)
         if method.has_code:
             payload = {"code": "10000", "msg": "Success", **payload}
     except ApiError as problem:
@@ -201,7 +202,7 @@ def _signed(
     account: AlipayAccount | None, key: str, payload: dict[str, Any], *, is_spoilt: bool
 ) -> Response:
     """Write the answer as Alipay does: slashes escaped, the inner text signed as it stands."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":")).replace("/", "\\/")
+    text = keys.write_json(payload, separators=(",", ":")).replace("/", "\\/")
     body = f'{{"{key}":{text}'
     if account is not None:
         signature = keys.sign(account.alipay_key, f"{text} " if is_spoilt else text)

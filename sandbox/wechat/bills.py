@@ -70,6 +70,9 @@ class Falsified:
     has_row_more: bool = False
     has_other_amount: bool = False
     has_bad_hash: bool = False
+    has_other_currency: bool = False
+    has_unknown_row: bool = False
+    has_broken_row: bool = False
 
 
 def ready_at(day: date) -> float:
@@ -242,6 +245,14 @@ def _falsify(rows: list[Cells], falsified: Falsified) -> list[Cells]:
         row = dict(secrets.choice(rows))
         row |= {name: f"9{row[name][1:-6]}{secrets.randbelow(10**6):06d}" for name in _kept(row)}
         changed.append(row)
+    if falsified.has_other_currency and changed:
+        secrets.choice(changed)["货币种类"] = "USD"
+    for is_struck, changes in (
+        (falsified.has_unknown_row, {"交易状态": "FUTURE", "收支类型": "冻结"}),
+        (falsified.has_broken_row, {"交易时间": "昨天", "记账时间": "昨天"}),
+    ):
+        if is_struck:
+            changed.append({**secrets.choice(rows), **changes})
     return changed
 
 
@@ -297,4 +308,7 @@ def falsified_by(faults: Mapping[str, Any]) -> Falsified:
         has_row_more="bill_extra_row" in faults,
         has_other_amount="bill_changed_amount" in faults,
         has_bad_hash="bill_bad_hash" in faults,
+        has_other_currency="bill_other_currency" in faults,
+        has_unknown_row="bill_unknown_row" in faults,
+        has_broken_row="bill_broken_row" in faults,
     )

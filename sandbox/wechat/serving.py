@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Response, request
 
+from sandbox import keys, lies
 from sandbox.accounts import Account
 from sandbox.faults import Fault
 from sandbox.gateway import Gateway, current_gateway
@@ -89,6 +90,9 @@ def _strike(call: Call, effect: Effect) -> Answer | None:
         answer = effect(call)
     except ApiError as problem:
         answer = _refusal(problem, faults)
+    status, said = answer
+    if isinstance(said, dict) and status == 200:
+        answer = status, lies.tell(faults, said)
     pause(faults, "latency_after")
     if "drop_after" in faults:
         return None
@@ -127,7 +131,7 @@ def _signed(account: Account | None, answer: Answer, *, is_spoilt: bool) -> Resp
     if isinstance(payload, bytes):
         # Files are not signed (下载账单): their hash was.
         return Response(payload, status=status, content_type="application/octet-stream")
-    body = "" if payload is None else json.dumps(payload, ensure_ascii=False)
+    body = "" if payload is None else keys.write_json(payload)
     response = Response(body, status=status, content_type="application/json; charset=utf-8")
     if payload is None:
         del response.headers["Content-Type"]
