@@ -11,14 +11,13 @@ from domain.gateways.alipay_answers import (
     NOT_WAITING,
     TRADE_NOT_EXIST,
     TRANSFER_NOT_EXIST,
-    Malformed,
     failure,
+    find_amount,
     read,
     read_amount,
     read_at,
     read_payment,
     read_refund,
-    read_text,
     read_transfer,
 )
 from domain.gateways.alipay_bills import BILL_TYPES, BillBroken, read_bill
@@ -46,6 +45,7 @@ from domain.gateways.protocol import (
     TransferRequest,
     TransferStatus,
 )
+from domain.gateways.reading import Contradiction, find_text, read_text
 
 _FORBIDDEN = re.compile(r"[/=&]+")
 _MOST_SUBJECT, _MOST_REASON, _MOST_TITLE, _MOST_REMARK = 256, 256, 64, 100
@@ -237,7 +237,7 @@ class AlipayPayments:
         url = read(answer, lambda body: read_text(body, "bill_download_url"))
         packed = self.sdk.download("bill", url)
         try:
-            return read_bill(packed, kind)
+            return read_bill(packed, kind, on)
         except BillBroken as problem:
             raise GatewayUnknown(message=f"alipay bill: {problem}", operation="bill") from problem
 
@@ -262,28 +262,31 @@ class AlipayPayments:
 
 
 def _about(body: Mapping[str, Any], out_trade_no: str, name: str) -> str:
-    if read_text(body, "out_trade_no") != out_trade_no:
-        raise Malformed(f"the answer is about {body['out_trade_no']}")
+    said = find_text(body, "out_trade_no")
+    if said is not None and said != out_trade_no:
+        raise Contradiction(out_trade_no=(out_trade_no, said))
     return read_text(body, name)
 
 
 def _own_payment(body: Mapping[str, Any], out_trade_no: str) -> GatewayPayment:
     payment = read_payment(body, paid_at_field="send_pay_date")
     if payment.out_trade_no != out_trade_no:
-        raise Malformed(f"the answer is about {payment.out_trade_no}")
+        raise Contradiction(out_trade_no=(out_trade_no, payment.out_trade_no))
     return payment
 
 
 def _accepted(body: Mapping[str, Any], request: RefundRequest) -> GatewayRefund:
     trade_no = _about(body, request.out_trade_no, "trade_no")
     # `refund_fee` in the answer adds up all refunds of the trade, and an answer without funds
-    # moved carries a time all the same.
+    # moved carries a time all the same. `send_back_fee` is what this one moved.
     is_done = body.get("fund_change") == "Y" and bool(body.get("gmt_refund_pay"))
     return GatewayRefund(
         out_refund_no=request.out_refund_no,
         status=RefundStatus.SUCCESS if is_done else RefundStatus.PROCESSING,
         refund_id=trade_no,
         out_trade_no=request.out_trade_no,
-        amount_fen=request.amount_fen,
+        transaction_id=trade_no,
+        amount_fen=find_amount(body, "send_back_fee") if is_done else request.amount_fen,
+        refunded_fen=find_amount(body, "refund_fee"),
         succeeded_at=read_at(body, "gmt_refund_pay") if is_done else None,
     )

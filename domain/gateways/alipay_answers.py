@@ -28,8 +28,16 @@ from domain.gateways.protocol import (
     RefundStatus,
     TransferStatus,
 )
+from domain.gateways.reading import (
+    Contradiction,
+    Malformed,
+    find_text,
+    read_text,
+    read_word,
+)
 from domain.money import Fen
 
+CURRENCY = "CNY"
 TRADE_NOT_EXIST = "ACQ.TRADE_NOT_EXIST"
 TRANSFER_NOT_EXIST = "ORDER_NOT_EXIST"
 BILL_NOT_EXIST = frozenset({"isp.bill_not_exist", "BILL_NOT_EXIST"})
@@ -124,10 +132,6 @@ _TRANSFER_STATUS = {
 }
 
 
-class Malformed(Exception):
-    """An answer, or a notification, does not say what it must."""
-
-
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One answer of the gateway; `body` is empty where it may not be believed."""
@@ -139,7 +143,7 @@ class Answer:
     @property
     def is_ok(self) -> bool:
         """Success, by its code; a login's answer has none."""
-        return self.is_signed and self.body.get("code") == _SUCCESS
+        return self.is_signed and str(self.body.get("code")) == _SUCCESS
 
     @property
     def sub_code(self) -> str:
@@ -168,7 +172,7 @@ def _signed_part(method: str, text: str) -> tuple[Mapping[str, Any], str, str] |
     try:
         body, end = json.JSONDecoder().raw_decode(text, head.end())
         signature = json.loads(text).get("sign")
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(body, dict) or not isinstance(signature, str) or not signature:
         return None
@@ -177,7 +181,7 @@ def _signed_part(method: str, text: str) -> tuple[Mapping[str, Any], str, str] |
 
 def failure(answer: Answer) -> GatewayFailed:
     """Return the error that an answer other than success stands for."""
-    code = answer.body.get("code")
+    code = str(answer.body.get("code"))
     kind = GatewayUnknown if code == "20000" else _CLASSES.get(answer.sub_code, GatewayUnknown)
     return kind(
         message=f"alipay {answer.operation}: {code} {answer.sub_code or 'not signed'}",
@@ -201,7 +205,7 @@ def read_body(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> T:
     except Malformed as problem:
         raise GatewayUnknown(
             message=f"alipay {answer.operation}: {problem}", operation=answer.operation
-        ) from problem
+        ).about(answer.operation, problem, answer.body) from problem
 
 
 def read_payment(body: Mapping[str, Any], *, paid_at_field: str) -> GatewayPayment:
@@ -219,21 +223,30 @@ def read_payment(body: Mapping[str, Any], *, paid_at_field: str) -> GatewayPayme
         return GatewayPayment(out_trade_no, PaymentStatus.CLOSED)
     if said not in {*_PAID, "TRADE_CLOSED"}:
         raise Malformed(f"trade_status {said}")
+    amount_fen, is_whole = read_amount(body, "total_amount"), said == "TRADE_CLOSED"
     return GatewayPayment(
         out_trade_no=out_trade_no,
-        status=PaymentStatus.PAID if said in _PAID else PaymentStatus.REFUNDING,
+        status=PaymentStatus.REFUNDING if is_whole else PaymentStatus.PAID,
         transaction_id=read_text(body, "trade_no"),
         payer_id=_payer(body),
-        amount_fen=read_amount(body, "total_amount"),
+        amount_fen=amount_fen,
+        currency=compare_currency(body),
+        refunded_fen=amount_fen if is_whole else None,
         succeeded_at=read_at(body, paid_at_field),
     )
 
 
-def _payer(body: Mapping[str, Any]) -> str:
-    for name in ("buyer_open_id", "buyer_user_id", "buyer_id"):
-        if body.get(name):
-            return read_text(body, name)
-    raise Malformed("buyer_open_id is missing")
+def _payer(body: Mapping[str, Any]) -> str | None:
+    names = ("buyer_open_id", "buyer_user_id", "buyer_id")
+    return next((said for name in names if (said := find_text(body, name))), None)
+
+
+def compare_currency(body: Mapping[str, Any]) -> str | None:
+    """Compare the currency that an answer names, if it does; returns it. Raises Contradiction."""
+    said = find_text(body, "trans_currency")
+    if said is not None and said != CURRENCY:
+        raise Contradiction(currency=(CURRENCY, said))
+    return said
 
 
 def read_refund(body: Mapping[str, Any], out_refund_no: str) -> GatewayRefund:
@@ -241,18 +254,22 @@ def read_refund(body: Mapping[str, Any], out_refund_no: str) -> GatewayRefund:
 
     Alipay does not number refunds: `refund_id` is the trade's number.
     """
-    if not body.get("out_request_no"):
+    said = find_text(body, "out_request_no")
+    if said is None:
         return GatewayRefund(out_refund_no, RefundStatus.NOT_FOUND)
-    if read_text(body, "out_request_no") != out_refund_no:
-        raise Malformed(f"the answer is about {body['out_request_no']}")
+    if said != out_refund_no:
+        raise Contradiction(out_refund_no=(out_refund_no, said))
+    compare_currency(body)
     # Without a status it is on its way: old answers say nothing, new ones only REFUND_SUCCESS.
     is_done = body.get("refund_status") == "REFUND_SUCCESS" and bool(body.get("gmt_refund_pay"))
     return GatewayRefund(
         out_refund_no=out_refund_no,
         status=RefundStatus.SUCCESS if is_done else RefundStatus.PROCESSING,
-        refund_id=read_text(body, "trade_no"),
-        out_trade_no=read_text(body, "out_trade_no"),
+        refund_id=find_text(body, "trade_no"),
+        out_trade_no=find_text(body, "out_trade_no"),
+        transaction_id=find_text(body, "trade_no"),
         amount_fen=read_amount(body, "refund_amount"),
+        total_fen=find_amount(body, "total_amount"),
         succeeded_at=read_at(body, "gmt_refund_pay") if is_done else None,
     )
 
@@ -264,11 +281,13 @@ def read_transfer(
 
     Raises Malformed.
     """
-    status = _TRANSFER_STATUS.get(read_text(body, "status"))
+    said, number = read_word(body, "status"), read_text(body, "out_biz_no")
+    status = _TRANSFER_STATUS.get(said)
     if status is None:
-        raise Malformed(f"status {body['status']}")
-    if read_text(body, "out_biz_no") != out_bill_no:
-        raise Malformed(f"the answer is about {body['out_biz_no']}")
+        raise Malformed(f"status {said}")
+    if number != out_bill_no:
+        raise Contradiction(out_bill_no=(out_bill_no, number))
+    compare_currency(body)
     is_failed = status is TransferStatus.FAILED
     funds = bool(body.get("pay_fund_order_id"))
     ended = status is not TransferStatus.PROCESSING and bool(body.get(at_field))
@@ -276,19 +295,11 @@ def read_transfer(
         out_bill_no=out_bill_no,
         status=status,
         # The number of the movement of funds is the one that bills tell.
-        transfer_no=read_text(body, "pay_fund_order_id" if funds else "order_id"),
+        transfer_no=find_text(body, "pay_fund_order_id" if funds else "order_id"),
         amount_fen=amount_fen,
-        fail_reason=str(body.get("error_code") or body["status"]) if is_failed else None,
+        fail_reason=find_text(body, "error_code") or said if is_failed else None,
         ended_at=read_at(body, at_field) if ended else None,
     )
-
-
-def read_text(body: Mapping[str, Any], name: str) -> str:
-    """Read a field that must be a text. Raises Malformed."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Malformed(f"{name} is missing")
-    return value
 
 
 def read_amount(body: Mapping[str, Any], name: str) -> Fen:
@@ -300,6 +311,11 @@ def read_amount(body: Mapping[str, Any], name: str) -> Fen:
     if fen < 0:
         raise Malformed(f"{name} is below zero")
     return fen
+
+
+def find_amount(body: Mapping[str, Any], name: str) -> Fen | None:
+    """Read yuan, where there are any. Raises Malformed."""
+    return None if find_text(body, name) is None else read_amount(body, name)
 
 
 def read_at(body: Mapping[str, Any], name: str) -> datetime:

@@ -10,9 +10,10 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from datetime import date
 
-from domain.gateways.alipay_forms import read_instant, read_yuan
-from domain.gateways.protocol import BillKind, BillLine, BillLineKind
+from domain.gateways.alipay_forms import read_instant, read_yuan, unnamed_refund
+from domain.gateways.protocol import BillKind, BillLine, BillLineKind, unreadable_line
 from domain.money import Fen
 
 _MOST_BYTES = 512 * 1024 * 1024
@@ -29,16 +30,24 @@ class BillBroken(Exception):
     """A bill's file is not whole, or does not add up."""
 
 
-def read_bill(packed: bytes, kind: BillKind) -> Iterator[BillLine]:
-    """Read a bill's lines. Raises BillBroken, before the first line."""
+def read_bill(packed: bytes, kind: BillKind, on: date) -> Iterator[BillLine]:
+    """Read a bill's lines; one that cannot be read stops no other. Raises BillBroken."""
     lines = _detail(packed, _TITLES[kind]).splitlines()
-    rows = _rows(lines, kind)
-    _check_totals(lines, rows, kind)
-    try:
-        read = _trade_line if kind is BillKind.TRADE else _transfer_line
-        return iter([line for row in rows if (line := read(row)) is not None])
-    except (KeyError, ValueError) as problem:
-        raise BillBroken(f"a line cannot be read: {problem}") from problem
+    rows, odd = _rows(lines, kind)
+    read = _trade_line if kind is BillKind.TRADE else _transfer_line
+    found: list[BillLine] = []
+    for row in rows:
+        try:
+            line = read(row)
+        except (KeyError, ValueError) as problem:
+            odd.append((",".join(row.values()), f"{type(problem).__name__}: {problem}"))
+            continue
+        if line is not None:
+            found.append(line)
+    if not odd:
+        # What cannot be read cannot be added up either: it is a task of its own.
+        _check_totals(lines, rows, kind)
+    return iter([*found, *(unreadable_line(said, problem, on) for said, problem in odd)])
 
 
 def _detail(packed: bytes, title: str) -> str:
@@ -56,17 +65,31 @@ def _detail(packed: bytes, title: str) -> str:
     raise BillBroken(f"no {title}")
 
 
-def _rows(lines: Sequence[str], kind: BillKind) -> list[Row]:
+def _rows(lines: Sequence[str], kind: BillKind) -> tuple[list[Row], list[tuple[str, str]]]:
+    """Return the rows, and those with another number of cells: (what stands there, why)."""
     title = _TITLES[kind]
     start = next((i for i, line in enumerate(lines) if f"{title}列表-" in line), None)
     end = next((i for i, line in enumerate(lines) if f"{title}列表结束" in line), None)
     if start is None or end is None or end <= start + 1:
         raise BillBroken("the list has no end")
-    header, *rows = csv.reader(lines[start + 1 : end], quoting=csv.QUOTE_NONE)
+    try:
+        header, *rows = csv.reader(lines[start + 1 : end], quoting=csv.QUOTE_NONE)
+    except csv.Error as problem:
+        raise BillBroken(f"no list: {problem}") from problem
     names = [name.strip() for name in header]
-    if names[0] != _HEADERS[kind] or any(len(row) != len(names) for row in rows):
+    if names[0] != _HEADERS[kind]:
         raise BillBroken("the columns differ")
-    return [dict(zip(names, (cell.strip() for cell in row), strict=True)) for row in rows]
+    whole = [
+        dict(zip(names, (cell.strip() for cell in row), strict=True))
+        for row in rows
+        if len(row) == len(names)
+    ]
+    odd = [
+        (",".join(row), f"{len(row)} cells under {len(names)} names")
+        for row in rows
+        if len(row) != len(names)
+    ]
+    return whole, odd
 
 
 def _check_totals(lines: Sequence[str], rows: Sequence[Row], kind: BillKind) -> None:
@@ -96,17 +119,19 @@ def _amounts(rows: Sequence[Row], kind: BillKind) -> dict[str, list[Fen]]:
     return {name: [fen for fen in amounts if fen] for name, amounts in every.items()}
 
 
-def _trade_line(row: Row) -> BillLine | None:
+def _trade_line(row: Row) -> BillLine:
     kind = _TRADE_KINDS.get(row["业务类型"])
     if kind is None:
-        return None
+        raise ValueError(f"业务类型 {row['业务类型']}")
     is_refund = kind is BillLineKind.REFUND
+    number = row["退款批次号/请求号"] if is_refund else row["商户订单号"]
     return BillLine(
         kind=kind,
-        number=row["退款批次号/请求号"] if is_refund else row["商户订单号"],
+        number=number or unnamed_refund(row["支付宝交易号"], row["完成时间"]),
         gateway_no=row["支付宝交易号"],
         amount_fen=Fen(abs(read_yuan(row["订单金额（元）"]))),
         at=read_instant(row["完成时间"]),
+        trade_no=row["商户订单号"],
     )
 
 

@@ -7,6 +7,7 @@ from domain.clock import SHANGHAI
 from domain.money import Fen
 
 _FORMAT = "%Y-%m-%d %H:%M:%S"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2199
 _YUAN = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
@@ -34,4 +35,11 @@ def write_instant(at: datetime) -> str:
 def read_instant(text: str) -> datetime:
     """Read an instant of Beijing time, with or without milliseconds. Raises ValueError."""
     local = datetime.strptime(text.partition(".")[0], _FORMAT).replace(tzinfo=SHANGHAI)
+    if not _FIRST_YEAR <= local.year <= _LAST_YEAR:
+        raise ValueError(f"{text!r} is no instant of our time")
     return local.astimezone(UTC)
+
+
+def unnamed_refund(trade_no: str, at: str) -> str:
+    """Name a refund that Alipay gave no number: by its trade, and by when it was made."""
+    return f"{trade_no}@{at.partition('.')[0].replace(' ', 'T')}"

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.gateways.alipay import AlipayPayments
-from domain.gateways.alipay_answers import failure, read_body, read_text
+from domain.gateways.alipay_answers import failure, read_body
 from domain.gateways.errors import LoginCodeRefused
 from domain.gateways.protocol import PaymentProvider
+from domain.gateways.reading import read_text
 
 _REFUSED = frozenset({"isv.code-invalid", "isv.code-is-empty"})
 

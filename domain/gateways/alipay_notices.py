@@ -9,9 +9,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
-from domain.gateways.alipay_answers import Malformed, read_at, read_payment, read_text
+from domain.gateways.alipay_answers import (
+    compare_currency,
+    find_amount,
+    read_at,
+    read_payment,
+)
+from domain.gateways.alipay_forms import unnamed_refund
 from domain.gateways.errors import InvalidCallback
 from domain.gateways.protocol import GatewayRefund, PaymentEvent, RefundEvent, RefundStatus
+from domain.gateways.reading import Contradiction, Malformed, find_text, read_text
 
 # The ladder of tries takes 24h24m (4m 10m 10m 1h 2h 6h 15h), and each try a little.
 OLDEST = timedelta(hours=26)
@@ -26,14 +33,25 @@ def open_notice(
 ) -> PaymentEvent | RefundEvent:
     """Verify and read a notification. Raises InvalidCallback, whatever is wrong with it."""
     said = _verified(_form(raw_body), now_real, is_signed)
-    if said.get("app_id") != app_id or said.get("seller_id") != seller_id:
-        raise InvalidCallback(reason="wrong_merchant")
-    if said.get("notify_type") != _KIND:
-        raise InvalidCallback(reason="unknown_event")
     try:
+        _compare_account(said, app_id, seller_id)
+        if said.get("notify_type") != _KIND:
+            raise InvalidCallback(reason="unknown_event").about(
+                "callback", Malformed(f"notify_type {said.get('notify_type')}"), said
+            )
         return _event(said)
+    except Contradiction as problem:
+        reason = "wrong_currency" if "currency" in problem.fields else "wrong_merchant"
+        raise InvalidCallback(reason=reason).about("callback", problem, said) from problem
     except Malformed as problem:
-        raise InvalidCallback(reason="unreadable") from problem
+        raise InvalidCallback(reason="unreadable").about("callback", problem, said) from problem
+
+
+def _compare_account(said: Mapping[str, str], app_id: str, seller_id: str) -> None:
+    if said.get("app_id") != app_id:
+        raise Contradiction(app_id=(app_id, said.get("app_id")))
+    if said.get("seller_id") != seller_id:
+        raise Contradiction(seller_id=(seller_id, said.get("seller_id")))
 
 
 def _form(raw_body: bytes) -> dict[str, str]:
@@ -75,12 +93,18 @@ def _event(said: Mapping[str, str]) -> PaymentEvent | RefundEvent:
     event_id = read_text(said, "notify_id")
     if not said.get("gmt_refund"):
         return PaymentEvent(event_id, read_payment(said, paid_at_field="gmt_payment"))
-    # `refund_fee` adds up all refunds of the trade: it does not say what this one came to.
+    # `refund_fee` adds up all refunds of the trade: it does not say what this one came to. A refund
+    # made at Alipay's own console may come without a number.
     refund = GatewayRefund(
-        out_refund_no=read_text(said, "out_biz_no"),
+        out_refund_no=find_text(said, "out_biz_no")
+        or unnamed_refund(read_text(said, "trade_no"), read_text(said, "gmt_refund")),
         status=RefundStatus.SUCCESS,
-        refund_id=read_text(said, "trade_no"),
+        refund_id=find_text(said, "trade_no"),
         out_trade_no=read_text(said, "out_trade_no"),
+        transaction_id=find_text(said, "trade_no"),
+        total_fen=find_amount(said, "total_amount"),
+        refunded_fen=find_amount(said, "refund_fee"),
+        currency=compare_currency(said),
         succeeded_at=read_at(said, "gmt_refund"),
     )
     return RefundEvent(event_id, refund)

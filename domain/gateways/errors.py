@@ -1,14 +1,52 @@
 """What a gateway call can end as. The class decides the retry, and nothing else does.
 
 Details of each: `operation`, and where the gateway gave them `gateway_code`, `gateway_message`,
-`http_status`.
+`http_status`. What was signed and could not be believed as it stands goes along in `statement`,
+never in the details: those are shown to callers.
 """
 
+from dataclasses import dataclass, field
+from typing import Any, Self
+
 from domain.errors import GatewayFailed, Rejected, Unauthenticated
+from domain.gateways.reading import Contradiction, Malformed, write_said
 
 
-class GatewayUnknown(GatewayFailed):
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a gateway said, well signed, and what is wrong with it.
+
+    `fields` holds what differs, by name; it is empty where the whole could not be read.
+    """
+
+    operation: str
+    problem: str
+    said: str = field(repr=False)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class _Stated:
+    """An error that may keep the statement that it comes from."""
+
+    statement: Statement | None = None
+
+    def about(self, operation: str, problem: Malformed, said: object) -> Self:
+        """Keep what was said."""
+        fields = problem.fields if isinstance(problem, Contradiction) else {}
+        self.statement = Statement(operation, str(problem)[:500], write_said(said), fields)
+        return self
+
+
+class GatewayUnknown(_Stated, GatewayFailed):
     """Nobody knows whether it happened: query, then repeat with the same number. The default."""
+
+
+def restated(error: GatewayFailed) -> GatewayUnknown:
+    """Return an error as one of which nobody knows whether it happened."""
+    unknown = GatewayUnknown(**error.details)
+    if isinstance(error, GatewayUnknown):
+        unknown.statement = error.statement
+    return unknown
 
 
 class GatewayRetryable(GatewayFailed):
@@ -31,7 +69,7 @@ class GatewayConflict(GatewayFailed):
     """The number is known with other parameters: a fault of ours, not to be repeated."""
 
 
-class InvalidCallback(Unauthenticated):
+class InvalidCallback(_Stated, Unauthenticated):
     """A callback that is not the gateway's, not fresh, or not for this merchant.
 
     `details["reason"]`: unsigned, stale, bad_signature, unreadable, unknown_event, wrong_merchant,

@@ -6,6 +6,7 @@ An error is a 200 with `errcode`. A URL carries the secret or the token: no erro
 import atexit
 import logging
 import os
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -14,9 +15,11 @@ import httpx
 
 from domain.config import WEIXIN_OFFICIAL, Settings
 from domain.errors import GatewayFailed
+from domain.gateways import reading
 from domain.gateways.errors import GatewayRejected, GatewayRetryable, GatewayUnknown
 from domain.gateways.hosts import allowed_base_url
 
+_CODE = re.compile(r"-?[0-9]{1,10}", re.ASCII)
 _TIMEOUT = httpx.Timeout(10, connect=3)
 
 TOKEN_ERRORS = frozenset({40001, 40014, 42001})
@@ -102,24 +105,40 @@ def read_json(operation: str, response: httpx.Response) -> Mapping[str, Any]:
     """Read a JSON answer. Raises Refusal or GatewayUnknown."""
     try:
         body = response.json()
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise failed(GatewayUnknown, operation, type(problem).__name__) from None
     if not isinstance(body, dict):
         raise failed(GatewayUnknown, operation, "no object")
-    code = body.get("errcode") or 0
-    if not isinstance(code, int):
-        raise failed(GatewayUnknown, operation, "errcode")
+    code = _error_code(operation, body)
     if code:
         raise Refusal(operation, code)
     return body
 
 
+def _error_code(operation: str, body: Mapping[str, Any]) -> int:
+    """Read `errcode`, a number or its digits; a few codes are negative."""
+    said = body.get("errcode") or 0
+    if isinstance(said, str) and _CODE.fullmatch(said):
+        said = int(said)
+    if not isinstance(said, int) or isinstance(said, bool):
+        raise failed(GatewayUnknown, operation, "errcode")
+    return said
+
+
 def read_text(operation: str, body: Mapping[str, Any], name: str) -> str:
-    """Read a field that must be a text. Raises GatewayUnknown."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise failed(GatewayUnknown, operation, f"no {name}")
-    return value
+    """Read a field that must be a text, or its number. Raises GatewayUnknown."""
+    try:
+        return reading.read_text(body, name)
+    except reading.Malformed:
+        raise failed(GatewayUnknown, operation, f"no {name}") from None
+
+
+def read_whole(operation: str, body: Mapping[str, Any], name: str) -> int:
+    """Read a whole number, or its digits. Raises GatewayUnknown."""
+    try:
+        return reading.read_whole(body, name)
+    except reading.Malformed:
+        raise failed(GatewayUnknown, operation, f"no {name}") from None
 
 
 @lru_cache(maxsize=4)

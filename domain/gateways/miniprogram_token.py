@@ -15,7 +15,7 @@ from domain import clock
 from domain.config import Settings
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayRetryable, GatewayUnknown
-from domain.gateways.miniprogram_http import Refusal, ask, failed, read_text
+from domain.gateways.miniprogram_http import Refusal, ask, failed, read_text, read_whole
 from domain.sealing import seal, unseal
 
 PURPOSE = "app-token"
@@ -23,6 +23,7 @@ PURPOSE = "app-token"
 RENEWED_BEFORE = timedelta(minutes=4)
 # Two calls at their longest, should the first answer be the token that was refused.
 LEASE = timedelta(seconds=30)
+MOST_SECONDS = 366 * 86400
 PATIENCE_SECONDS = 15.0
 LOOK_EVERY_SECONDS = 0.05
 _OPERATION = "stable_token"
@@ -135,8 +136,8 @@ def _ask(keys: AppKeys, config: Settings, *, is_forced: bool) -> tuple[str, date
         )
     except Refusal as refusal:
         raise refusal.failure() from None
-    seconds = answer.get("expires_in")
-    if not isinstance(seconds, int) or seconds <= 0:
+    seconds = read_whole(_OPERATION, answer, "expires_in")
+    if not 0 < seconds <= MOST_SECONDS:
         raise failed(GatewayUnknown, _OPERATION, "no expires_in")
     token = read_text(_OPERATION, answer, "access_token")
     return token, asked_at + timedelta(seconds=seconds)

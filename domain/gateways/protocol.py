@@ -1,11 +1,14 @@
 """What the product asks of a payment gateway, in its own words: money in fen, instants in UTC."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Protocol
 
+from domain.clock import SHANGHAI
+from domain.gateways.reading import storable, write_said
 from domain.money import Fen
 
 
@@ -88,6 +91,7 @@ class BillLineKind(StrEnum):
     PAYMENT = "payment"
     REFUND = "refund"
     TRANSFER = "transfer"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,12 @@ class TransferRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayPayment:
-    """An order as the gateway has it. The optional fields are set if, and only if, `is_paid`."""
+    """An order as the gateway has it.
+
+    Amount, transaction and success time are set if, and only if, `is_paid`; the payer and the
+    currency where the answer tells them. `refunded_fen` is set where the trade's state tells what
+    of it went back.
+    """
 
     out_trade_no: str
     status: PaymentStatus
@@ -179,6 +188,8 @@ class GatewayPayment:
     payer_id: str | None = None
     amount_fen: Fen | None = None
     succeeded_at: datetime | None = None
+    currency: str | None = None
+    refunded_fen: Fen | None = None
 
     @property
     def is_paid(self) -> bool:
@@ -188,10 +199,11 @@ class GatewayPayment:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRefund:
-    """A refund as the gateway has it; `succeeded_at` is set if, and only if, it is SUCCESS.
+    """A refund as the gateway has it; what an answer does not tell is unset.
 
-    The other optional fields are unset if, and only if, it is NOT_FOUND; but a callback of Alipay
-    leaves `amount_fen` unset, too: it tells the sum of the order's refunds only.
+    `succeeded_at` is set for SUCCESS only. A callback of Alipay leaves `amount_fen` unset: it tells
+    `refunded_fen`, the sum of the trade's refunds so far, only. A refund that was made at Alipay's
+    own console may have no number that we could ask for: then it is named by `unnamed_refund`.
     """
 
     out_refund_no: str
@@ -200,6 +212,10 @@ class GatewayRefund:
     out_trade_no: str | None = None
     amount_fen: Fen | None = None
     succeeded_at: datetime | None = None
+    transaction_id: str | None = None
+    total_fen: Fen | None = field(default=None, compare=False)
+    refunded_fen: Fen | None = field(default=None, compare=False)
+    currency: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +243,11 @@ class BillLine:
 
     `at` is the gateway's instant: of success for a payment, of the request for a refund (it is
     never updated afterwards), of the movement for a transfer. A transfer that came back is a second
-    line with a negative amount, on the day it came back.
+    line with a negative amount, on the day it came back. `trade_no` is our number of the order that
+    a refund is of, `currency` is empty where the bill names none.
+
+    An UNREADABLE line is one that nobody can act on: `said` is what stands there, `problem` why,
+    and `number` tells it from others. Its amount is 0.
     """
 
     kind: BillLineKind
@@ -235,6 +255,25 @@ class BillLine:
     gateway_no: str
     amount_fen: Fen
     at: datetime
+    trade_no: str = ""
+    currency: str = ""
+    problem: str = ""
+    said: str = field(default="", repr=False)
+
+
+def unreadable_line(said: str, problem: str, on: date) -> BillLine:
+    """Build the line of a bill that could not be read; the same text has the same number."""
+    number = hashlib.sha256(said.encode(errors="replace")).hexdigest()[:20]
+    start = datetime(on.year, on.month, on.day, tzinfo=SHANGHAI).astimezone(UTC)
+    return BillLine(
+        BillLineKind.UNREADABLE,
+        number,
+        "",
+        Fen(0),
+        start,
+        problem=storable(problem)[:500],
+        said=write_said(said),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,6 +360,7 @@ class PaymentProvider(Protocol):
     def download_bill(self, on: date, kind: BillKind) -> Iterator[BillLine]:
         """Download a Shanghai day's bill, checked against its hash; nothing for a day without one.
 
+        A line that cannot be read is UNREADABLE, and stops no other.
         Raises BillNotReady where it is still being made, GatewayUnknown where its hash differs.
         """
 

@@ -24,13 +24,13 @@ from domain.gateways.protocol import (
     RefundStatus,
     TransferRequest,
 )
+from domain.gateways.reading import Contradiction, find_part, read_text
 from domain.gateways.wechat_answers import (
-    Malformed,
+    compare_account,
+    compare_currency,
     failure,
-    read_part,
     read_payment,
     read_refund,
-    read_text,
 )
 from domain.gateways.wechat_asking import WeChatAsking, fit_number, read, unasked
 from domain.gateways.wechat_bills import WeChatBills
@@ -196,17 +196,16 @@ class WeChatPayments:
 
     def _own_payment(self, body: Mapping[str, Any], out_trade_no: str) -> GatewayPayment:
         payment = read_payment(body)
-        mch_no, app_id = read_text(body, "mchid"), read_text(body, "appid")
-        about = (mch_no, payment.out_trade_no)
-        if about != (self._mch_no, out_trade_no) or app_id not in self._app_ids:
-            raise Malformed(f"the answer is about {about} of {app_id}")
-        if payment.is_paid and read_part(body, "amount").get("currency") != "CNY":
-            raise Malformed("the currency is not CNY")
+        compare_account(body, mch_no=self._mch_no, app_ids=self._app_ids)
+        if payment.out_trade_no != out_trade_no:
+            raise Contradiction(out_trade_no=(out_trade_no, payment.out_trade_no))
+        compare_currency(find_part(body, "amount"))
         return payment
 
 
 def _own_refund(body: Mapping[str, Any], out_refund_no: str) -> GatewayRefund:
     refund = read_refund(body, status_field="status")
     if refund.out_refund_no != out_refund_no:
-        raise Malformed(f"the answer is about {refund.out_refund_no}")
+        raise Contradiction(out_refund_no=(out_refund_no, refund.out_refund_no))
+    compare_currency(find_part(body, "amount"))
     return refund

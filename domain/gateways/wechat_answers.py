@@ -4,9 +4,8 @@ Codes are compared without underscores: official pages do not agree on them. Wha
 is unknown. An error's word counts only if it is signed, but for the two that say it was not heard.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from domain.errors import GatewayFailed
@@ -24,8 +23,20 @@ from domain.gateways.protocol import (
     PaymentStatus,
     RefundStatus,
 )
-from domain.money import Fen
+from domain.gateways.reading import (
+    Contradiction,
+    Malformed,
+    find_fen,
+    find_part,
+    find_text,
+    read_fen,
+    read_instant,
+    read_part,
+    read_text,
+    read_word,
+)
 
+CURRENCY = "CNY"
 _CLASSES: Mapping[str, type[GatewayFailed]] = {
     "FREQUENCYLIMITED": GatewayRetryable,
     "FREQUENCYLIMIT": GatewayRetryable,
@@ -70,10 +81,6 @@ _REFUND_STATUS = {
     "CLOSED": RefundStatus.CLOSED,
     "CLOSE": RefundStatus.CLOSED,
 }
-
-
-class Malformed(Exception):
-    """An answer, or a callback, does not say what it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +128,25 @@ def _class_of(answer: Answer) -> type[GatewayFailed]:
 
 
 def read_payment(body: Mapping[str, Any]) -> GatewayPayment:
-    """Read an order, from an answer or a callback. Raises Malformed."""
-    status = _PAYMENT_STATUS.get(body.get("trade_state", ""))
+    """Read an order, from an answer or a callback; what is needed, and what can be compared.
+
+    Raises Malformed.
+    """
+    said = read_word(body, "trade_state")
+    status = _PAYMENT_STATUS.get(said)
     if status is None:
-        raise Malformed(f"trade_state {body.get('trade_state')}")
+        raise Malformed(f"trade_state {said}")
     out_trade_no = read_text(body, "out_trade_no")
     if status not in {PaymentStatus.PAID, PaymentStatus.REFUNDING}:
         return GatewayPayment(out_trade_no, status)
+    amount = read_part(body, "amount")
     return GatewayPayment(
         out_trade_no=out_trade_no,
         status=status,
         transaction_id=read_text(body, "transaction_id"),
-        payer_id=read_text(read_part(body, "payer"), "openid"),
-        amount_fen=read_fen(read_part(body, "amount"), "total"),
+        payer_id=find_text(find_part(body, "payer"), "openid"),
+        amount_fen=read_fen(amount, "total"),
+        currency=find_text(amount, "currency"),
         succeeded_at=read_instant(body, "success_time"),
     )
 
@@ -143,49 +156,42 @@ def read_refund(body: Mapping[str, Any], *, status_field: str) -> GatewayRefund:
 
     Raises Malformed.
     """
-    status = _REFUND_STATUS.get(body.get(status_field, ""))
+    said = read_word(body, status_field)
+    status = _REFUND_STATUS.get(said)
     if status is None:
-        raise Malformed(f"{status_field} {body.get(status_field)}")
+        raise Malformed(f"{status_field} {said}")
+    amount = find_part(body, "amount")
+    has_ended = status is RefundStatus.SUCCESS and body.get("success_time")
     return GatewayRefund(
         out_refund_no=read_text(body, "out_refund_no"),
         status=status,
-        refund_id=read_text(body, "refund_id"),
-        out_trade_no=read_text(body, "out_trade_no"),
-        amount_fen=read_fen(read_part(body, "amount"), "refund"),
-        succeeded_at=read_instant(body, "success_time") if status is RefundStatus.SUCCESS else None,
+        refund_id=find_text(body, "refund_id"),
+        out_trade_no=find_text(body, "out_trade_no"),
+        transaction_id=find_text(body, "transaction_id"),
+        amount_fen=find_fen(amount, "refund"),
+        total_fen=find_fen(amount, "total"),
+        currency=find_text(amount, "currency"),
+        succeeded_at=read_instant(body, "success_time") if has_ended else None,
     )
 
 
-def read_text(body: Mapping[str, Any], name: str) -> str:
-    """Read a field that must be a text. Raises Malformed."""
-    value = body.get(name)
-    if not isinstance(value, str) or not value:
-        raise Malformed(f"{name} is missing")
-    return value
+def compare_account(
+    body: Mapping[str, Any], *, mch_no: str, app_ids: Collection[str] = (), field: str = "mchid"
+) -> None:
+    """Compare the merchant number and the app that an answer names, if it does.
+
+    Raises Contradiction.
+    """
+    said = find_text(body, field)
+    if said is not None and said != mch_no:
+        raise Contradiction(mch_no=(mch_no, said))
+    app_id = find_text(body, "appid")
+    if app_ids and app_id is not None and app_id not in app_ids:
+        raise Contradiction(app_id=(", ".join(sorted(app_ids)), app_id))
 
 
-def read_part(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Read a field that must be an object. Raises Malformed."""
-    value = body.get(name)
-    if not isinstance(value, dict):
-        raise Malformed(f"{name} is missing")
-    return value
-
-
-def read_fen(body: Mapping[str, Any], name: str) -> Fen:
-    """Read a field that must be an amount in fen. Raises Malformed."""
-    value = body.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise Malformed(f"{name} is no amount")
-    return Fen(value)
-
-
-def read_instant(body: Mapping[str, Any], name: str) -> datetime:
-    """Read a field that must be an RFC 3339 instant. Raises Malformed."""
-    try:
-        instant = datetime.fromisoformat(read_text(body, name))
-    except ValueError:
-        raise Malformed(f"{name} is no instant") from None
-    if instant.tzinfo is None:
-        raise Malformed(f"{name} has no offset from UTC")
-    return instant.astimezone(UTC)
+def compare_currency(amount: Mapping[str, Any]) -> None:
+    """Compare the currency that an amount names, if it does. Raises Contradiction."""
+    said = find_text(amount, "currency")
+    if said is not None and said != CURRENCY:
+        raise Contradiction(currency=(CURRENCY, said))

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 from domain.clock import real_now
 from domain.gateways.errors import GatewayRejected, GatewayUnknown
-from domain.gateways.wechat_answers import Answer, Malformed, failure
+from domain.gateways.reading import Malformed
+from domain.gateways.wechat_answers import Answer, failure
 from domain.gateways.wechat_sdk import WeChatSdk
 
 SKEW_SECONDS = 300
@@ -16,6 +17,7 @@ T = TypeVar("T")
 Call = Callable[[], tuple[int, Any]]
 # The SDK formats numbers into paths: only characters that mean nothing there.
 _NUMBER = re.compile(r"[0-9A-Za-z]{6,32}")
+_STAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
 class NumberUnfit(ValueError):
@@ -91,7 +93,7 @@ def read(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> T:
     except Malformed as problem:
         raise GatewayUnknown(
             message=f"wechat {answer.operation}: {problem}", operation=answer.operation
-        ) from problem
+        ).about(answer.operation, problem, answer.body) from problem
 
 
 def unasked(operation: str, why: str) -> GatewayRejected:
@@ -102,7 +104,7 @@ def unasked(operation: str, why: str) -> GatewayRejected:
 def is_fresh(headers: Mapping[str, str], now_real: datetime) -> bool:
     """Say whether it was signed within 5 minutes of now, by real time; the SDK does not look."""
     stamp = headers.get("Wechatpay-Timestamp", "")
-    if not (stamp.isascii() and stamp.isdigit()):
+    if not _STAMP.fullmatch(stamp):
         return False
     return abs(now_real.timestamp() - int(stamp)) <= SKEW_SECONDS
 
@@ -110,6 +112,6 @@ def is_fresh(headers: Mapping[str, str], now_real: datetime) -> bool:
 def _body(text: str) -> Mapping[str, Any]:
     try:
         body = json.loads(text) if text else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}

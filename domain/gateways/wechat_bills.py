@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from domain.clock import SHANGHAI
 from domain.gateways.errors import GatewayUnknown
-from domain.gateways.protocol import BillKind, BillLine, BillLineKind
-from domain.gateways.wechat_answers import Malformed, read_text
+from domain.gateways.protocol import BillKind, BillLine, BillLineKind, unreadable_line
+from domain.gateways.reading import Malformed, read_text
 from domain.gateways.wechat_asking import WeChatAsking, read
 from domain.money import Fen
 
@@ -44,12 +44,13 @@ class WeChatBills:
         day = on.isoformat()
         client = self._asking.client
         if kind is BillKind.TRADE:
-            return iter(self._lines(lambda: client.trade_bill(day), _trade_line))
+            return iter(self._lines(on, lambda: client.trade_bill(day), _trade_line))
         return iter(
             [
                 line
                 for account in _TRANSFER_ACCOUNTS
                 for line in self._lines(
+                    on,
                     lambda account=account: client.fundflow_bill(day, account_type=account),  # type: ignore[misc]
                     _transfer_line,
                 )
@@ -57,7 +58,10 @@ class WeChatBills:
         )
 
     def _lines(
-        self, call: Callable[[], tuple[int, str]], line_of: Callable[[Row], BillLine | None]
+        self,
+        on: date,
+        call: Callable[[], tuple[int, str]],
+        line_of: Callable[[Row], BillLine | None],
     ) -> list[BillLine]:
         answer = self._asking.ask("bill", call)
         if answer.code == _NOTHING:
@@ -71,10 +75,10 @@ class WeChatBills:
             content = self._file(url)
             if hashlib.sha1(content, usedforsecurity=False).hexdigest() != digest.lower():
                 raise Malformed("the file does not have its hash")
-            lines = [line_of(row) for row in parse_rows(content.decode())]
+            lines = read_lines(content.decode(), line_of, on)
         except (Malformed, UnicodeDecodeError) as problem:
             raise GatewayUnknown(message=f"wechat bill: {problem}", operation="bill") from problem
-        return [line for line in lines if line is not None]
+        return lines
 
     def _file(self, url: str) -> bytes:
         """Fetch a file; the SDK would send our signature to whatever begins like the gateway."""
@@ -89,14 +93,29 @@ class WeChatBills:
             raise Malformed("the file is no GZIP") from None
 
 
-def parse_rows(text: str) -> Iterator[Row]:
-    """Read a bill's rows by the names of its header. Raises Malformed."""
+def read_lines(text: str, line_of: Callable[[Row], BillLine | None], on: date) -> list[BillLine]:
+    """Read a bill's lines; one that cannot be read stops no other. Raises Malformed.
+
+    A text without its sums is not whole, and no bill.
+    """
+    names, rows = _split(text)
+    lines = []
+    for row in rows:
+        try:
+            line = line_of(dict(zip(names, _cells(row, names), strict=True)))
+        except Malformed as problem:
+            line = unreadable_line(row, str(problem), on)
+        if line is not None:
+            lines.append(line)
+    return lines
+
+
+def _split(text: str) -> tuple[list[str], list[str]]:
+    """Split a bill into its names and its rows, without the sums. Raises Malformed."""
     header, *rows = _ROW_BREAK.split(text.removeprefix("\ufeff").strip("\r\n"))
-    names = [name.strip() for name in header.split(",")]
     if len(rows) < 2 or not rows[-2].startswith(_SUMS):
         raise Malformed("the bill has no sums")
-    for row in rows[:-2]:
-        yield dict(zip(names, _cells(row, names), strict=True))
+    return [name.strip() for name in header.split(",")], rows[:-2]
 
 
 def _cells(row: str, names: list[str]) -> list[str]:
@@ -113,20 +132,33 @@ def _cells(row: str, names: list[str]) -> list[str]:
 
 def _trade_line(row: Row) -> BillLine | None:
     state = _cell(row, "交易状态")
-    if state == "SUCCESS":
-        amount = row.get("订单金额") or _cell(row, "应结订单金额")
-        kind, number, gateway_no = BillLineKind.PAYMENT, "商户订单号", "微信订单号"
-    elif state == "REFUND":
-        amount = row.get("申请退款金额") or _cell(row, "退款金额")
-        kind, number, gateway_no = BillLineKind.REFUND, "商户退款单号", "微信退款单号"
-    elif state == "REVOKED":
+    if state == "REVOKED":
         # Payment codes only (付款码): no order of a mini-program is ever revoked.
         return None
-    else:
+    if state not in {"SUCCESS", "REFUND"}:
         raise Malformed(f"交易状态 {state}")
+    is_refund = state == "REFUND"
+    if is_refund:
+        kind, number, gateway_no = BillLineKind.REFUND, "商户退款单号", "微信退款单号"
+    else:
+        kind, number, gateway_no = BillLineKind.PAYMENT, "商户订单号", "微信订单号"
     return BillLine(
-        kind, _cell(row, number), _cell(row, gateway_no), fen_of(amount), _at(row, "交易时间")
+        kind,
+        _cell(row, number),
+        _cell(row, gateway_no),
+        _refunded(row) if is_refund else fen_of(row.get("订单金额") or _cell(row, "应结订单金额")),
+        _at(row, "交易时间"),
+        trade_no=_cell(row, "商户订单号"),
+        currency=row.get("货币种类", ""),
     )
+
+
+def _refunded(row: Row) -> Fen:
+    """Read what a refund gave back: 申请退款金额 is what was asked for, not what is refunded."""
+    told = row.get("退款金额")
+    if told is None:
+        return fen_of(_cell(row, "申请退款金额"))
+    return Fen(fen_of(told) + fen_of(row.get("充值券退款金额") or "0"))
 
 
 def _transfer_line(row: Row) -> BillLine | None:

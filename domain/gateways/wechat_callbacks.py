@@ -12,13 +12,19 @@ from domain.gateways.protocol import (
     RefundEvent,
     TransferEvent,
 )
-from domain.gateways.wechat_answers import (
+from domain.gateways.reading import (
+    Contradiction,
     Malformed,
-    read_fen,
+    find_fen,
+    find_part,
     read_part,
+    read_text,
+)
+from domain.gateways.wechat_answers import (
+    compare_account,
+    compare_currency,
     read_payment,
     read_refund,
-    read_text,
 )
 from domain.gateways.wechat_asking import is_fresh
 from domain.gateways.wechat_sdk import SIGNED_HEADERS, WeChatSdk
@@ -41,7 +47,9 @@ class WeChatCallbacks:
         try:
             return self._read(event)
         except Malformed as problem:
-            raise InvalidCallback(reason="unreadable") from problem
+            raise InvalidCallback(reason=_reason(problem)).about(
+                "callback", problem, event
+            ) from problem
 
     def _open(self, headers: Mapping[str, str], raw_body: bytes) -> Mapping[str, Any]:
         try:
@@ -55,25 +63,31 @@ class WeChatCallbacks:
     def _read(self, event: Mapping[str, Any]) -> GatewayEvent:
         event_type, resource = read_text(event, "event_type"), read_part(event, "resource")
         event_id = read_text(event, "id")
-        is_transfer = event_type == "MCHTRANSFER.BILL.FINISHED"
-        # Transfers spell it otherwise (转账回调通知).
-        if read_text(resource, "mch_id" if is_transfer else "mchid") != self._mch_no:
-            raise InvalidCallback(reason="wrong_merchant")
-        if is_transfer:
-            amount_fen = read_fen(resource, "transfer_amount")
+        if event_type == "MCHTRANSFER.BILL.FINISHED":
+            # Transfers spell it otherwise (转账回调通知).
+            compare_account(resource, mch_no=self._mch_no, field="mch_id")
+            amount_fen = find_fen(resource, "transfer_amount")
             return TransferEvent(event_id, read_transfer(resource, amount_fen=amount_fen))
+        compare_account(resource, mch_no=self._mch_no)
         if event_type.startswith("REFUND."):
             return RefundEvent(event_id, read_refund(resource, status_field="refund_status"))
         if event_type != "TRANSACTION.SUCCESS":
-            raise InvalidCallback(reason="unknown_event")
-        self._check_payment(resource)
+            raise UnknownEvent(event_type)
+        compare_account(resource, mch_no=self._mch_no, app_ids=self._app_ids)
+        compare_currency(find_part(resource, "amount"))
         return PaymentEvent(event_id, _paid(resource))
 
-    def _check_payment(self, resource: Mapping[str, Any]) -> None:
-        if read_text(resource, "appid") not in self._app_ids:
-            raise InvalidCallback(reason="wrong_merchant")
-        if read_part(resource, "amount").get("currency") != "CNY":
-            raise InvalidCallback(reason="wrong_currency")
+
+class UnknownEvent(Malformed):
+    """A callback about something that nobody here asked for."""
+
+
+def _reason(problem: Malformed) -> str:
+    if isinstance(problem, UnknownEvent):
+        return "unknown_event"
+    if not isinstance(problem, Contradiction):
+        return "unreadable"
+    return "wrong_currency" if "currency" in problem.fields else "wrong_merchant"
 
 
 def _paid(resource: Mapping[str, Any]) -> GatewayPayment:

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from domain.gateways.protocol import GatewayTransfer, TransferRequest, TransferStatus
-from domain.gateways.wechat_answers import (
+from domain.gateways.reading import (
+    Contradiction,
     Malformed,
-    failure,
+    find_text,
     read_fen,
     read_instant,
     read_text,
+    read_word,
 )
+from domain.gateways.wechat_answers import compare_account, failure
 from domain.gateways.wechat_asking import WeChatAsking, fit_number, read, unasked
 from domain.money import Fen
 
@@ -90,25 +93,25 @@ class WeChatTransfers:
         return read(answer, lambda body: _own(body, out_bill_no, amount_fen=None))
 
     def _queried(self, body: Mapping[str, Any], out_bill_no: str) -> GatewayTransfer:
-        if read_text(body, "mch_id") != self._mch_no:
-            raise Malformed(f"the answer is about {body['mch_id']}")
+        compare_account(body, mch_no=self._mch_no, field="mch_id")
         return _own(body, out_bill_no, amount_fen=read_fen(body, "transfer_amount"))
 
 
 def read_transfer(body: Mapping[str, Any], *, amount_fen: Fen | None) -> GatewayTransfer:
     """Read a transfer, from an answer or a callback. Raises Malformed."""
-    status = _STATUS.get(body.get("state", ""))
+    said = read_word(body, "state")
+    status = _STATUS.get(said)
     if status is None:
-        raise Malformed(f"state {body.get('state')}")
+        raise Malformed(f"state {said}")
     has_end = status in _FINAL and body.get("update_time")
     is_awaiting = status is TransferStatus.AWAITING_SHOPPER
     return GatewayTransfer(
         out_bill_no=read_text(body, "out_bill_no"),
         status=status,
-        transfer_no=read_text(body, "transfer_bill_no"),
+        transfer_no=find_text(body, "transfer_bill_no"),
         amount_fen=amount_fen,
-        package_info=body.get("package_info") or None if is_awaiting else None,
-        fail_reason=body.get("fail_reason") or None if status is TransferStatus.FAILED else None,
+        package_info=find_text(body, "package_info") if is_awaiting else None,
+        fail_reason=find_text(body, "fail_reason") if status is TransferStatus.FAILED else None,
         ended_at=read_instant(body, "update_time") if has_end else None,
     )
 
@@ -116,7 +119,7 @@ def read_transfer(body: Mapping[str, Any], *, amount_fen: Fen | None) -> Gateway
 def _own(body: Mapping[str, Any], out_bill_no: str, *, amount_fen: Fen | None) -> GatewayTransfer:
     transfer = read_transfer(body, amount_fen=amount_fen)
     if transfer.out_bill_no != out_bill_no:
-        raise Malformed(f"the answer is about {transfer.out_bill_no}")
+        raise Contradiction(out_bill_no=(out_bill_no, transfer.out_bill_no))
     return transfer
 
 

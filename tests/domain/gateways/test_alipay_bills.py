@@ -3,7 +3,7 @@
 import io
 import zipfile
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -18,6 +18,7 @@ from tests.domain.gateways.alipay_shop import AlipayShop
 
 __all__ = ["own_alipay"]
 
+DAY = date(2026, 11, 22)
 TRADES = """#支付宝业务明细查询\r
 #账号：[20881234567890120156]\r
 #起始日期：[2026年11月22日 00:00:00]   终止日期：[2026年11月23日 00:00:00]\r
@@ -40,7 +41,7 @@ def packed(text: str) -> bytes:
 
 
 def test_lines_are_told_in_fen_and_utc() -> None:
-    payment, refund = read_bill(packed(TRADES), BillKind.TRADE)
+    payment, refund = read_bill(packed(TRADES), BillKind.TRADE, DAY)
 
     assert (payment.kind, payment.number, payment.amount_fen) == (
         BillLineKind.PAYMENT,
@@ -61,10 +62,7 @@ def test_lines_are_told_in_fen_and_utc() -> None:
         lambda text: text[: text.index("#交易合计")],
         lambda text: text.replace("列表结束", "列表"),
         lambda text: text.replace("19.90,19.90", "19.90,1990"),
-        lambda text: text.replace("19.90,19.90", "19.90,十九"),
-        lambda text: text.replace("2026-11-22 23:59:59", "yesterday"),
         lambda text: text.replace("支付宝交易号", "交易号"),
-        lambda text: text.replace(",19.90,19.90,", ",19.90,"),
         lambda text: text.replace("业务明细查询", "账务明细查询"),
     ],
 )
@@ -73,7 +71,37 @@ def test_bill_that_does_not_add_up_is_broken(spoil: Callable[[str], str]) -> Non
     assert spoilt != TRADES
 
     with pytest.raises(BillBroken):
-        read_bill(packed(spoilt), BillKind.TRADE)
+        read_bill(packed(spoilt), BillKind.TRADE, DAY)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda text: text.replace("19.90,19.90", "十九,19.90"),
+        lambda text: text.replace("2026-11-22 23:59:59,19", "yesterday,19"),
+        lambda text: text.replace(",19.90,19.90,", ",19.90,"),
+        lambda text: text.replace("order1\t,交易", "order1\t,分账"),
+        lambda text: text.replace("19.90,19.90", "19.901,19.90"),
+    ],
+)
+def test_line_that_cannot_be_read_stops_no_other(spoil: Callable[[str], str]) -> None:
+    spoilt = spoil(TRADES)
+    assert spoilt != TRADES
+
+    refund, odd = read_bill(packed(spoilt), BillKind.TRADE, DAY)
+
+    assert (refund.kind, refund.number, refund.amount_fen) == (BillLineKind.REFUND, "refund1", 500)
+    assert odd.kind is BillLineKind.UNREADABLE
+    assert "2026112222001" in odd.said
+    assert odd.problem
+
+
+def test_refund_without_a_number_is_named_by_its_trade_and_time() -> None:
+    nameless = TRADES.replace("refund1\t", "\t")
+
+    _, refund = read_bill(packed(nameless), BillKind.TRADE, DAY)
+
+    assert (refund.number, refund.trade_no) == ("2026112222001@2026-11-22T23:59:59", "order1")
 
 
 def test_bitten_zip_is_broken() -> None:
@@ -82,7 +110,7 @@ def test_bitten_zip_is_broken() -> None:
 
     for bitten in (whole[:-30], b"", b"<html>", whole[:at] + b"ORDER1" + whole[at + 6 :]):
         with pytest.raises(BillBroken):
-            read_bill(bitten, BillKind.TRADE)
+            read_bill(bitten, BillKind.TRADE, DAY)
 
 
 def test_day_is_told_once_it_is_over(own_alipay: AlipayShop) -> None:

@@ -174,6 +174,20 @@ def test_other_body_is_invalid(alipay: AlipayShop, received: Received, body: byt
         parse(alipay, received, body=body)
 
 
+def test_buyer_may_be_missing(
+    alipay: AlipayShop, received: Received, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = alipay.provider.sdk.client  # type: ignore[attr-defined]
+    monkeypatch.setattr(client, "_verify", lambda text, signature: True)
+    said = dict(parse_qsl(received.body.decode())) | {"buyer_open_id": ""}
+
+    event = parse(alipay, received, body=urlencode(said).encode())
+
+    assert isinstance(event, PaymentEvent)
+    assert event.payment.is_paid
+    assert event.payment.payer_id is None
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -182,8 +196,10 @@ def test_other_body_is_invalid(alipay: AlipayShop, received: Received, body: byt
         {"total_amount": "19,90"},
         {"total_amount": "-19.90"},
         {"gmt_payment": "yesterday"},
-        {"buyer_open_id": ""},
         {"notify_id": ""},
+        {"gmt_payment": "0001-01-01 00:00:00"},
+        {"gmt_payment": "9999-12-31 23:59:59"},
+        {"out_trade_no": "a\x00b"},
     ],
 )
 def test_well_signed_half_truth_is_unreadable(

@@ -184,16 +184,57 @@ def said(shop: Shop, received: Received, **changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "changes",
     [
+        {"payer": None},
+        {"payer": {}},
+        {"appid": None},
+        {"amount": {"total": 1990}},
+        {"amount": {"currency": "CNY", "total": "1990"}},
+        {"amount": {"currency": "CNY", "total": 1990.0}},
+    ],
+)
+def test_what_nobody_needs_may_be_missing_and_a_number_may_be_text(
+    shop: Shop, received: Received, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+) -> None:
+    told = said(shop, received, **changes)
+    client = shop.provider._sdk.client  # type: ignore[attr-defined]
+    monkeypatch.setattr(client, "callback", lambda headers, body: told)
+
+    event = parse(shop, received)
+
+    assert isinstance(event, PaymentEvent)
+    assert event.payment.is_paid
+    assert event.payment.amount_fen == 1990
+
+
+@pytest.mark.parametrize("stamp", ["9" * 13, "9" * 400, "9" * 5000, "-1", "1e9", "\u0661" * 10])
+def test_timestamp_that_is_none_is_stale(shop: Shop, received: Received, stamp: str) -> None:
+    headers = {**received.headers, "Wechatpay-Timestamp": stamp}
+
+    with pytest.raises(InvalidCallback) as caught:
+        parse(shop, received, headers=headers)
+
+    assert caught.value.details["reason"] == "stale"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"trade_state": "NOTPAY"},
         {"trade_state": "FUTURE"},
         {"out_trade_no": None},
         {"transaction_id": ""},
         {"success_time": "yesterday"},
         {"success_time": "2026-11-22T10:00:00"},
-        {"payer": None},
+        {"success_time": "0001-01-01T00:00:00+14:00"},
+        {"success_time": "9999-12-31T23:59:59-14:00"},
+        {"trade_state": ["SUCCESS"]},
+        {"trade_state": {"is": "SUCCESS"}},
+        {"out_trade_no": "\ud83d"},
+        {"out_trade_no": "a\x00b"},
         {"amount": {"currency": "CNY"}},
-        {"amount": {"currency": "CNY", "total": "1990"}},
         {"amount": {"currency": "CNY", "total": True}},
+        {"amount": {"currency": "CNY", "total": 2**63}},
+        {"amount": {"currency": "CNY", "total": "19.90"}},
     ],
 )
 def test_well_signed_half_truth_is_invalid(

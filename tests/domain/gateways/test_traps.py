@@ -21,7 +21,7 @@ from domain.gateways.errors import (
     InvalidCallback,
 )
 from domain.gateways.protocol import BillKind, CloseResult, TransferStatus
-from domain.gateways.wechat_answers import Malformed
+from domain.gateways.reading import Malformed
 from domain.gateways.wechat_sdk import TIMEOUT_SECONDS, build_sdk
 from domain.money import Fen
 from tests.domain.gateways.conftest import Shop, config_of

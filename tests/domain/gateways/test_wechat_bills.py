@@ -9,8 +9,8 @@ import pytest
 from domain.clock import SHANGHAI
 from domain.gateways.errors import BillNotReady, GatewayRetryable, GatewayUnknown
 from domain.gateways.protocol import BillKind, BillLine, BillLineKind
-from domain.gateways.wechat_answers import Malformed
-from domain.gateways.wechat_bills import fen_of, parse_rows
+from domain.gateways.reading import Malformed
+from domain.gateways.wechat_bills import fen_of, read_lines
 from domain.money import Fen
 from tests.domain.gateways.conftest import Shop, shop_of
 from tests.domain.gateways.transfers import asked, fund
@@ -162,7 +162,7 @@ SUMS = "资金流水总笔数,收入笔数"
 def test_rows_are_read_by_the_names_of_the_header() -> None:
     text = f"\ufeff{HEAD}\r\n`t,`1,`0.10,`a,`b\r\n{SUMS}\r\n`1,`1\r\n"
 
-    (row,) = parse_rows(text)
+    (row,) = rows_of(text)
 
     assert row == dict(zip(HEAD.split(","), ["t", "1", "0.10", "a", "b"], strict=True))
 
@@ -170,7 +170,7 @@ def test_rows_are_read_by_the_names_of_the_header() -> None:
 def test_separators_within_free_text_belong_to_it() -> None:
     text = f"{HEAD}\n`t,`1,`0.10,`苹果,`5 斤\n第二行\u2028,`b\n{SUMS}\n`1,`1\n"
 
-    (row,) = parse_rows(text)
+    (row,) = rows_of(text)
 
     assert row["备注"] == "苹果,`5 斤\n第二行"
     assert row["业务凭证号"] == "b"
@@ -182,13 +182,37 @@ def test_separators_within_free_text_belong_to_it() -> None:
         "",
         HEAD,
         f"{HEAD}\n`t,`1,`0.10,`a,`b",
-        f"{HEAD}\n`t,`1,`0.10,`a\n{SUMS}\n`1,`1",
-        "甲,乙\n`1,`2,`3\n资金流水总笔数\n`1",
     ],
 )
 def test_bill_of_another_form_is_malformed(text: str) -> None:
     with pytest.raises(Malformed):
-        list(parse_rows(text))
+        rows_of(text)
+
+
+def rows_of(text: str) -> list[Any]:
+    return read_lines(text, lambda row: row, date(2026, 11, 22))  # type: ignore[arg-type, return-value]
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ("`t,`1,`0.10,`a", "4 cells"),
+        ("`t,`1,`0.1.0,`a,`b", "no amount in yuan"),
+    ],
+)
+def test_row_that_cannot_be_read_stops_no_other(row: str, why: str) -> None:
+    def line_of(row: Any) -> Any:
+        fen_of(row["收支金额(元)"])
+        return row["业务凭证号"]
+
+    text = f"{HEAD}\n`t,`1,`0.10,`a,`first\n{row}\n`t,`1,`0.10,`a,`last\n{SUMS}\n`1,`1"
+
+    first, odd, last = read_lines(text, line_of, date(2026, 11, 22))
+
+    assert (first, last) == ("first", "last")  # type: ignore[comparison-overlap]
+    assert odd.kind is BillLineKind.UNREADABLE
+    assert odd.said == row
+    assert why in odd.problem
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from domain.gateways.protocol import (
     TransferEvent,
     TransferStatus,
 )
-from domain.gateways.wechat_answers import Malformed
+from domain.gateways.reading import Malformed
 from domain.gateways.wechat_transfers import read_transfer
 from domain.money import Fen
 from tests.domain.gateways.conftest import Shop
@@ -295,7 +295,8 @@ def test_callback_is_acknowledged_with_204(shop: Shop) -> None:
         {"state": "FUTURE"},
         {"state": None},
         {"out_bill_no": ""},
-        {"transfer_bill_no": None},
+        {"transfer_bill_no": ["1330"]},
+        {"state": ["SUCCESS"]},
         {"update_time": "yesterday"},
     ],
 )
