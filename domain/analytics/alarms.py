@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from domain.analytics.settling import LATE_AFTER, UNSETTLED
+from domain.payments.findings import FindingKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,16 @@ class Alarm:
     since: datetime | None
 
 
+FINDINGS: Mapping[str, FindingKind] = {
+    "payments_differ": FindingKind.PAYMENT_DIFFERS,
+    "second_transactions": FindingKind.SECOND_TRANSACTION,
+    "success_times_bounded": FindingKind.SUCCESS_TIME_BOUNDED,
+    "refunds_differ": FindingKind.REFUND_DIFFERS,
+    "refunds_made_elsewhere": FindingKind.REFUNDED_ELSEWHERE,
+    "transfers_differ": FindingKind.TRANSFER_DIFFERS,
+    "gateway_unreadable": FindingKind.UNREADABLE,
+}
+"""Alarms of what gateways said that cannot be believed: open until staff resolve the findings."""
 ALARMS: Mapping[str, str] = {
     "refund_account_short": """
         SELECT q.gateway_account_id, count(r.state), coalesce(sum(r.amount_fen), 0), q.short_since
@@ -81,6 +92,48 @@ ALARMS: Mapping[str, str] = {
             AND p.learned_at > CAST(:at AS timestamptz) - interval '1 day'
         GROUP BY p.gateway_account_id
     """,
+    "payments_unfinished": """
+        SELECT p.gateway_account_id, count(*), sum(p.amount_fen), min(p.created_at)
+        FROM work_rows w
+        JOIN payments p ON p.merchant_id = w.merchant_id AND p.id = w.subject_id
+        WHERE w.merchant_id = :merchant_id AND w.kind = 'drive_payment'
+            AND w.state IN ('due', 'leased', 'parked')
+            AND p.state IN ('created', 'pending', 'unknown', 'closing')
+            AND p.created_at <= CAST(:at AS timestamptz) - interval '24 hours'
+        GROUP BY p.gateway_account_id
+    """,
+    "days_unreconciled": """
+        SELECT a.id, count(*), CAST(NULL AS bigint),
+            (min(days.on_date) + interval '36 hours') AT TIME ZONE 'Asia/Shanghai'
+        FROM gateway_accounts a
+        CROSS JOIN LATERAL (
+            SELECT CAST((CAST(:at AS timestamptz) - interval '36 hours')
+                AT TIME ZONE 'Asia/Shanghai' AS date) AS newest
+        ) due
+        CROSS JOIN LATERAL (
+            SELECT r.on_date FROM reconciliations r
+            WHERE r.merchant_id = a.merchant_id AND r.gateway_account_id = a.id
+                AND r.compared_at IS NULL AND r.on_date <= due.newest
+            UNION
+            SELECT due.newest
+            WHERE CAST(a.created_at AT TIME ZONE 'Asia/Shanghai' AS date) <= due.newest
+                AND NOT EXISTS (
+                    SELECT 1 FROM reconciliations r
+                    WHERE r.merchant_id = a.merchant_id AND r.gateway_account_id = a.id
+                        AND r.on_date = due.newest)
+        ) days
+        WHERE a.merchant_id = :merchant_id
+        GROUP BY a.id
+    """,
+    **{
+        kind: f"""
+        SELECT f.gateway_account_id, count(*), CAST(NULL AS bigint), min(f.first_at)
+        FROM gateway_findings f
+        WHERE f.merchant_id = :merchant_id AND f.resolved_at IS NULL AND f.kind = '{finding}'
+        GROUP BY f.gateway_account_id
+    """  # noqa: S608 - constants only
+        for kind, finding in FINDINGS.items()
+    },
     "callbacks_refused": """
         SELECT c.gateway_account_id, sum(c.times), CAST(NULL AS bigint), max(c.last_at)
         FROM refused_callbacks c
@@ -148,7 +201,8 @@ ALARMS: Mapping[str, str] = {
 }
 """Each by its kind: (gateway account's inner id or null, count, fen or null, since), at `:at`.
 
-Payments of a wrong amount or at a closed order are refunded by themselves: they are told for a day.
+What is found in a gateway's statements is told until staff resolve it. Payments of a wrong amount
+or at a closed order are refunded by themselves: they are told for a day.
 A rejected refund's parked work is told as that refund, refused points' as those points.
 """
 _READ_FIRST = """

@@ -10,18 +10,20 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.checkout.conveying import Ended
-from domain.checkout.hearing_gateways import REFUND_STATES
 from domain.errors import GatewayFailed
 from domain.gateways.errors import (
     GatewayConflict,
     GatewayNeedsFunds,
     GatewayRejected,
     GatewayRetryable,
-    GatewayUnknown,
+    restated,
 )
 from domain.gateways.protocol import GatewayRefund, RefundRequest, RefundStatus
 from domain.money import Fen
 from domain.payments.accounts import Account, callback_url
+from domain.payments.findings import Finding, FindingKind, finding_of
+from domain.refunds.rules import compare_told
+from domain.settlement.applying_refunds import TOLD_STATES
 from domain.states import RefundState
 from domain.work import Key, Lease
 
@@ -58,6 +60,12 @@ class RefundJob:
         return (self.lease.merchant_id, self.row.order_id)
 
     @property
+    def number(self) -> str:
+        """Return the number that the gateway knows the refund by."""
+        number: str = self.row.public_id
+        return number
+
+    @property
     def is_to_send(self) -> bool:
         """Say whether it is sent, now or again; others are asked after."""
         return self.row.state in TO_SEND
@@ -65,10 +73,14 @@ class RefundJob:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a gateway said of a refund, as the state it means, and with which error."""
+    """What a gateway said of a refund, as the state it means, and with which error.
+
+    `finding` is set where it said what cannot be believed.
+    """
 
     to: RefundState
     error: str | None = None
+    finding: Finding | None = None
 
 
 ACCEPTED = Heard(RefundState.ACCEPTED)
@@ -77,11 +89,22 @@ EndedRefund = Ended[RefundJob, Heard]
 
 def call(job: RefundJob) -> Heard:
     """Send a refund, or ask how it stands; raises only where a query fails."""
-    if not job.is_to_send:
-        answer = job.account.provider.query_refund(job.row.public_id, job.row.payment_no)
-        return Heard(REFUND_STATES[answer.status])
+    return _send(job) if job.is_to_send else _ask(job)
+
+
+def _ask(job: RefundJob) -> Heard:
     try:
-        return Heard(REFUND_STATES[_request(job).status])
+        return _heard(job, job.account.provider.query_refund(job.number, job.row.payment_no))
+    except GatewayFailed as error:
+        finding = finding_of(job.account.key, error, number=job.number, heard_by="query")
+        if finding is None:
+            raise
+        return Heard(RefundState.UNKNOWN, _said(error), finding)
+
+
+def _send(job: RefundJob) -> Heard:
+    try:
+        return _heard(job, _request(job))
     except GatewayNeedsFunds as error:
         return Heard(RefundState.NEEDS_FUNDS, _said(error))
     except GatewayRetryable as error:
@@ -89,7 +112,25 @@ def call(job: RefundJob) -> Heard:
     except (GatewayRejected, GatewayConflict) as error:
         return Heard(RefundState.REJECTED, _said(error))
     except GatewayFailed as error:
-        return Heard(RefundState.UNKNOWN, _said(error))
+        finding = finding_of(job.account.key, error, number=job.number, heard_by="answer")
+        return Heard(RefundState.UNKNOWN, _said(error), finding)
+
+
+def _heard(job: RefundJob, told: GatewayRefund) -> Heard:
+    """Compare an answer with what was asked for: what differs has been accepted, and no more."""
+    row = job.row
+    differing = compare_told(
+        told,
+        amount_fen=row.amount_fen,
+        payment_no=row.payment_no,
+        transaction_no=row.transaction_no,
+        received_fen=row.received_fen,
+    )
+    if not differing:
+        return Heard(TOLD_STATES[told.status])
+    is_going_on = told.status in (RefundStatus.SUCCESS, RefundStatus.PROCESSING)
+    finding = Finding(job.account.key, FindingKind.REFUND_DIFFERS, job.number, "query", differing)
+    return Heard(RefundState.ACCEPTED if is_going_on else RefundState.UNKNOWN, None, finding)
 
 
 def _request(job: RefundJob) -> GatewayRefund:
@@ -121,7 +162,7 @@ def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayRefund:
     try:
         return account.provider.query_refund(row.public_id, row.payment_no)
     except GatewayFailed as error:
-        raise GatewayUnknown(**error.details) from error
+        raise restated(error) from error
 
 
 def _said(error: GatewayFailed) -> str:

@@ -9,13 +9,14 @@ from sqlalchemy.orm import Session
 
 from domain import work
 from domain.checkout.driving import drive
+from domain.checkout.hearing import listening_to
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
 from domain.errors import GatewayFailed
 from domain.gateways.protocol import CloseResult, GatewayPayment, PaymentStatus
 from domain.payments.accounts import Account, find_account
 from domain.settlement.applying_payments import SuccessfulPayment, apply_payment
-from domain.settlement.releasing import DRIVE_PAYMENT, Candidate, record_asked, record_closed
+from domain.settlement.releasing import DRIVE_PAYMENT, Candidate, record_closed
 from domain.states import PaymentState
 from domain.work import Lease
 
@@ -48,10 +49,6 @@ class _Seen:
     account: Account
 
     @property
-    def key(self) -> tuple[int, int]:
-        return (self.account.merchant_id, self.row.id)
-
-    @property
     def candidate(self) -> Candidate:
         return Candidate(self.account.merchant_id, self.row.order_id, self.row.group_id)
 
@@ -72,7 +69,7 @@ def _step(lease: Lease, at: datetime) -> None:
         with transaction() as session:
             work.finish(session, [lease])
     elif row.state == PaymentState.CLOSING:
-        _close_noting(seen, lease, at)
+        _close(seen, lease, at)
     else:
         _poll(seen, lease, at)
 
@@ -82,20 +79,11 @@ def _poll(seen: _Seen, lease: Lease, at: datetime) -> None:
         _look_again(seen, lease, at)
 
 
-def _close_noting(seen: _Seen, lease: Lease, at: datetime) -> None:
-    """Close a payment; notes that it was asked about in vain where the gateway is away."""
-    try:
-        _close(seen, lease, at)
-    except GatewayFailed:
-        with transaction() as session:
-            record_asked(session, seen.key, is_answered=False, at=at)
-        raise
-
-
 def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
     """Close a payment; where the gateway says anything else than "closed", it is asked."""
     try:
-        result = seen.account.provider.close(seen.row.public_id)
+        with listening_to(seen.account.key, seen.row.public_id, "close", at=at):
+            result = seen.account.provider.close(seen.row.public_id)
     except GatewayFailed:
         if not _conclude(seen, lease, at):
             raise
@@ -108,7 +96,8 @@ def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
 
 def _conclude(seen: _Seen, lease: Lease, at: datetime) -> bool:
     """Ask how a payment stands, and record it if that is its end: paid, or closed."""
-    answer = seen.account.provider.query(seen.row.public_id)
+    with listening_to(seen.account.key, seen.row.public_id, "query", at=at):
+        answer = seen.account.provider.query(seen.row.public_id)
     paid = _success(seen, answer)
     if paid is not None:
         _apply(paid, lease, at)
@@ -151,7 +140,6 @@ def _look_again(seen: _Seen, lease: Lease, at: datetime) -> None:
             due_at = at
         else:
             due_at = max(at + timedelta(seconds=5), min(seen.row.expires_at, at + POLL_EVERY))
-            record_asked(session, seen.key, is_answered=True, at=at)
         work.put_back(session, [lease], due_at=due_at)
 
 

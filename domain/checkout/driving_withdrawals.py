@@ -15,6 +15,7 @@ from sqlalchemy import Row, text
 
 from domain import work
 from domain.checkout.driving import drive
+from domain.checkout.hearing import keep_statement, listening_to
 from domain.checkout.resuming import resume
 from domain.clock import real_now
 from domain.database import reading, transaction
@@ -24,7 +25,7 @@ from domain.gateways.errors import (
     GatewayNeedsFunds,
     GatewayRejected,
     GatewayRetryable,
-    GatewayUnknown,
+    restated,
 )
 from domain.gateways.protocol import GatewayTransfer, TransferRequest, TransferStatus
 from domain.money import Fen
@@ -37,7 +38,6 @@ from domain.payments.quotas import (
 )
 from domain.settlement.paying_out import (
     WORK,
-    AmountDiffers,
     apply_transfer,
     set_aside,
     start_sending,
@@ -96,7 +96,9 @@ def _ask(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
         # Where it is refused it was confirmed, or ran out, meanwhile: the query tells.
         with suppress(GatewayRejected, GatewayConflict):
             account.provider.cancel_transfer(row.public_id)
-    _record(row, lease, account.provider.query_transfer(row.public_id), at)
+    with listening_to(account.key, row.public_id, "query", at=at):
+        answer = account.provider.query_transfer(row.public_id)
+    _record(row, lease, answer, at)
 
 
 def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
@@ -114,6 +116,7 @@ def _send(row: Row[Any], account: Account, lease: Lease, at: datetime) -> None:
     except GatewayRejected as error:
         _set_aside(lease, WithdrawalState.FAILED, error, at)
     except GatewayFailed as error:
+        keep_statement(account.key, error, number=row.public_id, heard_by="answer", at=at)
         _set_aside(lease, WithdrawalState.UNKNOWN, error, at)
     else:
         _record(row, lease, answer, at)
@@ -183,7 +186,7 @@ def _ask_whatever_it_says(row: Row[Any], account: Account) -> GatewayTransfer:
     try:
         return account.provider.query_transfer(row.public_id)
     except GatewayFailed as error:
-        raise GatewayUnknown(**error.details) from error
+        raise restated(error) from error
 
 
 def _wait_for_funds(account: Account, lease: Lease, error: GatewayNeedsFunds, at: datetime) -> None:
@@ -213,15 +216,11 @@ def _set_aside(lease: Lease, to: WithdrawalState, error: GatewayFailed, at: date
 
 def _record(row: Row[Any], lease: Lease, told: GatewayTransfer, at: datetime) -> None:
     """Record what the gateway said, and when to look again; only a final state ends the work."""
-    try:
-        with transaction() as session:
-            state = apply_transfer(session, lease.subject, told, at=at, actor=ACTOR)
-            if state in FINAL_WITHDRAWAL_STATES:
-                work.finish(session, [lease])
-            else:
-                waited = at - row.moved_at
-                pause = min(max(FIRST_QUERY, waited), LONGEST_PAUSE)
-                work.put_back(session, [lease], due_at=at + pause)
-    except AmountDiffers as error:
-        with transaction() as session:
-            work.park(session, lease, error=str(error))
+    with transaction() as session:
+        state = apply_transfer(session, lease.subject, told, at=at, actor=ACTOR)
+        if state in FINAL_WITHDRAWAL_STATES:
+            work.finish(session, [lease])
+        else:
+            waited = at - row.moved_at
+            pause = min(max(FIRST_QUERY, waited), LONGEST_PAUSE)
+            work.put_back(session, [lease], due_at=at + pause)

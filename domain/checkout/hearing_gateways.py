@@ -8,6 +8,7 @@ from typing import Literal
 from sqlalchemy import text
 
 from domain import clock
+from domain.checkout.hearing import keep_statement, listening_to
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayUnknown, InvalidCallback
@@ -16,14 +17,12 @@ from domain.gateways.protocol import (
     GatewayEvent,
     PaymentEvent,
     RefundEvent,
-    RefundStatus,
     TransferEvent,
 )
 from domain.payments.accounts import Account, addressed_account
 from domain.settlement.applying_payments import Applied, apply_payment
-from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
+from domain.settlement.applying_refunds import hear_refund
 from domain.settlement.paying_out import apply_transfer, find_withdrawal
-from domain.states import RefundState
 
 logger = logging.getLogger(__name__)
 
@@ -37,13 +36,6 @@ _REFUSED = text(
     SET times = refused_callbacks.times + 1, last_at = excluded.last_at
     """
 )
-REFUND_STATES = {
-    RefundStatus.NOT_FOUND: RefundState.UNKNOWN,
-    RefundStatus.PROCESSING: RefundState.ACCEPTED,
-    RefundStatus.SUCCESS: RefundState.ARRIVED,
-    RefundStatus.CLOSED: RefundState.CLOSED,
-    RefundStatus.ABNORMAL: RefundState.ABNORMAL,
-}
 
 
 def hear_callback(
@@ -60,6 +52,7 @@ def hear_callback(
         event = account.provider.parse_callback(headers, body, clock.real_now())
     except InvalidCallback as error:
         _count_refused(account, str(error.details["reason"]), at=at)
+        keep_statement(account.key, error, number="", heard_by="callback", at=at)
         raise
     _hear(account, event, at=at)
     return account.provider.acknowledgement()
@@ -109,7 +102,8 @@ def _confirm(account: Account, payment_no: str, *, at: datetime) -> Applied:
 
     Raises GatewayFailed where it does not confirm that it was paid: then it calls back again.
     """
-    answer = account.provider.query(payment_no)
+    with listening_to(account.key, payment_no, "query", at=at):
+        answer = account.provider.query(payment_no)
     paid = success_of(account, answer, source="query", is_confirmed=True)
     if paid is None:
         raise GatewayUnknown(message=f"query: {answer.status}", operation="query")
@@ -119,20 +113,9 @@ def _confirm(account: Account, payment_no: str, *, at: datetime) -> Applied:
 
 def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:
     with transaction() as session:
-        found = find_refund(session, account.key, event.refund.out_refund_no)
-        if found is None:
-            logger.warning(
-                "callback of an unknown refund", extra={"merchant_id": account.merchant_id}
-            )
-            return
-        refund_id, order_id = found
-        key = (account.merchant_id, refund_id)
-        told, actor = REFUND_STATES[event.refund.status], "gateway:callback"
-        state = move_refund(session, key, order_id, told, at=at, actor=actor)
-        if state is RefundState.REJECTED:
-            # It was accepted after all: the same number, asked for again, is told what became.
-            logger.error("callback of a rejected refund", extra={"refund_id": refund_id})
-            repeat_refund(session, key, order_id, at=at, actor=actor)
+        state = hear_refund(session, account.key, event.refund, at=at, actor="gateway:callback")
+    if state is None:
+        logger.warning("callback of an unknown refund", extra={"merchant_id": account.merchant_id})
 
 
 def _hear_transfer(account: Account, event: TransferEvent, *, at: datetime) -> None:

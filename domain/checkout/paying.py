@@ -12,6 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain import idempotency, work
+from domain.checkout.hearing import keep_statement
 from domain.clock import iso
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayRejected, GatewayUnknown
@@ -167,6 +168,7 @@ def _ask_gateway(account: Account, intent: Row[Any], *, at: datetime) -> str:
             )
         )
     except (GatewayUnknown, GatewayRejected) as error:
+        keep_statement(account.key, error, number=intent.public_id, heard_by="answer", at=at)
         state = "unknown" if isinstance(error, GatewayUnknown) else "closed"
         _note(account, intent, _UNPREPARED, state=state, at=at)
         raise

@@ -13,6 +13,7 @@ from domain.arrays import array
 from domain.checkout.calling_refunds import EndedRefund, Heard, RefundJob
 from domain.checkout.driving import run_step
 from domain.database import transaction
+from domain.payments.findings import record_finding
 from domain.payments.quotas import PROBE_EVERY
 from domain.settlement.applying_refunds import move_refund, move_refunds
 from domain.settlement.refunding import LONGEST_PAUSE
@@ -124,6 +125,8 @@ def _record(job: RefundJob, heard: Heard, at: datetime) -> None:
     """
     lease = job.lease
     with transaction() as session:
+        if heard.finding is not None:
+            record_finding(session, heard.finding, at=at)
         state = move_refund(
             session, job.key, job.row.order_id, heard.to, at=at, actor=ACTOR, error=heard.error
         )

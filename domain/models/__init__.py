@@ -13,6 +13,7 @@ from domain.models.directory import (
     StaffSession,
 )
 from domain.models.external import ExternalIssue, ExternalProgramme
+from domain.models.finding import GatewayFinding
 from domain.models.goodwill import Approval, Clawback, CouponPush, Gift
 from domain.models.grant import Grant
 from domain.models.group import Group
@@ -56,6 +57,7 @@ __all__ = [
     "Fact",
     "GatewayAccount",
     "GatewayAddress",
+    "GatewayFinding",
     "GatewayQuota",
     "Gift",
     "Grant",

@@ -3,11 +3,11 @@
 from datetime import date
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint
-from sqlalchemy.orm import Mapped
+from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, TenantRow, refers
 
-_SUBJECT = "subject IN ('payment', 'refund', 'transfer')"
+_SUBJECT = "subject IN ('payment', 'refund', 'transfer', 'unreadable')"
 
 
 class Reconciliation(TenantRow, Base):
@@ -30,7 +30,11 @@ class Reconciliation(TenantRow, Base):
 
 
 class BillLineRow(TenantRow, Base):
-    """One line of a downloaded bill; a repeated download replaces a day's lines."""
+    """One line of a downloaded bill; a repeated download replaces a day's lines.
+
+    `trade_no` is our number of the order that a refund is of. One that could not be read is kept as
+    `said`, with the `problem`.
+    """
 
     __tablename__ = "bill_lines"
     __table_args__ = (
@@ -46,13 +50,18 @@ class BillLineRow(TenantRow, Base):
     gateway_no: Mapped[str]
     amount_fen: Mapped[FenColumn]
     at: Mapped[Instant]
+    trade_no: Mapped[str] = mapped_column(server_default="")
+    currency: Mapped[str] = mapped_column(server_default="")
+    problem: Mapped[str] = mapped_column(server_default="")
+    said: Mapped[str] = mapped_column(server_default="")
 
 
 class ReconciliationTask(TenantRow, Base):
     """One difference, until somebody resolves it with a reason.
 
-    `missing_here`: in the bill only. `missing_there`: in our books only. `amount_differs`. `late`:
-    both have it, but we learned of it from the bill, or have it on another day.
+    `missing_here`: in the bill only. `missing_there`: in our books only. `amount_differs`,
+    `currency_differs`. `late`: both have it, but we learned of it from the bill, or have it on
+    another day. `unreadable`: a line that nobody could read, kept as `said`.
     """
 
     __tablename__ = "reconciliation_tasks"
@@ -61,7 +70,8 @@ class ReconciliationTask(TenantRow, Base):
         UniqueConstraint("merchant_id", "reconciliation_id", "kind", "subject", "number"),
         CheckConstraint(_SUBJECT, name="subject_known"),
         CheckConstraint(
-            "kind IN ('missing_here', 'missing_there', 'amount_differs', 'late')",
+            "kind IN ('missing_here', 'missing_there', 'amount_differs', 'currency_differs',"
+            " 'late', 'unreadable')",
             name="kind_known",
         ),
         CheckConstraint(
@@ -87,3 +97,4 @@ class ReconciliationTask(TenantRow, Base):
     resolved_at: Mapped[Instant | None]
     resolved_by: Mapped[str | None]
     resolution: Mapped[str | None]
+    said: Mapped[str | None]

@@ -9,3 +9,11 @@ class NoGatewayAccount(Conflict):
 
 class UnknownGatewayAccount(NotFound):
     """A callback names an account that does not exist."""
+
+
+class FindingNotFound(NotFound):
+    """No such finding of this merchant."""
+
+
+class FindingResolved(Conflict):
+    """The finding is resolved already."""

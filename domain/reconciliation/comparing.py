@@ -36,7 +36,7 @@ _OURS = """
     WHERE r.merchant_id = :merchant_id AND {refunds}
     UNION ALL
     SELECT 'transfer', w.public_id, w.transfer_no, w.net_fen, coalesce(w.awaiting_at, w.ended_at),
-        w.transfer_no IS NOT NULL
+        w.transfer_no IS NOT NULL OR w.state IN ('awaiting_shopper', 'succeeded')
     FROM withdrawals w
     WHERE w.merchant_id = :merchant_id AND w.gateway_account_id = :account_id AND {transfers}
 """
@@ -44,7 +44,7 @@ _NAMED = "{}.public_id IN (SELECT number FROM lines WHERE subject = '{}')"
 _FROM_LINES = text(
     f"""
     WITH lines AS MATERIALIZED (
-        SELECT subject, number, gateway_no, amount_fen, at,
+        SELECT subject, number, gateway_no, amount_fen, at, currency, said,
             row_number() OVER (
                 PARTITION BY subject, number, sign(amount_fen) ORDER BY id) AS repetition
         FROM bill_lines WHERE merchant_id = :merchant_id AND reconciliation_id = :id
@@ -57,11 +57,13 @@ _FROM_LINES = text(
     })
     SELECT l.subject, l.number, l.gateway_no, o.amount_fen AS our_fen, l.amount_fen AS their_fen,
         o.at AS our_at, l.at AS their_at, CASE
+            WHEN l.subject = 'unreadable' THEN 'unreadable'
+            WHEN l.currency NOT IN ('', 'CNY') THEN 'currency_differs'
             WHEN o.is_ours IS NOT TRUE OR l.repetition > 1
                 OR (l.subject = 'payment' AND l.gateway_no <> o.gateway_no) THEN 'missing_here'
             WHEN abs(l.amount_fen) <> o.amount_fen THEN 'amount_differs'
             WHEN l.subject = 'payment' AND NOT (o.at >= :since AND o.at < :until) THEN 'late'
-        END AS kind
+        END AS kind, nullif(l.said, '') AS said
     FROM lines l LEFT JOIN ours o ON o.subject = l.subject AND o.number = l.number
     ORDER BY 1, 2
     """  # noqa: S608 - constants only
@@ -88,12 +90,12 @@ _FROM_OURS = text(
 _FOUND = text(
     """
     INSERT INTO reconciliation_tasks (merchant_id, public_id, reconciliation_id, kind, subject,
-        number, gateway_no, our_fen, their_fen, our_at, their_at, found_at)
+        number, gateway_no, our_fen, their_fen, our_at, their_at, said, found_at)
     SELECT :merchant_id, t.public_id, :id, t.kind, t.subject, t.number, t.gateway_no, t.our_fen,
-        t.their_fen, t.our_at, t.their_at, :at
+        t.their_fen, t.our_at, t.their_at, t.said, :at
     FROM jsonb_to_recordset(:tasks) AS t (
         public_id text, kind text, subject text, number text, gateway_no text, our_fen bigint,
-        their_fen bigint, our_at timestamptz, their_at timestamptz)
+        their_fen bigint, our_at timestamptz, their_at timestamptz, said text)
     ON CONFLICT (merchant_id, reconciliation_id, kind, subject, number) DO NOTHING
     """
 ).bindparams(bindparam("tasks", type_=JSONB))
@@ -116,7 +118,10 @@ _COMPARED = text(
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One line that is not the same on both sides; `kind` is None where it is."""
+    """One line that is not the same on both sides; `kind` is None where it is.
+
+    `said` is the line itself where nobody could read it.
+    """
 
     subject: str
     number: str
@@ -126,6 +131,7 @@ class Difference:
     our_at: datetime | None
     their_at: datetime | None
     kind: str | None
+    said: str | None = None
 
 
 def compare(
@@ -186,6 +192,7 @@ def _record(
             "their_fen": found.their_fen,
             "our_at": found.our_at and found.our_at.isoformat(),
             "their_at": found.their_at and found.their_at.isoformat(),
+            "said": found.said,
         }
         for found in differences
     ]

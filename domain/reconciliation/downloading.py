@@ -29,10 +29,12 @@ _FORGET = text(
 _KEEP = text(
     """
     INSERT INTO bill_lines (merchant_id, reconciliation_id, subject, number, gateway_no,
-        amount_fen, at)
-    SELECT :merchant_id, :id, t.subject, t.number, t.gateway_no, t.amount_fen, t.at
+        amount_fen, at, trade_no, currency, problem, said)
+    SELECT :merchant_id, :id, t.subject, t.number, t.gateway_no, t.amount_fen, t.at, t.trade_no,
+        t.currency, t.problem, t.said
     FROM jsonb_to_recordset(:lines) AS t (
-        subject text, number text, gateway_no text, amount_fen bigint, at timestamptz)
+        subject text, number text, gateway_no text, amount_fen bigint, at timestamptz,
+        trade_no text, currency text, problem text, said text)
     """
 ).bindparams(bindparam("lines", type_=JSONB))
 
@@ -81,4 +83,8 @@ def _row(line: BillLine) -> dict[str, object]:
         "gateway_no": line.gateway_no,
         "amount_fen": line.amount_fen,
         "at": iso(line.at),
+        "trade_no": line.trade_no,
+        "currency": line.currency,
+        "problem": line.problem,
+        "said": line.said,
     }

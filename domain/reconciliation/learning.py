@@ -12,16 +12,16 @@ from typing import Any
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from domain.checkout.hearing_gateways import REFUND_STATES
+from domain.checkout.hearing import listening_to
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
-from domain.gateways.protocol import BillLineKind
+from domain.gateways.errors import GatewayUnknown
+from domain.gateways.protocol import BillLineKind, RefundStatus
 from domain.payments.accounts import Account
 from domain.reconciliation.downloading import DayOfAccount
 from domain.settlement.applying_payments import Applied, apply_payment
-from domain.settlement.applying_refunds import find_refund, move_refund, repeat_refund
+from domain.settlement.applying_refunds import hear_refund
 from domain.settlement.paying_out import apply_transfer, find_withdrawal
-from domain.states import RefundState
 
 logger = logging.getLogger(__name__)
 
@@ -55,19 +55,30 @@ _UNHEARD = text(
 def learn(day: DayOfAccount, *, at: datetime) -> list[tuple[str, str]]:
     """Ask about each line of a kept bill that our rows have not heard of, and apply the answer.
 
-    Returns (subject, number) of those that were news. Raises GatewayFailed.
+    Returns (subject, number) of those that were news. An answer that cannot be believed is kept,
+    and stops no other. Raises GatewayFailed.
     """
     with reading() as session:
         unheard = _find_unheard(session, day)
     learnt = []
     for row in unheard:
-        if _LEARN[BillLineKind(row.subject)](day.account, row, at):
+        if _ask_and_apply(day.account, row, at):
             logger.warning(
                 "learnt from a bill",
                 extra={"merchant_id": day.key[0], "subject": row.subject},
             )
             learnt.append((row.subject, row.number))
     return learnt
+
+
+def _ask_and_apply(account: Account, row: Row[Any], at: datetime) -> bool:
+    try:
+        with listening_to(account.key, row.number, "bill", at=at):
+            return _LEARN[BillLineKind(row.subject)](account, row, at)
+    except GatewayUnknown as error:
+        if error.statement is None:
+            raise
+        return False
 
 
 def _find_unheard(session: Session, day: DayOfAccount) -> list[Row[Any]]:
@@ -90,16 +101,11 @@ def _learn_payment(account: Account, row: Row[Any], at: datetime) -> bool:
 
 
 def _learn_refund(account: Account, row: Row[Any], at: datetime) -> bool:
-    told = REFUND_STATES[account.provider.query_refund(row.number, row.trade_no).status]
+    told = account.provider.query_refund(row.number, row.trade_no)
+    if told.status is RefundStatus.NOT_FOUND:
+        return False
     with transaction() as session:
-        found = find_refund(session, account.key, row.number)
-        if found is None or told is RefundState.UNKNOWN:
-            return False
-        key = (account.merchant_id, found[0])
-        state = move_refund(session, key, found[1], told, at=at, actor=ACTOR)
-        if state is RefundState.REJECTED:
-            repeat_refund(session, key, found[1], at=at, actor=ACTOR)
-    return True
+        return hear_refund(session, account.key, told, at=at, actor=ACTOR) is not None
 
 
 def _learn_transfer(account: Account, row: Row[Any], at: datetime) -> bool:

@@ -27,6 +27,7 @@ COLUMNS = (
     "resolved_at",
     "resolved_by",
     "resolution",
+    "said",
 )
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -53,7 +54,7 @@ _TASKS = text(
     """
     SELECT k.id AS row_id, k.public_id AS id, r.public_id AS reconciliation_id, r.on_date, k.kind,
         k.subject, k.number, k.gateway_no, k.our_fen, k.their_fen, k.our_at, k.their_at,
-        k.found_at, k.resolved_at, k.resolved_by, k.resolution
+        k.found_at, k.resolved_at, k.resolved_by, k.resolution, k.said
     FROM reconciliation_tasks k
     JOIN reconciliations r ON r.merchant_id = k.merchant_id AND r.id = k.reconciliation_id
     WHERE (CAST(:merchant_id AS bigint) IS NULL OR k.merchant_id = :merchant_id)
@@ -106,6 +107,7 @@ class TaskLine:
     resolved_at: datetime | None
     resolved_by: str | None
     resolution: str | None
+    said: str | None
 
 
 def list_reconciliations(

@@ -4,15 +4,18 @@ Every successful payment ends as exactly one of {seat taken, refunded}.
 """
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
 from domain import outbox
+from domain.clock import iso
 from domain.ledger import posting
 from domain.ledger.posting import ORDER_DEPOSITS, SALES, Posting
+from domain.payments.findings import Finding, FindingKind, record_finding
 from domain.settlement.failing import settle_late_member
 from domain.settlement.locking import Key, LockedGroup, LockedOrder
 from domain.settlement.moving import move_orders
@@ -31,6 +34,10 @@ from domain.states import GroupState, OrderState, PaymentState, SeatState
 
 logger = logging.getLogger(__name__)
 
+EARLIEST = timedelta(minutes=1)
+"""How long before its payment was created a success may be: clocks differ."""
+LATEST = timedelta(minutes=1)
+"""How long after we learn of it a success may be."""
 ALARMING = ("wrong_amount", "closed_payment")
 """Outcomes that no shopper's lateness explains: a fault at the gateway, or ours."""
 
@@ -68,15 +75,20 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
     query confirmed it: `UNCONFIRMED` asks for that. `UNKNOWN` means that the number is not ours.
     """
     payment, group, order = lock_payment(
-        session, paid.gateway_account, paid.payment_no, paid_at=paid.succeeded_at
+        session,
+        paid.gateway_account,
+        paid.payment_no,
+        paid_at=min(paid.succeeded_at, at + LATEST),
     )
     if payment is None:
         return Applied.UNKNOWN
     if payment.state == PaymentState.SUCCEEDED:
+        _compare_transaction(session, payment, paid, at=at)
         return Applied.REPEATED
     if payment.amount_fen != paid.amount_fen and not paid.is_confirmed:
         logger.warning("payment amount differs", extra={"payment_id": payment.id})
         return Applied.UNCONFIRMED
+    paid = _bound_success(session, payment, paid, at=at)
     outcome, deadline_at = _judge(session, group, order, payment, paid)
     receipt = Receipt(
         (paid.gateway_account[0], payment.id),
@@ -98,6 +110,44 @@ def apply_payment(session: Session, paid: SuccessfulPayment, *, at: datetime) ->
         logger.warning("payment goes back", extra=extra)
     _give_back(session, group, order, payment_id=payment.id, paid=paid, outcome=outcome, at=at)
     return Applied.REFUNDED
+
+
+def _bound_success(
+    session: Session, payment: LockedPayment, paid: SuccessfulPayment, *, at: datetime
+) -> SuccessfulPayment:
+    """Take a success time that cannot be for the nearer bound, and keep what was said."""
+    earliest, latest = payment.created_at - EARLIEST, at + LATEST
+    bounded = min(max(paid.succeeded_at, earliest), max(earliest, latest))
+    if bounded == paid.succeeded_at:
+        return paid
+    said: dict[str, object] = {"ours": iso(bounded), "theirs": iso(paid.succeeded_at)}
+    _keep(session, paid, FindingKind.SUCCESS_TIME_BOUNDED, {"succeeded_at": said}, at=at)
+    return replace(paid, succeeded_at=bounded)
+
+
+def _compare_transaction(
+    session: Session, payment: LockedPayment, paid: SuccessfulPayment, *, at: datetime
+) -> None:
+    """Keep what was said of a payment that succeeded already, where it is another transaction."""
+    if payment.transaction_no == paid.transaction_no:
+        return
+    said: dict[str, dict[str, object]] = {
+        "transaction_no": {"ours": payment.transaction_no, "theirs": paid.transaction_no},
+        "amount_fen": {"ours": None, "theirs": paid.amount_fen},
+    }
+    _keep(session, paid, FindingKind.SECOND_TRANSACTION, said, at=at)
+
+
+def _keep(
+    session: Session,
+    paid: SuccessfulPayment,
+    kind: FindingKind,
+    fields: Mapping[str, Mapping[str, object]],
+    *,
+    at: datetime,
+) -> None:
+    finding = Finding(paid.gateway_account, kind, paid.payment_no, paid.source, fields)
+    record_finding(session, finding, at=at)
 
 
 def _judge(  # noqa: PLR0911 - one reason per return
@@ -214,6 +264,6 @@ def _give_back(
         ],
         at=at,
     )
-    if order.state == OrderState.PLACED and (outcome == "late" or order.release_reason is not None):
+    if outcome == "late" and order.state == OrderState.PLACED:
         groups = {} if group is None else {group.key: group}
         free_if_unpayable(session, order, groups, at=at)

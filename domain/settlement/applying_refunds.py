@@ -13,9 +13,12 @@ from sqlalchemy.orm import Session
 
 from domain import outbox, work
 from domain.arrays import array
+from domain.gateways.protocol import GatewayRefund, RefundStatus
 from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
+from domain.payments.findings import Finding, FindingKind, record_finding
 from domain.refunds.errors import RefundNotRejected
+from domain.refunds.rules import compare_told
 from domain.settlement.locking import Key, columns
 from domain.settlement.moving import move_orders
 from domain.settlement.refunding import WORK, WantedRefund, replace_closed
@@ -23,6 +26,13 @@ from domain.states import REFUND, OrderState, RefundState
 
 logger = logging.getLogger(__name__)
 
+TOLD_STATES = {
+    RefundStatus.NOT_FOUND: RefundState.UNKNOWN,
+    RefundStatus.PROCESSING: RefundState.ACCEPTED,
+    RefundStatus.SUCCESS: RefundState.ARRIVED,
+    RefundStatus.CLOSED: RefundState.CLOSED,
+    RefundStatus.ABNORMAL: RefundState.ABNORMAL,
+}
 BAD_ENDS = (RefundState.REJECTED, RefundState.ABNORMAL, RefundState.CLOSED)
 
 _FIND = text(
@@ -37,7 +47,8 @@ _LOCK_ORDER = text(
 )
 _LOCK = text(
     """
-    SELECT r.id, r.payment_id, r.purpose, r.state, r.amount_fen, p.gateway_account_id
+    SELECT r.id, r.payment_id, r.purpose, r.state, r.amount_fen, p.gateway_account_id,
+        p.public_id AS payment_no, p.transaction_no, p.received_fen
     FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
     WHERE r.merchant_id = :merchant_id AND r.id = :id FOR NO KEY UPDATE OF r
     """
@@ -65,6 +76,37 @@ def find_refund(session: Session, account: Key, refund_no: str) -> tuple[int, in
         _FIND, {"merchant_id": account[0], "account_id": account[1], "no": refund_no}
     ).first()
     return None if row is None else (row.id, row.order_id)
+
+
+def hear_refund(
+    session: Session, account: Key, told: GatewayRefund, *, at: datetime, actor: str
+) -> RefundState | None:
+    """Apply what a gateway says of a refund of ours; returns its state then, None if not ours.
+
+    Where it says something else than was asked for, nothing moves: what it said is kept. A rejected
+    one that it knows after all is asked for again, under its number. Locks the order, the refund.
+    """
+    found = find_refund(session, account, told.out_refund_no)
+    if found is None:
+        return None
+    key, order_id = (account[0], found[0]), found[1]
+    _, row = _lock(session, key, order_id)
+    differing = compare_told(
+        told,
+        amount_fen=row.amount_fen,
+        payment_no=row.payment_no,
+        transaction_no=row.transaction_no,
+        received_fen=row.received_fen,
+    )
+    if differing:
+        finding = Finding(account, FindingKind.REFUND_DIFFERS, told.out_refund_no, actor, differing)
+        record_finding(session, finding, at=at)
+        return RefundState(row.state)
+    state = move_refund(session, key, order_id, TOLD_STATES[told.status], at=at, actor=actor)
+    if state is RefundState.REJECTED and told.status is not RefundStatus.NOT_FOUND:
+        logger.error("gateway knows a rejected refund", extra={"refund_id": row.id})
+        repeat_refund(session, key, order_id, at=at, actor=actor)
+    return state
 
 
 def move_refund(

@@ -14,6 +14,7 @@ from domain import outbox
 from domain.gateways.protocol import GatewayTransfer, TransferStatus
 from domain.ledger import posting
 from domain.ledger.posting import GATEWAY, TAX_PAYABLE, WALLET, WITHDRAWALS_PAYABLE, Posting
+from domain.payments.findings import Finding, FindingKind, record_finding
 from domain.settlement.locking import Key
 from domain.states import FINAL_WITHDRAWAL_STATES, WITHDRAWAL, WithdrawalState
 from domain.withdrawals.rules import advise
@@ -55,10 +56,6 @@ _MOVE = text(
     WHERE merchant_id = :merchant_id AND id = :id
     """
 )
-
-
-class AmountDiffers(RuntimeError):
-    """The gateway tells of another amount than was asked for: nobody may act on that."""
 
 
 def find_withdrawal(session: Session, account: Key, number: str) -> Key | None:
@@ -122,12 +119,21 @@ def apply_transfer(
 ) -> WithdrawalState:
     """Move a withdrawal to what the gateway says, unless that is no news; returns its state then.
 
-    Locks the withdrawal. Its end posts the money out, or back to the wallet with the reason.
-    Raises AmountDiffers.
+    Locks the withdrawal. Its end posts the money out, or back to the wallet with the reason. Where
+    the gateway tells of another amount nothing moves: what it said is kept.
     """
     row = _lock(session, withdrawal)
     if told.amount_fen is not None and told.amount_fen != row.net_fen:
-        raise AmountDiffers(f"{told.out_bill_no}: {told.amount_fen} instead of {row.net_fen}")
+        amounts = {"amount_fen": {"ours": row.net_fen, "theirs": told.amount_fen}}
+        finding = Finding(
+            (withdrawal[0], row.gateway_account_id),
+            FindingKind.TRANSFER_DIFFERS,
+            told.out_bill_no,
+            actor,
+            amounts,
+        )
+        record_finding(session, finding, at=at)
+        return WithdrawalState(row.state)
     to = _state_of(told, row)
     if to is None or to == row.state:
         return WithdrawalState(row.state)

@@ -93,7 +93,8 @@ _LOCK_SEAT = f"""
 """  # noqa: S608 - constants only
 _LOCK_PAYMENT = f"""
     SELECT {_GROUP_FIELDS}, {_ORDER_FIELDS},
-        (l.payment).id AS id, (l.payment).state AS state, (l.payment).amount_fen AS amount_fen
+        (l.payment).id AS id, (l.payment).state AS state, (l.payment).amount_fen AS amount_fen,
+        (l.payment).created_at AS created_at, (l.payment).transaction_no AS transaction_no
     FROM lock_payment(%(merchant_id)s, %(account_id)s, %(number)s, %(paid_at)s) l
 """  # noqa: S608 - constants only
 
@@ -104,6 +105,8 @@ class LockedPayment(NamedTuple):
     id: int
     state: str
     amount_fen: int
+    created_at: datetime
+    transaction_no: str | None
 
 
 def _read_seat(row: tuple[Any, ...]) -> tuple[LockedGroup | None, LockedOrder]:
@@ -154,7 +157,7 @@ def lock_payment(
             "paid_at": paid_at,
         },
     )
-    payment = LockedPayment(row.id, row.state, row.amount_fen)
+    payment = LockedPayment(row.id, row.state, row.amount_fen, row.created_at, row.transaction_no)
     return None if payment.id is None else payment, *_read_seat(row)
 
 

@@ -14,8 +14,15 @@ from api.schemas.fields import (
     Text,
 )
 
-_KINDS = ["missing_here", "missing_there", "amount_differs", "late"]
-_SUBJECTS = ["payment", "refund", "transfer"]
+_KINDS = [
+    "missing_here",
+    "missing_there",
+    "amount_differs",
+    "currency_differs",
+    "late",
+    "unreadable",
+]
+_SUBJECTS = ["payment", "refund", "transfer", "unreadable"]
 
 
 class ReconciliationSchema(Schema):
@@ -58,6 +65,9 @@ class TaskSchema(Schema):
     resolved_at = Instant(allow_none=True)
     resolved_by = String(allow_none=True)
     resolution = String(allow_none=True)
+    said = String(
+        allow_none=True, metadata={"description": "the line of the bill, where it is unreadable"}
+    )
 
 
 class ResolutionSchema(Schema):
