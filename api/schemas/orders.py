@@ -57,21 +57,36 @@ class PartSchema(Schema):
     amount_fen = Fen(least=None)
 
 
+class ToldPartSchema(PartSchema):
+    """One part of a subsidy's amount, as its shopper is told."""
+
+    text = String(metadata={"description": "what it is, or why, by Accept-Language"})
+
+
 class QuoteSchema(Schema):
     """The promised subsidy."""
 
     amount_fen = Fen()
-    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
+
+
+class RefundPartSchema(Schema):
+    """What goes back of an order by one of the means that paid it."""
+
+    means = String(metadata={"enum": ["gateway", "wallet", "points", "coupon", "pass"]})
+    amount_fen = Fen(metadata={"description": "at face value"})
+    arrived_at = Instant(allow_none=True)
 
 
 class OrderRefundSchema(Schema):
-    """How an order's refund stands."""
+    """How an order's refund stands: all that goes back, by the means that paid it."""
 
-    state = String()
-    amount_fen = Fen()
+    state = String(metadata={"description": "of the gateway's part; arrived where there is none"})
+    amount_fen = Fen(metadata={"description": "in money: by the gateway and into the wallet"})
     requested_at = Instant(allow_none=True)
     accepted_at = Instant(allow_none=True)
-    arrived_at = Instant(allow_none=True)
+    arrived_at = Instant(allow_none=True, metadata={"description": "of the last part"})
+    parts = ma.fields.List(ma.fields.Nested(RefundPartSchema))
 
 
 class OrderSubsidySchema(Schema):
@@ -80,7 +95,7 @@ class OrderSubsidySchema(Schema):
     kind = String()
     state = String()
     amount_fen = Fen()
-    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
     due_at = Instant()
     issued_at = Instant(allow_none=True)
 

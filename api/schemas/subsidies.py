@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String
-from api.schemas.orders import PartSchema
+from api.schemas.orders import ToldPartSchema
 from domain.states import GrantState
 from domain.terms import SubsidyKind
 
@@ -26,7 +26,7 @@ class MySubsidySchema(Schema):
     state = String(metadata={"enum": [state.value for state in GrantState]})
     quote_fen = Fen()
     amount_fen = Fen()
-    parts = ma.fields.List(ma.fields.Nested(PartSchema))
+    parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
     deadline_at = Instant()
     decided_at = Instant()
     due_at = Instant(metadata={"description": "when it is issued, or was to be"})

@@ -12,6 +12,7 @@ from api.idempotency import request_key
 from api.progress import progress_cache
 from api.schemas.groups import GroupSchema
 from api.schemas.orders import OrderSchema, PlaceArguments
+from api.telling import tell_order
 from domain.checkout.commands import Basket, Client, JoinGroup, OpenGroup
 from domain.checkout.joining import join_group
 from domain.checkout.opening import open_group
@@ -72,7 +73,7 @@ def _basket(caller: ShopperCaller, body: dict[str, Any]) -> Basket:
 
 
 def _created(body: dict[str, Any]) -> Response:
-    response = jsonify(body)
+    response = jsonify(tell_order(body))
     response.status_code = 201
     return response
 

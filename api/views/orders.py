@@ -10,6 +10,7 @@ from api.idempotency import request_key
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.fields import NothingSchema
 from api.schemas.orders import BuyAloneArguments, OrderSchema, PreparedPaymentSchema
+from api.telling import tell_order
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import Basket, BuyAlone, Client
 from domain.checkout.giving_up import give_up_order
@@ -20,6 +21,10 @@ from domain.orders.queries import find_order, list_orders
 blueprint = Blueprint("orders", __name__, url_prefix="/v1", description="Orders", caller="shopper")
 
 _LARGEST_ID = 2**63 - 1
+
+
+def _answer_order(status: int, order: dict[str, Any]) -> Response:
+    return _answer(status, tell_order(order))
 
 
 def _answer(status: int, body: dict[str, Any]) -> Response:
@@ -47,7 +52,9 @@ def buy(body: dict[str, Any]) -> Response:
         address=body["address"],
         client=Client(caller.client_address, caller.device, caller.channel),
     )
-    return _answer(201, buy_alone(BuyAlone(basket, for_points=body["for_points"]), at=read_clock()))
+    return _answer_order(
+        201, buy_alone(BuyAlone(basket, for_points=body["for_points"]), at=read_clock())
+    )
 
 
 @blueprint.route("/orders/<id:order_id>", methods=["GET"])
@@ -55,7 +62,7 @@ def buy(body: dict[str, Any]) -> Response:
 def read(order_id: str) -> Response:
     """Read one of my orders."""
     with reading() as session:
-        return _answer(200, find_order(session, require_shopper().key, order_id).to_json())
+        return _answer_order(200, find_order(session, require_shopper().key, order_id).to_json())
 
 
 @blueprint.route("/me/orders", methods=["GET"])
@@ -72,7 +79,9 @@ def mine(arguments: dict[str, Any]) -> Response:
             limit=page.limit + 1,
         )
     answer = answer_page(rows, page, "orders", lambda row: (row[0],))
-    return _answer(200, {**answer, "items": [view.to_json() for _, view in answer["items"]]})
+    return _answer(
+        200, {**answer, "items": [tell_order(view.to_json()) for _, view in answer["items"]]}
+    )
 
 
 @blueprint.route(
@@ -84,7 +93,7 @@ def give_up(_: dict[str, Any], order_id: str) -> Response:
     """Give up an unpaid order, or leave an open group before its deadline."""
     caller = require_shopper()
     key = request_key(caller)
-    return _answer(201, give_up_order(caller.key, order_id, key, at=read_clock()))
+    return _answer_order(201, give_up_order(caller.key, order_id, key, at=read_clock()))
 
 
 @blueprint.route("/orders/<id:order_id>/payments", methods=["POST"], headers=("Idempotency-Key",))

@@ -1,11 +1,13 @@
 """My subsidies."""
 
+from dataclasses import replace
 from typing import Any
 
 from api import auth
 from api.blueprint import Blueprint
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.subsidies import MySubsidySchema
+from api.telling import tell_parts
 from domain.database import reading
 from domain.subsidies.queries import list_subsidies
 
@@ -32,4 +34,6 @@ def mine(arguments: dict[str, Any]) -> dict[str, Any]:
             below_id=page.after[0] if page.after else None,
             limit=page.limit + 1,
         )
-    return answer_page(found, page, "me.subsidies", lambda subsidy: (subsidy.row_id,))
+    answer = answer_page(found, page, "me.subsidies", lambda subsidy: (subsidy.row_id,))
+    told = [replace(one, parts=tell_parts(one.parts)) for one in answer["items"]]
+    return answer | {"items": told}

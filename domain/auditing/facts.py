@@ -11,7 +11,8 @@ DELIVERED = Check(
 EMITTED = Check(
     "facts.emitted",
     10,
-    "A group that formed or failed, and an order that was refunded, is a fact exactly once.",
+    "A group that formed or failed or has got another leader, and an order that was refunded, was"
+    " not paid in time, or was bought alone, is a fact exactly once.",
 )
 TOLD = Check(
     "facts.acted-on-once",
@@ -84,10 +85,15 @@ PROBES = (
         WHERE w.id IS NULL OR d.deliveries IS DISTINCT FROM 1
         """,  # noqa: S608 - constants only
     ),
+    # Earlier releases told nothing of expiries, of what was bought alone, of leaders: those are
+    # looked for from the first one told on.
     probe(
         EMITTED,
         """
-        WITH ended AS (
+        WITH since AS (
+            SELECT kind, min(at) AS at FROM facts
+            WHERE kind IN ('order.expired', 'order.bought', 'order.led') GROUP BY 1
+        ), ended AS (
             SELECT merchant_id, id, 'group.' || state AS kind FROM groups
             WHERE state IN ('formed', 'failed')
             UNION ALL
@@ -95,9 +101,29 @@ PROBES = (
             JOIN refunds r ON r.merchant_id = m.merchant_id AND r.order_id = m.subject_id
                 AND r.purpose = 'failed' AND r.state = 'arrived'
             WHERE m.machine = 'order' AND m.to_state = 'refunded'
+            UNION ALL
+            SELECT m.merchant_id, m.subject_id, 'order.expired' FROM state_moves m
+            JOIN since s ON s.kind = 'order.expired' AND m.occurred_at >= s.at
+            WHERE m.machine = 'order' AND m.to_state = 'expired'
+            UNION ALL
+            SELECT m.merchant_id, m.subject_id, 'order.bought' FROM state_moves m
+            JOIN orders o ON o.merchant_id = m.merchant_id AND o.id = m.subject_id
+                AND o.group_id IS NULL
+            JOIN since s ON s.kind = 'order.bought' AND m.occurred_at >= s.at
+            WHERE m.machine = 'order' AND m.to_state = 'paid'
+            UNION ALL
+            SELECT g.merchant_id, l.last_id, 'order.led' FROM groups g
+            JOIN LATERAL (
+                SELECT min(o.id) AS first_id,
+                    max(o.id) FILTER (WHERE o.shopper_id = g.leader_id AND o.paid_at IS NOT NULL)
+                        AS last_id
+                FROM orders o WHERE o.merchant_id = g.merchant_id AND o.group_id = g.id
+            ) l ON l.last_id <> l.first_id
+            JOIN since s ON s.kind = 'order.led' AND g.created_at >= s.at
         ), told AS (
             SELECT merchant_id, subject_id, kind, count(*) AS times FROM facts
-            WHERE kind IN ('group.formed', 'group.failed', 'order.refunded') GROUP BY 1, 2, 3
+            WHERE kind IN ('group.formed', 'group.failed', 'order.refunded', 'order.expired',
+                'order.bought', 'order.led') GROUP BY 1, 2, 3
         )
         SELECT format('%s of %s/%s: told %s times', e.kind, e.merchant_id, e.id,
             coalesce(t.times, 0)) AS key
@@ -131,7 +157,8 @@ PROBES = (
             UNION ALL
             SELECT merchant_id, id, subject_id,
                 CASE kind WHEN 'order.settled_late' THEN 'group.failed' ELSE kind END
-            FROM done WHERE kind IN ('order.settled_late', 'order.refunded', 'grant.matured')
+            FROM done WHERE kind IN ('order.settled_late', 'order.refunded', 'grant.matured',
+                'order.expired', 'order.bought', 'order.led')
             UNION ALL
             SELECT merchant_id, id, (payload ->> 'order_id')::bigint,
                 'payment.returned.' || subject_id

@@ -5,7 +5,7 @@ A notice has no public id of its own: the outside sees a keyed digest of its key
 
 import hashlib
 import hmac
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -13,26 +13,32 @@ from typing import Any, Final
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
-from domain.clock import SHANGHAI
 from domain.config import settings
-from domain.money import yuan
+from domain.notices.telling import write_text
 from domain.public_ids import ALPHABET, LENGTH
-from domain.texts import Language, has_text
-from domain.texts import text as text_of
+from domain.texts import Language
 
 RESULTS: Final = ("group.formed", "group.failed")
 _PARAMETERS: Final = (
     "order",
     "group",
     "title",
+    "back",
     "refund_fen",
     "subsidy_fen",
     "subsidy_state",
     "subsidy_kind",
+    "points",
+    "threshold_fen",
+    "kind",
+    "outcome",
+    "cut_by",
+    "why",
     "amount_fen",
     "withdrawal",
     "advice",
     "instrument",
+    "due_at",
     "expires_at",
 )
 
@@ -92,28 +98,6 @@ def public_id_of(notice: Key) -> str:
 def plain_key(key: str) -> str:
     """Return a notice's key without the number that makes it unique."""
     return key.rstrip("0123456789").rstrip(".")
-
-
-def write_text(key: str, parameters: Mapping[str, Any], language: Language) -> str:
-    """Write a notice's text: the one for its subsidy's state and kind, where there is one.
-
-    Instants are told in Shanghai's time.
-    """
-    values = dict(parameters)
-    for name in ("refund", "subsidy", "amount"):
-        amount_fen = parameters.get(f"{name}_fen")
-        if amount_fen is not None:
-            values[name] = yuan(amount_fen)
-    if "advice" in parameters:
-        values["advice"] = text_of(f"withdrawals.advice.{parameters['advice']}", language)
-    if "expires_at" in parameters:
-        expires_at = datetime.fromisoformat(parameters["expires_at"])
-        values["expires"] = f"{expires_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
-    state, kind = parameters.get("subsidy_state"), parameters.get("subsidy_kind")
-    for special in (f"notices.{key}.{state}.{kind}", f"notices.{key}.{state}"):
-        if has_text(special):
-            return text_of(special, language, **values)
-    return text_of(f"notices.{key}", language, **values)
 
 
 def _view(row: Row[Any]) -> NoticeView:

@@ -19,13 +19,16 @@ from sqlalchemy.sql import bindparam
 from domain.clock import SHANGHAI
 from domain.money import yuan
 from domain.notices.errors import NoMessagesThere, TemplatesInvalid
-from domain.notices.queries import write_text
+from domain.notices.telling import write_text
 from domain.texts import Language
 
 KEYS: Final = (
     "group.formed",
     "group.failed",
     "order.refunded",
+    "order.expired",
+    "order.bought",
+    "order.led",
     "payment.returned",
     "grant.released",
     "grant.denied",

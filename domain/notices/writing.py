@@ -1,7 +1,12 @@
-"""Writing notices from facts: set-based, each notice once by its key, its message put as work."""
+"""Writing notices from facts: set-based, each notice once by its key, its message put as work.
+
+What goes back to a shopper is told part by part, by the means it was paid with: money that a
+gateway returns is no coupon.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -10,8 +15,105 @@ from domain.arrays import array
 
 Key = tuple[int, int]
 
+_ORDER_FACTS: Final = (
+    "order.settled_late",
+    "order.refunded",
+    "order.expired",
+    "order.bought",
+    "order.led",
+    "grant.released",
+    "grant.denied",
+    "grant.matured",
+)
+_FROM_THE_SEAT: Final = "'failed', 'left'"
+"""Purposes of refunds that give back what paid an order; the others are of stray payments, which
+only the notice of an order that came to nothing counts."""
+
+
+def _instant(value: str) -> str:
+    return f"""to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
+
+
+# What was paid by other means comes back with the order; what a gateway gives back has refunds.
+_BACK: Final = f"""
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(r.amount_fen), 0)::bigint AS gateway_fen FROM refunds r
+        WHERE r.merchant_id = o.merchant_id AND r.order_id = o.id AND r.state <> 'closed'
+            AND (r.purpose IN ({_FROM_THE_SEAT}) OR told.kind = 'order.expired')
+    ) due
+    LEFT JOIN instruments used ON used.merchant_id = o.merchant_id AND used.id = o.instrument_id
+    LEFT JOIN merchant_settings m ON m.merchant_id = o.merchant_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                'means', p.means, 'amount_fen', p.fen, 'points', CASE p.means WHEN 'points'
+                    THEN p.fen * coalesce(m.points_per_yuan, 100) / 100 END)) ORDER BY p.place),
+            '[]'::jsonb) AS parts,
+            coalesce(sum(p.fen) FILTER (WHERE p.means IN ('gateway', 'wallet')), 0)::bigint AS money
+        FROM (VALUES (1, 'gateway', due.gateway_fen), (2, 'wallet', o.wallet_fen),
+            (3, 'points', o.points_fen), (4, used.kind, o.instrument_fen)) AS p (place, means, fen)
+        WHERE p.fen > 0
+    ) back
+"""  # noqa: S608 - constants only
+_GRANTED: Final = """
+    LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+    LEFT JOIN instruments n
+        ON n.merchant_id = s.merchant_id AND n.source = 'grant' AND n.source_id = s.id
+    LEFT JOIN point_lots l
+        ON l.merchant_id = s.merchant_id AND l.source = 'grant' AND l.source_id = s.id
+    LEFT JOIN external_issues x ON x.merchant_id = s.merchant_id AND x.grant_id = s.id
+"""
+_SUBSIDY: Final = f"""
+    CASE WHEN s.id IS NULL THEN '{{}}'::jsonb ELSE jsonb_build_object(
+        'subsidy_fen', s.amount_fen, 'subsidy_state', s.state, 'subsidy_kind', s.kind,
+        'points', CASE s.kind WHEN 'external_points' THEN x.points
+            WHEN 'points' THEN s.amount_fen * coalesce(m.points_per_yuan, 100) / 100 END,
+        'threshold_fen', n.threshold_fen,
+        'expires_at', {_instant("coalesce(n.expires_at, l.expires_at)")},
+        'due_at', CASE s.state WHEN 'scheduled' THEN {_instant("s.due_at")} END,
+        'cut_by', CASE s.state WHEN 'zero'
+            THEN jsonb_path_query_array(s.parts, '$[*] ? (@.kind == "cut")') -> -1 ->> 'by' END,
+        'is_withdrawable', coalesce(m.is_withdrawal_on, true)) END
+"""
+_OF_ORDER: Final = f"""jsonb_strip_nulls(jsonb_build_object('order', o.public_id,
+        'group', g.public_id, 'title', coalesce(c.title, p.title),
+        'back', CASE WHEN told.kind IN ('group.failed', 'order.settled_late', 'order.refunded',
+            'order.expired') THEN back.parts END,
+        'refund_fen', CASE WHEN told.kind IN ('group.failed', 'order.settled_late',
+            'order.refunded', 'order.expired') THEN back.money END) || {_SUBSIDY})"""
+_JOINS: Final = f"""
+    JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
+    JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
+    LEFT JOIN campaigns c ON c.merchant_id = o.merchant_id AND c.id = o.campaign_id
+    LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+    {_GRANTED} {_BACK}
+"""
+
+
+def _issued(table: str, source: str, holder: str, more: str) -> str:
+    """Write the statement that tells of a reward or a gift: its kind, amount, condition and end."""
+    return f"""
+        SELECT w.merchant_id, w.{holder} AS shopper_id, CAST(NULL AS bigint) AS order_id,
+            told.kind || '.' || told.subject_id AS key,
+            jsonb_strip_nulls(jsonb_build_object('amount_fen', w.amount_fen, {more},
+                'points', CASE WHEN l.id IS NOT NULL
+                    THEN w.amount_fen * coalesce(m.points_per_yuan, 100) / 100 END,
+                'threshold_fen', n.threshold_fen,
+                'expires_at', {_instant("coalesce(n.expires_at, l.expires_at)")},
+                'is_withdrawable', coalesce(m.is_withdrawal_on, true))) AS parameters
+        FROM told
+        JOIN {table} w ON w.merchant_id = told.merchant_id AND w.id = told.subject_id
+        LEFT JOIN merchant_settings m ON m.merchant_id = w.merchant_id
+        LEFT JOIN instruments n
+            ON n.merchant_id = w.merchant_id AND n.source = '{source}' AND n.source_id = w.id
+        LEFT JOIN point_lots l
+            ON l.merchant_id = w.merchant_id AND l.source = '{source}' AND l.source_id = w.id
+        WHERE told.kind = '{source}.issued'
+    """  # noqa: S608 - constants only
+
+
+# One statement writes the notices of all kinds of facts, so that each is written with its message.
 _WRITE = text(
-    """
+    f"""
     WITH told AS (
         SELECT f.merchant_id, f.kind, f.subject_id, f.payload
         FROM facts f
@@ -19,34 +121,20 @@ _WRITE = text(
             ON f.merchant_id = t.m AND f.id = t.i
     ), of_groups AS (
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id, told.kind AS key,
-            jsonb_build_object('group', g.public_id, 'title', c.title, 'order', o.public_id,
-                'refund_fen', CASE told.kind WHEN 'group.failed' THEN o.price_fen END,
-                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state, 'subsidy_kind', s.kind)
-                AS parameters
+            {_OF_ORDER} AS parameters
         FROM told
-        JOIN groups g ON g.merchant_id = told.merchant_id AND g.id = told.subject_id
-        JOIN campaigns c ON c.merchant_id = g.merchant_id AND c.id = g.campaign_id
-        JOIN orders o ON o.merchant_id = g.merchant_id AND o.group_id = g.id
-        LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        JOIN orders o ON o.merchant_id = told.merchant_id AND o.group_id = told.subject_id
+        {_JOINS}
         WHERE (told.kind = 'group.formed' AND o.state IN ('fulfilling', 'fulfilled', 'aftersale'))
             OR (told.kind = 'group.failed' AND s.id IS NOT NULL)
     ), of_orders AS (
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
             CASE told.kind WHEN 'order.settled_late' THEN 'group.failed' ELSE told.kind END AS key,
-            jsonb_build_object('order', o.public_id, 'title', coalesce(c.title, p.title),
-                'group', g.public_id, 'refund_fen', o.price_fen,
-                'subsidy_fen', s.amount_fen, 'subsidy_state', s.state, 'subsidy_kind', s.kind)
-                AS parameters
+            {_OF_ORDER} AS parameters
         FROM told
         JOIN orders o ON o.merchant_id = told.merchant_id AND o.id = told.subject_id
-        JOIN variants v ON v.merchant_id = o.merchant_id AND v.id = o.variant_id
-        JOIN products p ON p.merchant_id = v.merchant_id AND p.id = v.product_id
-        LEFT JOIN campaigns c ON c.merchant_id = o.merchant_id AND c.id = o.campaign_id
-        LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
-        LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
-        WHERE told.kind IN (
-            'order.settled_late', 'order.refunded', 'grant.released', 'grant.denied',
-            'grant.matured')
+        {_JOINS}
+        WHERE told.kind IN ({", ".join(f"'{kind}'" for kind in _ORDER_FACTS)})
     ), of_payments AS (
         SELECT o.merchant_id, o.shopper_id, o.id AS order_id,
             'payment.returned.' || told.subject_id AS key,
@@ -65,33 +153,26 @@ _WRITE = text(
         JOIN withdrawals w ON w.merchant_id = told.merchant_id AND w.id = told.subject_id
         WHERE told.kind LIKE 'withdrawal.%'
     ), of_rewards AS (
-        SELECT r.merchant_id, r.referrer_id AS shopper_id, CAST(NULL AS bigint) AS order_id,
-            told.kind || '.' || told.subject_id AS key,
-            jsonb_build_object('amount_fen', r.amount_fen) AS parameters
-        FROM told
-        JOIN rewards r ON r.merchant_id = told.merchant_id AND r.id = told.subject_id
-        WHERE told.kind = 'reward.issued'
+        {_issued("rewards", "reward", "referrer_id", "'kind', 'coupon', 'outcome', w.outcome")}
         UNION ALL
-        SELECT g.merchant_id, g.shopper_id, NULL, told.kind || '.' || told.subject_id,
-            jsonb_build_object('amount_fen', g.amount_fen)
-        FROM told JOIN gifts g ON g.merchant_id = told.merchant_id AND g.id = told.subject_id
-        WHERE told.kind = 'gift.issued'
+        {_issued("gifts", "gift", "shopper_id", "'kind', w.kind")}
     ), of_expiring AS (
         SELECT n.merchant_id, n.shopper_id, CAST(NULL AS bigint) AS order_id,
             told.kind || '.' || told.subject_id AS key,
             jsonb_build_object('instrument', n.public_id, 'amount_fen', n.value_fen,
-                'expires_at', to_char(n.expires_at AT TIME ZONE 'UTC',
-                    'YYYY-MM-DD"T"HH24:MI:SS"Z"')) AS parameters
+                'threshold_fen', n.threshold_fen,
+                'expires_at', {_instant("n.expires_at")}) AS parameters
         FROM told
         JOIN instruments n ON n.merchant_id = told.merchant_id AND n.id = told.subject_id
         WHERE told.kind IN ('coupon.expiring', 'pass.expiring')
         UNION ALL
         SELECT l.merchant_id, l.shopper_id, NULL, told.kind || '.' || told.subject_id,
             jsonb_build_object('amount_fen', l.left_fen,
-                'expires_at', to_char(l.expires_at AT TIME ZONE 'UTC',
-                    'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+                'points', l.left_fen * coalesce(m.points_per_yuan, 100) / 100,
+                'expires_at', {_instant("l.expires_at")})
         FROM told
         JOIN point_lots l ON l.merchant_id = told.merchant_id AND l.id = told.subject_id
+        LEFT JOIN merchant_settings m ON m.merchant_id = l.merchant_id
         WHERE told.kind = 'points.expiring' AND l.left_fen > 0
     ), written AS (
         INSERT INTO notices (merchant_id, shopper_id, order_id, key, parameters, created_at)
@@ -110,9 +191,9 @@ _WRITE = text(
     FROM written n
     JOIN shoppers s ON s.merchant_id = n.merchant_id AND s.id = n.shopper_id
     JOIN merchant_apps a ON a.merchant_id = n.merchant_id AND a.app_id = s.app_id
-    WHERE a.message_templates <> '{}'
+    WHERE a.message_templates <> '{{}}'
         AND jsonb_exists(a.message_templates, regexp_replace(n.key, '[.][0-9]+$', ''))
-    """
+    """  # noqa: S608 - constants only
 )
 
 

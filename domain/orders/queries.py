@@ -13,6 +13,7 @@ from domain.orders.errors import OrderNotFound
 from domain.sealing import unseal
 
 ADDRESS_PURPOSE = "order-address"
+_MONEY = ("gateway", "wallet")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,7 @@ _SELECT = """
         o.hold_expires_at, o.paid_at,
         o.address_sealed, g.public_id AS group_public_id, c.public_id AS campaign_public_id,
         v.public_id AS variant_public_id,
-        r.state AS refund_state, r.amount_fen AS refund_fen, r.requested_at, r.accepted_at,
-        r.arrived_at,
+        r.state AS refund_state, r.requested_at, r.accepted_at, back.parts AS refund_parts,
         s.kind AS subsidy_kind, s.state AS subsidy_state, s.amount_fen AS subsidy_fen, s.parts,
         s.due_at, s.issued_at, n.kind AS instrument_kind, n.public_id AS instrument_public_id
     FROM orders o
@@ -88,6 +88,24 @@ _SELECT = """
         SELECT * FROM refunds r WHERE r.merchant_id = o.merchant_id AND r.order_id = o.id
         ORDER BY (r.state = 'closed'), r.id DESC LIMIT 1
     ) r ON true
+    LEFT JOIN LATERAL (
+        SELECT jsonb_agg(jsonb_build_object('means', p.means, 'amount_fen', p.amount_fen,
+                'at', p.at, 'is_arrived', p.is_arrived) ORDER BY p.place, p.id) AS parts
+        FROM (
+            SELECT 1 AS place, f.id, 'gateway' AS means, f.amount_fen, f.arrived_at AS at,
+                f.state = 'arrived' AS is_arrived
+            FROM refunds f
+            WHERE f.merchant_id = o.merchant_id AND f.order_id = o.id AND f.state <> 'closed'
+            UNION ALL
+            SELECT CASE t.kind WHEN 'wallet.returned' THEN 2 WHEN 'points.returned' THEN 3 ELSE 4
+                END, t.id, split_part(t.kind, '.', 1), e.amount_fen, t.at, true
+            FROM ledger_transactions t
+            JOIN ledger_entries e ON e.merchant_id = t.merchant_id AND e.transaction_id = t.id
+                AND e.amount_fen > 0
+            WHERE t.merchant_id = o.merchant_id AND t.ref_id = o.id AND t.kind IN (
+                'wallet.returned', 'points.returned', 'coupon.returned', 'pass.returned')
+        ) p
+    ) back ON true
     LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
     LEFT JOIN instruments n ON n.merchant_id = o.merchant_id AND n.id = o.instrument_id
     WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id
@@ -116,15 +134,7 @@ def _view(row: RowMapping) -> OrderView:
         hold_expires_at=row["hold_expires_at"],
         paid_at=row["paid_at"],
         address=None if sealed is None else unseal(bytes(sealed), purpose=ADDRESS_PURPOSE),
-        refund=None
-        if row["refund_state"] is None
-        else {
-            "state": row["refund_state"],
-            "amount_fen": row["refund_fen"],
-            "requested_at": iso(row["requested_at"]),
-            "accepted_at": iso(row["accepted_at"]),
-            "arrived_at": iso(row["arrived_at"]),
-        },
+        refund=_refund(row),
         subsidy=None
         if row["subsidy_state"] is None
         else {
@@ -138,6 +148,34 @@ def _view(row: RowMapping) -> OrderView:
         coupon_id=row["instrument_public_id"] if row["instrument_kind"] == "coupon" else None,
         pass_id=row["instrument_public_id"] if row["instrument_kind"] == "pass" else None,
     )
+
+
+def _refund(row: RowMapping) -> dict[str, Any] | None:
+    """Write what goes back of an order, part by part; None where nothing does.
+
+    What a gateway does not have to give back is there at once. The whole has arrived with its last
+    part.
+    """
+    if row["refund_parts"] is None:
+        return None
+    parts = [
+        {
+            "means": part["means"],
+            "amount_fen": part["amount_fen"],
+            "arrived_at": iso(datetime.fromisoformat(part["at"])) if part["is_arrived"] else None,
+        }
+        for part in row["refund_parts"]
+    ]
+    arrivals = [part["arrived_at"] for part in parts]
+    last_at = None if None in arrivals else max(arrivals)
+    return {
+        "state": row["refund_state"] or "arrived",
+        "amount_fen": sum(p["amount_fen"] for p in parts if p["means"] in _MONEY),
+        "requested_at": iso(row["requested_at"]) or last_at,
+        "accepted_at": iso(row["accepted_at"]) or (None if row["refund_state"] else last_at),
+        "arrived_at": last_at,
+        "parts": parts,
+    }
 
 
 def find_order(session: Session, shopper: tuple[int, int], public_id: str) -> OrderView:

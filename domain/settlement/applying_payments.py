@@ -236,6 +236,7 @@ def sell_alone(
         ],
         at=at,
     )
+    outbox.emit(session, [outbox.NewFact(order.merchant_id, "order.bought", order.id)], at=at)
 
 
 def _give_back(

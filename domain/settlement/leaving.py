@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from domain import outbox
 from domain.ledger import posting
 from domain.settlement.locking import LockedGroup, LockedOrder
 from domain.settlement.moving import count_seats, move_orders, move_orders_and_seats
@@ -15,11 +16,14 @@ from domain.states import GroupState, OrderState, SeatState
 
 _HAND_OVER = text(
     """
-    UPDATE groups g SET leader_id = (
-        SELECT o.shopper_id FROM orders o
-        WHERE o.merchant_id = g.merchant_id AND o.group_id = g.id AND o.state = 'paid'
-        ORDER BY o.paid_at, o.id LIMIT 1)
+    WITH next AS (
+        SELECT o.id, o.shopper_id FROM orders o
+        WHERE o.merchant_id = :merchant_id AND o.group_id = :id AND o.state = 'paid'
+        ORDER BY o.paid_at, o.id LIMIT 1
+    )
+    UPDATE groups g SET leader_id = (SELECT shopper_id FROM next)
     WHERE g.merchant_id = :merchant_id AND g.id = :id
+    RETURNING (SELECT id FROM next) AS order_id, leader_id
     """
 )
 
@@ -47,5 +51,8 @@ def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at:
     if refund is None:
         move_orders(session, [order.key], OrderState.REFUNDED, at=at, actor=actor)
     counted = count_seats(session, {group.key: (-1, 0, 0)})
-    session.execute(_HAND_OVER, {"merchant_id": group.merchant_id, "id": group.id})
+    leader = session.execute(_HAND_OVER, {"merchant_id": group.merchant_id, "id": group.id}).one()
+    if leader.order_id is not None and leader.leader_id != group.leader_id:
+        told = outbox.NewFact(group.merchant_id, "order.led", leader.order_id)
+        outbox.emit(session, [told], at=at)
     end_empty_groups(session, counted, {group.key: group}, at=at, actor=actor)

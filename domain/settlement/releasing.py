@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain import work
+from domain import outbox, work
 from domain.ledger import posting
 from domain.orders.rules import RELEASING_LIMIT
 from domain.settlement.locking import (
@@ -173,8 +173,8 @@ def free_orders(
     """Free locked releasing orders: seat released, order expired or cancelled, means given back.
 
     Their groups and days are locked; an order given up that was bought alone changes no day. An
-    unpaid expiry is counted, and gives the day's participation back. A group that is left with no
-    seat ends: abandoned if its leader never paid, else closed.
+    unpaid expiry is counted and told, and gives the day's participation back. A group that is left
+    with no seat ends: abandoned if its leader never paid, else closed.
     """
     if not orders:
         return
@@ -189,6 +189,9 @@ def free_orders(
     if restocked:
         session.execute(_RESTOCK, columns(restocked))
     posting.post(session, give_back_means(session, orders, at=at, actor=actor), at=at)
+    expired = [o.key for o in orders if o.release_reason == "expired"]
+    facts = [outbox.NewFact(merchant_id, "order.expired", id_) for merchant_id, id_ in expired]
+    outbox.emit(session, facts, at=at)
     _leave_groups(session, orders, groups, at=at, actor=actor)
 
 

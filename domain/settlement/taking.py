@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain import work
+from domain import outbox, work
 from domain.database import one_row
 from domain.ledger import posting
 from domain.orders.rules import OPENING_MARGIN
@@ -221,6 +221,8 @@ def take_seat(
 ) -> None:
     """Take the seat of a locked order paid in time; opens a pending group, forms a full one.
 
+    The first to pay leads a group whose leader has left.
+
     `deadline_at` is the group's, or the one it gets by opening.
     """
     taken = pay_order(
@@ -228,6 +230,9 @@ def take_seat(
     )
     if group.state == GroupState.PENDING:
         _open(session, group, order, deadline_at, paid_at=paid_at, at=at, actor=actor)
+    elif group.leader_id is None:
+        told = outbox.NewFact(group.merchant_id, "order.led", order.id)
+        outbox.emit(session, [told], at=at)
     if taken == group.size:
         form_group(session, group, at=at)
 

@@ -183,12 +183,13 @@ class TestNotices:
         [
             (
                 "zh",
-                "很遗憾，「薯片团」未成团。19.9 元将按付款方式原路退回，10 元补贴已记入您的余额。",
+                "很遗憾，「薯片团」未成团。19.9 元将按付款方式原路退回。"
+                "补贴：10 元已记入您的余额，可直接提现或消费。",
             ),
             (
                 "en",
-                "Your group for “薯片团” did not form. 19.9 yuan go back the way you paid,"
-                " and a subsidy of 10 yuan is in your balance.",
+                "Your group for “薯片团” did not form. 19.9 yuan go back the way you paid."
+                " Your subsidy: 10 yuan are in your balance, to withdraw or to spend.",
             ),
         ],
     )

@@ -27,7 +27,8 @@ def test_subsidies_say_how_they_came_about(mall: Mall) -> None:
 
     assert (mine["group_id"], mine["kind"], mine["state"]) == (group_id, "cash", "issued")
     assert (mine["quote_fen"], mine["amount_fen"]) == (1000, 1000)
-    assert mine["parts"] == [{"kind": "base", "amount_fen": 1000}]
+    told = {"kind": "base", "amount_fen": 1000, "text": "The subsidy"}
+    assert mine["parts"] == [told]
     assert mine["deadline_at"] < mine["decided_at"] == mine["issued_at"]
 
 

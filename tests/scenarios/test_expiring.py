@@ -253,9 +253,9 @@ def notices(shopper: Shopper, at: datetime) -> list[NoticeView]:
 @pytest.mark.parametrize(
     ("kind", "english", "chinese"),
     [
-        (SubsidyKind.COUPON, "coupon worth 5 yuan", "5 元优惠券"),
-        (SubsidyKind.PASS, "seat of up to 5 yuan", "最高抵 5 元的免单资格"),
-        (SubsidyKind.POINTS, "Points of yours worth 5", "5 元的积分"),
+        (SubsidyKind.COUPON, "coupon of 5 yuan", "5 元优惠券"),
+        (SubsidyKind.PASS, "free order (one, of up to 5 yuan)", "免单资格（可抵一单，最高 5 元）"),
+        (SubsidyKind.POINTS, "500 of your points (worth 5 yuan)", "500 积分（价值 5 元）"),
     ],
 )
 def test_holder_is_told_three_days_ahead_once(

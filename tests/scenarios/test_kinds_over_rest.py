@@ -133,7 +133,9 @@ def test_invites_count_whether_or_not_the_client_repeats_the_token(world: World)
     found = ended(leader, order)
 
     assert found["subsidy"]["amount_fen"] == 1300
-    assert found["subsidy"]["parts"][1] == {"kind": "invites", "count": 2, "amount_fen": 1000}
+    invited = found["subsidy"]["parts"][1]
+    assert (invited["kind"], invited["count"], invited["amount_fen"]) == ("invites", 2, 1000)
+    assert invited["text"] == "邀请 2 位好友付款加补"
     rewarded = expect(200, leader.get("/v1/me/invitees"))["items"]
     assert sorted(i["reward_fen"] for i in rewarded) == [300, 300]
     assert stranger.order(last)["state"] == "expired"

@@ -7,8 +7,18 @@ import marshmallow as ma
 from api.paging import PageArguments
 from api.schemas.fields import Boolean, Count, DayOn, Fen, Instant, PublicId, Schema, String
 from api.schemas.merchant.refunds import RefundQueueSchema
-from api.schemas.orders import OrderRefundSchema, PartSchema
+from api.schemas.orders import PartSchema
 from domain.states import GroupState
+
+
+class MemberRefundSchema(Schema):
+    """How the refund of what a member paid by the gateway stands."""
+
+    state = String()
+    amount_fen = Fen()
+    requested_at = Instant(allow_none=True)
+    accepted_at = Instant(allow_none=True)
+    arrived_at = Instant(allow_none=True)
 
 
 class MerchantGroupSchema(Schema):
@@ -57,7 +67,7 @@ class MerchantMemberSchema(Schema):
     placed_at = Instant()
     paid_at = Instant(allow_none=True)
     came_by_share = Boolean()
-    refund = ma.fields.Nested(OrderRefundSchema, allow_none=True)
+    refund = ma.fields.Nested(MemberRefundSchema, allow_none=True)
     subsidy = ma.fields.Nested(MemberSubsidySchema, allow_none=True)
 
 

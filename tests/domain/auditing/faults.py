@@ -59,6 +59,10 @@ def decided(amount_fen: int, parts: str, state: str, *, was: str) -> str:
     )
 
 
+LAST_FACT = (
+    "DELETE FROM facts f WHERE kind = '{}'"
+    " AND at > (SELECT min(at) FROM facts e WHERE e.kind = f.kind)"
+)
 POST_TWICE = (
     "ALTER TABLE ledger_transactions DROP CONSTRAINT uq_ledger_transactions_merchant_id_kind_ref_id"
 )
@@ -655,6 +659,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM facts WHERE kind = 'group.failed'",),
         ("DELETE FROM facts WHERE kind = 'group.formed'",),
         ("DELETE FROM facts WHERE kind = 'order.refunded'",),
+        (LAST_FACT.format("order.expired"),),
+        (LAST_FACT.format("order.bought"),),
+        (LAST_FACT.format("order.led"),),
         (
             "INSERT INTO facts (merchant_id, kind, subject_id, at)"
             " SELECT merchant_id, kind, subject_id, at FROM facts WHERE kind = 'group.failed'",
@@ -674,6 +681,9 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("DELETE FROM notices WHERE key = 'group.formed'",),
         ("DELETE FROM notices WHERE key = 'group.failed'",),
         ("DELETE FROM notices WHERE key = 'order.refunded'",),
+        ("DELETE FROM notices WHERE key = 'order.expired'",),
+        ("DELETE FROM notices WHERE key = 'order.bought'",),
+        ("DELETE FROM notices WHERE key = 'order.led'",),
         ("DELETE FROM notices WHERE key LIKE 'payment.returned.%'",),
         ("DELETE FROM notices WHERE key LIKE 'withdrawal.paid.%'",),
         ("DELETE FROM notices WHERE key LIKE 'reward.issued.%'",),

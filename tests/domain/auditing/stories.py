@@ -322,8 +322,18 @@ def come_to_rest(world: World, at: datetime) -> None:
 
 
 def wait_for_a_date(world: World, at: datetime) -> None:
-    """Leave a group open, a hold running, and a payment that is being closed."""
+    """Leave a group open, a hold running, and a payment that is being closed.
+
+    Something is bought alone, and a member leads whose leader has left.
+    """
     at += 10 * DAY
+    world.pay(buy_alone(BuyAlone(world.stage.basket(world.stage.shopper())), at=at), at)
+    leader = world.stage.shopper()
+    led = world.stage.open(leader, at)
+    world.pay(led, at)
+    world.join(led["group_id"], at)
+    world.give_up(leader, led, at)
+    world.come_to_rest(at)
     group = world.open(at)
     world.add_payment(world.stage.join(world.stage.shopper(), group, at), at)
     shopper = world.stage.shopper()

@@ -15,6 +15,8 @@ from api import validation
 from api.errors import CONSTRAINTS
 from domain import outbox
 from domain.errors import DomainError, _code_of
+from domain.subsidies.rules import CapLeft, CapUse
+from domain.terms import Caps
 from domain.texts import LANGUAGES, catalogue, has_text, text
 
 ROOT = Path(domain.__file__).parent.parent
@@ -123,3 +125,20 @@ def test_parameters_are_filled_in_and_missing_ones_show() -> None:
 def test_unknown_key_is_a_defect() -> None:
     with pytest.raises(KeyError):
         text("errors.no_such_code", "zh")
+
+
+def test_every_part_of_a_subsidy_has_its_sentence() -> None:
+    caps = Caps(day_fen=0, month_fen=0, day_failures=0, month_failures=0, failures=0)
+    cuts = {
+        name
+        for of in ("merchant", "campaign")
+        for name, _ in CapLeft(of, caps, CapUse()).limits()
+        if name != "merchant_failures"
+    } | {"paid", "paid_late", "few_paid_seats", "not_first", "quote"}
+    parts = {f"cut.{name}" for name in cuts} | {"base", "base_random", "new_shopper", "invites"}
+
+    wanted = parts | {"invites_most", "held", "denied"}
+
+    assert {key for key in catalogue("zh") if key.startswith("subsidies.")} == {
+        f"subsidies.{name}" for name in wanted
+    }
