@@ -6,9 +6,17 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from domain.merchants.errors import ApprovalNeeded
+from domain.merchants.errors import ApprovalNeeded, TooFewApprovers
 
+LEAST_APPROVERS = 2
 _LIMIT = text("SELECT approval_limit_fen FROM merchant_settings WHERE merchant_id = :merchant_id")
+
+_APPROVERS = text(
+    """
+    SELECT count(*) FROM staff
+    WHERE merchant_id = :merchant_id AND disabled_at IS NULL AND role IN ('operator', 'owner')
+    """
+)
 
 
 def check_limit(session: Session, merchant_id: int, amount_fen: int) -> None:
@@ -29,10 +37,20 @@ def check_raise(
         check_limit(session, merchant_id, after[of] - before[of])
 
 
-def check_limit_change(before_fen: int | None, after_fen: int | None) -> None:
-    """Raise ApprovalNeeded where a limit in force would be raised, or lifted."""
+def check_limit_change(
+    session: Session, merchant_id: int, before_fen: int | None, after_fen: int | None
+) -> None:
+    """Raise ApprovalNeeded where a limit in force would be raised, or lifted.
+
+    Raises TooFewApprovers where it is set or lowered and nobody could approve what is above it.
+    """
+    if before_fen == after_fen:
+        return
     if before_fen is not None and (after_fen is None or after_fen > before_fen):
         raise ApprovalNeeded(limit_fen=before_fen, field="approval_limit_fen")
+    approvers: int = session.execute(_APPROVERS, {"merchant_id": merchant_id}).scalar_one()
+    if approvers < LEAST_APPROVERS:
+        raise TooFewApprovers(approvers=approvers, field="approval_limit_fen")
 
 
 def _limit(session: Session, merchant_id: int) -> int | None:

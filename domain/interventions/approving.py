@@ -12,7 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
@@ -20,13 +20,14 @@ from sqlalchemy.sql import bindparam
 from domain import idempotency
 from domain.campaigns.drafting import change_campaign
 from domain.campaigns.queries import find_campaign
+from domain.clock import iso
 from domain.database import transaction
 from domain.idempotency import RequestKey
 from domain.interventions.deciding_grants import deny_held, find_held, release_held
 from domain.interventions.giving import Gift, find_recipient, give_gift
 from domain.interventions.pushing import Push, order_push, worst_case
 from domain.interventions.taking_back import find_source, take_back_unspent
-from domain.merchants.approvals import find_approval
+from domain.merchants.approvals import alone_from, find_approval
 from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.changing_settings import change_settings, read_settings
 from domain.merchants.errors import ApprovalDecided, ApprovalNotFound, ApprovalOutdated, ApprovalOwn
@@ -130,7 +131,8 @@ _ADD = text(
 ).bindparams(bindparam("command", type_=JSONB))
 _LOCK = text(
     """
-    SELECT id, kind, command, reason, state, requested_by, amount_fen FROM approvals
+    SELECT id, kind, command, reason, state, requested_by, requested_at, amount_fen
+    FROM approvals
     WHERE merchant_id = :merchant_id AND public_id = :public_id
     FOR NO KEY UPDATE
     """
@@ -183,8 +185,9 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
     """Decide an approval, and do what was asked for if it is approved; returns its body.
 
     May be repeated with its key. Raises ApprovalNotFound, ApprovalDecided, ApprovalOwn (only a
-    second person decides, only the first withdraws), ApprovalOutdated (it would move another amount
-    than was asked for), what the act raises, RoleTooLow, Busy, IdempotencyKeyReused.
+    second person decides, only the first withdraws; but see `alone_from`), ApprovalOutdated (it
+    would move another amount than was asked for), what the act raises, RoleTooLow, Busy,
+    IdempotencyKeyReused.
     """
     actor = decide.actor
     with transaction() as session:
@@ -199,8 +202,7 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
         actor.require(act.role)
         if asked.state != "pending":
             raise ApprovalDecided(state=asked.state)
-        if (asked.requested_by == actor.staff_id) != (decide.state == "withdrawn"):
-            raise ApprovalOwn
+        _require_person(asked, decide, at=at)
         result = None
         if decide.state == "approved":
             doing = Doing(session, actor, asked.command, asked.reason, at)
@@ -225,6 +227,19 @@ def decide_approval(decide: Decide, *, at: datetime) -> dict[str, Any]:
         idempotency.store(session, decide.key, body, at=at, status=200)
     logger.info("approval decided", extra={"approval": decide.approval_id, "state": decide.state})
     return body
+
+
+def _require_person(asked: Row[Any], decide: Decide, *, at: datetime) -> None:
+    """Raise ApprovalOwn where another person than this one has to decide so."""
+    is_own = asked.requested_by == decide.actor.staff_id
+    if is_own == (decide.state == "withdrawn"):
+        return
+    alone_from_at = alone_from(asked.kind, asked.requested_at)
+    if is_own and decide.state == "approved" and alone_from_at is not None:
+        if at >= alone_from_at:
+            return
+        raise ApprovalOwn(alone_from_at=iso(alone_from_at))
+    raise ApprovalOwn
 
 
 def _require_weight(act: Act, doing: Doing, asked_fen: int) -> None:

@@ -1,7 +1,7 @@
 """Reads of approvals: acts above the limit that wait for a second person, or were decided."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import RowMapping, text
@@ -9,6 +9,9 @@ from sqlalchemy.orm import Session
 
 from domain.clock import iso
 from domain.merchants.errors import ApprovalNotFound
+
+ALONE_AFTER = timedelta(hours=24)
+ALONE_KINDS = frozenset({"approval_limit"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,11 @@ class ApprovalLine:
     decision_reason: str | None
     result: dict[str, Any] | None
 
+    @property
+    def alone_from_at(self) -> datetime | None:
+        """Return from when on whoever asked may approve it; None if never."""
+        return alone_from(self.kind, self.requested_at)
+
     def to_json(self) -> dict[str, Any]:
         """Write the approval as REST answers it."""
         return {
@@ -44,6 +52,7 @@ class ApprovalLine:
             "decided_at": iso(self.decided_at),
             "decision_reason": self.decision_reason,
             "result": self.result,
+            "alone_from_at": iso(self.alone_from_at),
         }
 
 
@@ -66,6 +75,15 @@ _PAGE = text(
     """
 )
 _ONE = text(_LINES + " AND a.public_id = :public_id")
+
+
+def alone_from(kind: str, requested_at: datetime) -> datetime | None:
+    """Return from when on whoever asked for an act may approve it alone; None if never.
+
+    A limit that only another owner could lift would trap a merchant who has one owner. So its
+    change may be approved alone once all staff could see it for a day.
+    """
+    return requested_at + ALONE_AFTER if kind in ALONE_KINDS else None
 
 
 def list_approvals(

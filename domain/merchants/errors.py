@@ -71,6 +71,10 @@ class ApprovalNeeded(Conflict):
     """Above `limit_fen` a second person decides: ask for it with POST /v1/merchant/approvals."""
 
 
+class TooFewApprovers(Conflict):
+    """A limit needs two people who may approve; `approvers` says how many there are."""
+
+
 class ApprovalNotFound(NotFound):
     """No such approval."""
 
@@ -84,4 +88,7 @@ class ApprovalOutdated(Conflict):
 
 
 class ApprovalOwn(Forbidden):
-    """Who asked may withdraw but not decide; only who asked may withdraw."""
+    """Whoever asked may withdraw but not decide; only they may withdraw.
+
+    A change of the limit itself they may approve from `alone_from_at` on.
+    """

@@ -111,7 +111,11 @@ class Approval(TenantRow, Base):
         CheckConstraint(
             "state IN ('pending', 'approved', 'refused', 'withdrawn')", name="state_known"
         ),
-        CheckConstraint("decided_by <> requested_by OR state = 'withdrawn'", name="second_person"),
+        CheckConstraint(
+            "decided_by <> requested_by OR state = 'withdrawn'"
+            " OR (kind = 'approval_limit' AND decided_at >= requested_at + interval '24 hours')",
+            name="second_person",
+        ),
         CheckConstraint(
             "(state = 'pending') = (decided_at IS NULL)"
             " AND (decided_at IS NULL) = (decided_by IS NULL)",

@@ -110,3 +110,10 @@ class ApprovalSchema(Schema):
     decided_at = Instant(allow_none=True)
     decision_reason = String(allow_none=True)
     result = ma.fields.Dict(allow_none=True, metadata={"description": "the act's own answer"})
+    alone_from_at = Instant(
+        allow_none=True,
+        metadata={
+            "description": "from then on whoever asked may approve it alone; null: never."
+            " Only a change of the limit itself, so that one owner is not trapped by it"
+        },
+    )

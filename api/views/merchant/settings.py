@@ -39,7 +39,8 @@ def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     with merchant_transaction(caller.merchant_id) as session:
         before, after = change_settings(session, caller.merchant_id, arguments)
         check_raise(session, caller.merchant_id, before, after, "goodwill_budget_fen")
-        check_limit_change(before["approval_limit_fen"], after["approval_limit_fen"])
+        limits = (before["approval_limit_fen"], after["approval_limit_fen"])
+        check_limit_change(session, caller.merchant_id, *limits)
         audit(
             session,
             caller.actor,

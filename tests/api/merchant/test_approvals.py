@@ -5,7 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
+from domain.database import transaction
 from tests.api.callers import Caller, Mall
 from tests.api.merchant.test_gifts import SETTINGS, gift, post, shopper_of, spent
 from tests.api.stages import fail_group, stage_of
@@ -269,3 +272,102 @@ def test_another_merchants_approval_is_not_found(
 
     assert other_mall.owner.get(f"{PATH}/{asked}").status_code == 404
     assert decide(other_mall.owner, asked, "approval").json["code"] == "approval_not_found"
+
+
+class TestTheLimitItself:
+    """One owner alone is neither free of the limit at once nor trapped by it for ever."""
+
+    def test_it_needs_two_people_who_may_approve(self, mall: Mall) -> None:
+        leave_one_owner(mall)
+
+        alone = mall.owner.patch(SETTINGS, approval_limit_fen=500, reason="谨慎")
+        mall.add_owner()
+        with_another = mall.owner.patch(SETTINGS, approval_limit_fen=500, reason="谨慎")
+
+        assert (alone.status_code, alone.json["code"]) == (409, "too_few_approvers")
+        assert alone.json["approvers"] == 1
+        assert with_another.json["approval_limit_fen"] == 500
+
+    def test_a_limit_that_stays_needs_nobody_more(self, mall: Mall, stage: Stage) -> None:
+        leave_one_owner(mall)
+
+        other = mall.owner.patch(SETTINGS, daily_failures_cap=3, reason="谨慎")
+        lower = mall.owner.patch(SETTINGS, approval_limit_fen=400, reason="谨慎")
+
+        assert other.status_code == 200
+        assert lower.json["code"] == "too_few_approvers"
+
+    @pytest.mark.parametrize("limit", [50_000, None])
+    def test_another_owner_lifts_it_at_once(
+        self, mall: Mall, stage: Stage, limit: int | None
+    ) -> None:
+        asked = ask(mall.owner, "approval_limit", {"approval_limit_fen": limit}).json["id"]
+
+        low = decide(mall.operator, asked, "approval", key="operator")
+        done = decide(mall.add_owner(), asked, "approval", key="owner")
+
+        assert low.status_code == 403
+        assert done.json["state"] == "approved"
+        assert mall.viewer.get(SETTINGS).json["approval_limit_fen"] == limit
+
+    @pytest.mark.parametrize("limit", [50_000, None])
+    def test_one_owner_lifts_it_a_day_later(
+        self, mall: Mall, stage: Stage, limit: int | None
+    ) -> None:
+        asked = ask(mall.owner, "approval_limit", {"approval_limit_fen": limit}).json
+        told = mall.viewer.get(PATH, state="pending").json["items"][0]
+        assert told["alone_from_at"] == asked["alone_from_at"] > asked["requested_at"]
+        age(stage, seconds=24 * 3600 - 60)
+
+        early = decide(mall.owner, asked["id"], "approval", key="early")
+        age(stage, seconds=120)
+        late = decide(mall.owner, asked["id"], "approval", key="late")
+
+        assert (early.status_code, early.json["code"]) == (403, "approval_own")
+        assert "alone_from_at" in early.json
+        assert late.json["state"] == "approved"
+        assert mall.viewer.get(SETTINGS).json["approval_limit_fen"] == limit
+        assert entries(stage)[-2:] == ["approval.requested", "approval.approved"]
+
+    def test_nothing_else_is_approved_alone_however_old(self, mall: Mall, stage: Stage) -> None:
+        shopper, shopper_id = shopper_of(stage)
+        asked = ask(mall.owner, "gift", gift_of(shopper)).json
+        age(stage, seconds=48 * 3600)
+
+        answer = decide(mall.owner, asked["id"], "approval")
+
+        assert (answer.status_code, answer.json["code"]) == (403, "approval_own")
+        assert asked["alone_from_at"] is None
+        assert stage.wallet(shopper_id) == 0
+
+    def test_the_database_refuses_it_too(self, mall: Mall, stage: Stage) -> None:
+        asked = ask(mall.owner, "approval_limit", {"approval_limit_fen": None}).json["id"]
+
+        with pytest.raises(IntegrityError, match="second_person"), transaction() as session:
+            session.execute(
+                text(
+                    "UPDATE approvals SET state = 'approved', decided_by = requested_by,"
+                    " decided_at = requested_at + interval '23 hours' WHERE public_id = :id"
+                ),
+                {"id": asked},
+            )
+
+
+def leave_one_owner(mall: Mall) -> None:
+    with transaction() as session:
+        session.execute(
+            text("UPDATE staff SET disabled_at = now() WHERE merchant_id = :m AND id <> :id"),
+            {"m": mall.id, "id": mall.staff["owner"].id},
+        )
+
+
+def age(stage: Stage, *, seconds: int) -> None:
+    """Let everything asked for have been asked for so much earlier."""
+    with transaction() as session:
+        session.execute(
+            text(
+                "UPDATE approvals SET requested_at = requested_at - make_interval(secs => :seconds)"
+                " WHERE merchant_id = :m"
+            ),
+            {"m": stage.merchant_id, "seconds": seconds},
+        )
