@@ -11,14 +11,14 @@ if str(HERE.parent) not in sys.path:
     sys.path.insert(0, str(HERE.parent))
 
 import streamlit as st  # noqa: E402 - the repository must be on the path first
-from starlette.middleware import Middleware  # noqa: E402
 
 from console.mishaps import show_mishap  # noqa: E402
-from console.signing_in import RequireSession, SecurityHeaders, routes  # noqa: E402
+from console.serving import middleware  # noqa: E402
+from console.signing_in import routes  # noqa: E402
 
 app = st.App(
     HERE / "frame.py",
     routes=routes,
-    middleware=[Middleware(SecurityHeaders), Middleware(RequireSession)],
+    middleware=middleware,
     on_script_error=show_mishap,
 )

@@ -32,11 +32,12 @@ WITHOUT_LINK = ("new_campaign",)
 
 
 def pages_of(session: Session) -> dict[str, list[Any]]:
-    """Return the navigation of a session: section title to pages."""
+    """Return the navigation of a session: section title to pages.
+
+    A page that the role may not see has no link, but an address: it says who sees it.
+    """
     return {
-        session.t(f"nav.{section}"): [
-            page_of(name, session) for name in names if roles.may_see(session.role, name)
-        ]
+        session.t(f"nav.{section}"): [page_of(name, session) for name in names]
         for section, names in SECTIONS.items()
     }
 
@@ -44,13 +45,14 @@ def pages_of(session: Session) -> dict[str, list[Any]]:
 def page_of(name: str, session: Session) -> Any:
     """Return one page, for the navigation or to go to."""
     is_first = name == FIRST_PAGE
+    may_see = roles.may_see(session.role, name)
     return st.Page(
-        _shower(name, session),
+        _shower(name, session) if may_see else _refuser(name, session),
         title=session.t(f"nav.{name}"),
         icon=ICONS[name],
         url_path=None if is_first else name.replace("_", "-"),
         default=is_first,
-        visibility="hidden" if name in WITHOUT_LINK else "visible",
+        visibility="hidden" if name in WITHOUT_LINK or not may_see else "visible",
     )
 
 
@@ -60,3 +62,22 @@ def _shower(name: str, session: Session) -> Callable[[], None]:
 
     show.__name__ = name
     return show
+
+
+def _refuser(name: str, session: Session) -> Callable[[], None]:
+    def show() -> None:
+        refuse(session, name)
+
+    show.__name__ = name
+    return show
+
+
+def refuse(session: Session, name: str) -> None:
+    """Say that the role does not see a page, and which roles do."""
+    t = session.t
+    comma = "、" if session.language == "zh" else ", "
+    seeing = comma.join(t.named("role", role) for role in roles.PAGES[name])
+    refused = t("missing.role", role=t.named("role", session.role))
+    st.title(t(f"nav.{name}"))
+    st.warning(f"{refused} {t('missing.who', roles=seeing)}", icon=":material/lock:")
+    st.page_link(page_of(FIRST_PAGE, session), label=t("missing.first"))

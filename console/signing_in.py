@@ -33,7 +33,7 @@ SECURITY_HEADERS = (
 
 def show_form(request: Request) -> Response:
     """Show the login form; who is signed in already goes on."""
-    language = _language_of(request)
+    language = language_of(request)
     onward = safe_path(request.query_params.get("next"))
     token = request.cookies.get(SESSION_COOKIE)
     if token and _is_live(token):
@@ -49,7 +49,7 @@ async def take_form(request: Request) -> Response:
     if not is_same_origin(request):
         return HTMLResponse("Forbidden", status_code=403)
     form = await request.form()
-    language = _language_of(request)
+    language = language_of(request)
     onward = safe_path(str(form.get("next", "/")))
     login = str(form.get("login", "")).strip().lower()
     client = Client(language=language, forwarded_for=_chain_of(request))
@@ -187,7 +187,8 @@ def _form(
     return response
 
 
-def _language_of(request: Request) -> str:
+def language_of(request: Request) -> str:
+    """Return the language of a request: asked for, chosen before, or the browser's."""
     return choose_language(
         asked=request.query_params.get("lang"),
         remembered=request.cookies.get(LANGUAGE_COOKIE),

@@ -60,6 +60,10 @@ class Pages:
         """Open a page under an address."""
         return self._run(f"app_pages.{name}", "show", (), login, language, query)
 
+    def open_refused(self, name: str, *, login: str, language: str) -> AppTest:
+        """Open a page by its address although the role has no link to it."""
+        return self._run("navigation", "refuse", (name,), login, language, {})
+
     def open_dialog(self, module: str, opener: str, *arguments: object) -> AppTest:
         """Keep a dialog open: AppTest runs whole scripts only, which would close a page's own."""
         return self._run(module, opener, arguments, "owner", "zh", {})
