@@ -1,7 +1,8 @@
 """The founding document's case beside the played one: rows of figures, in Chinese and English.
 
 The document's figures are those of its section 5.2; a dash stands where it gives none and no way to
-compute one. Played figures come from REST alone. Pure.
+compute one. Played figures come from REST alone; those that the play was given as inputs are marked
+so: that they come out as they went in shows nothing. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -88,8 +89,8 @@ def _growth(figures: Figures, size: int) -> list[Row]:
     opened = figures["groups_opened"]
     return [
         Row(
-            "每团邀请好友（打开链接的人）",
-            "friends invited per group (who opened a link)",
+            "每团邀请好友（打开链接的人，输入）",
+            "friends invited per group (who opened a link; input)",
             "2–3",
             "2–3",
             _ratio(figures["invitations"], opened),
@@ -174,15 +175,15 @@ def _afterwards(played: Played) -> list[Row]:
     everything = played.everything
     return [
         Row(
-            "使用补贴的用户占比",
-            "subsidised people who use it",
+            "使用补贴的用户占比（输入）",
+            "subsidised people who use it (input)",
             "70 %",
             "70 %",
             _percent(everything["subsidy_use_rate_bps"]),
         ),
         Row(
-            "拼中用户复购率",
-            "winners who buy again",
+            "拼中用户复购率（输入）",
+            "winners who buy again (input)",
             "90 %",
             "90 %",
             _percent_of(again, len(winners)),

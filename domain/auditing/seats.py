@@ -32,6 +32,11 @@ ONE_HOLD = Check(
     1,
     "A shopper has one unpaid hold at a time at most: a seat, or a product bought alone.",
 )
+TWO_RELEASES = Check(
+    "seats.two-releases",
+    1,
+    "A shopper has two unpaid orders at most that are being released, seats or bought alone.",
+)
 
 PROBES = (
     Probe(
@@ -100,6 +105,14 @@ PROBES = (
         SELECT format('shopper %s/%s: %s holds', merchant_id, shopper_id, count(*)) AS key
         FROM orders WHERE state = 'placed' AND releasing_at IS NULL
         GROUP BY merchant_id, shopper_id HAVING count(*) > 1
+        """,
+    ),
+    probe(
+        TWO_RELEASES,
+        """
+        SELECT format('shopper %s/%s: %s releases', merchant_id, shopper_id, count(*)) AS key
+        FROM orders WHERE state = 'placed' AND releasing_at IS NOT NULL
+        GROUP BY merchant_id, shopper_id HAVING count(*) > 2
         """,
     ),
 )

@@ -36,7 +36,7 @@ LIMITS = Limits()
 
 _LOCK = text(
     """
-    SELECT counts.holds, counts.expired_holds, s.flag
+    SELECT counts.holds, counts.releases, counts.expired_holds, s.flag
     FROM shoppers s
     CROSS JOIN LATERAL lock_shopper(s.merchant_id, s.id, NULL, :today, :today) counts
     WHERE s.merchant_id = :merchant_id AND s.id = :shopper_id
@@ -78,8 +78,9 @@ _PLACE = text(
 def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
     """Place an order for one unit; returns its body. May be repeated with its key.
 
-    Raises VariantNotSold, StockExhausted, UnpaidHoldExists, ExpiredHoldLimitReached, JoinBlocked,
-    what is wrong with its means, NotForPoints, TooFewPoints, Busy, IdempotencyKeyReused.
+    Raises VariantNotSold, StockExhausted, UnpaidHoldExists, ReleasesExist, ExpiredHoldLimitReached,
+    JoinBlocked, what is wrong with its means, NotForPoints, TooFewPoints, Busy,
+    IdempotencyKeyReused.
     """
     basket = command.basket
     with placing.placement(basket, at=at) as session:
@@ -90,7 +91,7 @@ def buy_alone(command: BuyAlone, *, at: datetime) -> dict[str, Any]:
 def admit(session: Session, shopper: tuple[int, int], *, at: datetime) -> Decision:
     """Check a shopper's limits and risk; locks the shopper, then its day.
 
-    Raises ExpiredHoldLimitReached, or Blocked.
+    Raises ReleasesExist, ExpiredHoldLimitReached, or Blocked.
     """
     seen = session.execute(
         _LOCK,
@@ -99,6 +100,7 @@ def admit(session: Session, shopper: tuple[int, int], *, at: datetime) -> Decisi
     decision = judge_purchase(has_unpaid_hold=seen.holds > 0, flag=seen.flag)
     if decision.outcome is Outcome.BLOCK:
         raise placing.Blocked(decision)
+    placing.check_releases(seen.releases)
     if seen.expired_holds >= LIMITS.expired_holds_per_day:
         raise ExpiredHoldLimitReached(limit=LIMITS.expired_holds_per_day)
     return decision

@@ -22,6 +22,7 @@ from domain.orders.errors import (
     JoinBlocked,
     OpenGroupLimitReached,
     ParticipationLimitReached,
+    ReleasesExist,
     UnpaidHoldExists,
 )
 from domain.orders.queries import ADDRESS_PURPOSE, OrderView
@@ -77,6 +78,7 @@ class Counts:
     participations: int
     expired_holds: int
     holds: int
+    releases: int
     running: int
     at_merchant: CapUse
     in_campaign: CapUse
@@ -88,6 +90,7 @@ class Counts:
             row.participations,
             row.expired_holds,
             row.holds,
+            row.releases,
             row.running,
             CapUse(row.day_fen, row.month_fen, row.day_failures, row.month_failures),
             CapUse(
@@ -140,7 +143,17 @@ def admit(counts: Counts, place: Place) -> Decision:
     return decision
 
 
+def check_releases(releases: int) -> None:
+    """Raise ReleasesExist if a shopper may place nothing more beside what is being released.
+
+    What is placed may become a release itself.
+    """
+    if releases >= rules.RELEASES_AT_ONCE:
+        raise ReleasesExist(limit=rules.RELEASES_AT_ONCE)
+
+
 def _check_counts(counts: Counts, limits: Limits) -> None:
+    check_releases(counts.releases)
     if counts.expired_holds >= limits.expired_holds_per_day:
         raise ExpiredHoldLimitReached(limit=limits.expired_holds_per_day)
     if counts.running >= limits.open_groups:

@@ -31,5 +31,9 @@ class UnpaidHoldExists(Conflict):
     """The shopper has another unpaid hold: pay it or give it up first."""
 
 
+class ReleasesExist(Conflict):
+    """As many of the shopper's unpaid orders as may be are being released: `limit`."""
+
+
 class JoinBlocked(Rejected):
     """A risk rule refuses this; `reason_class` says which kind."""

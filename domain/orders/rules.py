@@ -6,6 +6,7 @@ HOLD = timedelta(minutes=5)
 ALONE_HOLD = timedelta(minutes=15)
 RELEASING_LIMIT = timedelta(minutes=15)
 LAST_JOIN = timedelta(minutes=1)
+RELEASES_AT_ONCE = 2
 OPENING_MARGIN = timedelta(minutes=30)
 
 

@@ -22,7 +22,8 @@ organic joins (36.24, not 36.5: a quotient of small differences). A largest safe
 down to the fen (4.39, not 4.4).
 
 What is not tested: joining a group that is about to fail (sniping), which the minimum time before
-the deadline limits by rule, and second accounts, which risk and caps limit.
+the deadline limits by rule, and second accounts, which risk and caps limit: whoever has many takes
+the extra for new shoppers once with each, and the sentence says so.
 """
 
 import math
@@ -252,4 +253,5 @@ def _parameters(offer: Offer, buyer: Buyer) -> Mapping[str, str]:
             "value": yuan(buyer.value_fen),
         }
         | ({} if safe is None else {"safe": yuan(safe), "green": yuan(green_limit_fen(safe))})
+        | ({"extra": yuan(extra)} if (extra := offer.subsidy.new_shopper_fen) else {})
     )

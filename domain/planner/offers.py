@@ -44,7 +44,7 @@ class Subsidy:
     """What a member of a failed group gets: the mean and the largest amount, without extras.
 
     The leader gets `per_invite_fen` more for each seat paid through his share, `most_invites` times
-    at most.
+    at most. `new_shopper_fen` is told beside the test and not tested: a buyer gets it once.
     """
 
     kind: Kind
@@ -52,6 +52,7 @@ class Subsidy:
     largest_fen: int
     per_invite_fen: int = 0
     most_invites: int = 0
+    new_shopper_fen: int = 0
 
 
 @dataclass(frozen=True, slots=True)

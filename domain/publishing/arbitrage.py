@@ -32,7 +32,7 @@ def offer_of(terms: Terms, variant: PricedVariant) -> Offer:
     """Return what terms offer whoever opens a group for a variant.
 
     A group that opens with the campaign lives as long as its window at most. A random amount counts
-    by its mean; the extra for new shoppers is left out, because openers get it once at most. Rules
+    by its mean; the extra for new shoppers is not tested, as openers get it once at most. Rules
     that ask for more than two paid seats are taken as asking for two.
     """
     window = terms.ends_at - terms.starts_at
@@ -48,6 +48,7 @@ def offer_of(terms: Terms, variant: PricedVariant) -> Offer:
             largest_fen=rule.amount_fen,
             per_invite_fen=rule.invite_fen,
             most_invites=rule.invites_most,
+            new_shopper_fen=rule.new_shopper_fen,
         ),
         levers=Levers(
             is_full_from_two_seats=levers.full_from_seats > 1,

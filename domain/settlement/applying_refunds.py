@@ -56,8 +56,8 @@ _LOCK = text(
 _MOVE = text(
     """
     UPDATE refunds SET state = :state, moved_at = :at, moved_by = :actor, error_code = :error,
-        accepted_at = CASE WHEN :state IN ('accepted', 'arrived')
-            THEN coalesce(accepted_at, :at) ELSE accepted_at END,
+        accepted_at = CASE :state WHEN 'accepted' THEN coalesce(accepted_at, :at)
+            WHEN 'arrived' THEN least(accepted_at, :at) ELSE accepted_at END,
         arrived_at = CASE WHEN :state = 'arrived' THEN CAST(:at AS timestamptz) END
     WHERE merchant_id = :merchant_id AND id = :id
     """
@@ -122,7 +122,8 @@ def move_refund(
     """Move a refund to what the gateway says, unless that is no news; returns its state then.
 
     Locks the order, then the refund. An arrival posts the money out, and finishes the order when it
-    was the last part. One that the gateway closed is requested anew. Answers that come late or
+    was the last part; a callback may have been heard before the answer that accepted it, and is the
+    acceptance then. One that the gateway closed is requested anew. Answers that come late or
     twice are no news; nothing goes back.
     """
     merchant_id = refund[0]

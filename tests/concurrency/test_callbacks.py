@@ -1,13 +1,17 @@
 """Equal callbacks at once are applied once."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 
+from domain.database import transaction
 from domain.settlement import applying_payments
 from domain.settlement.applying_payments import Applied
+from domain.settlement.applying_refunds import move_refund
+from domain.states import RefundState
 from launcher.addresses import DatabaseUrls
-from tests.concurrency.arena import MINUTE, Arena, make_arena, raised
+from tests.concurrency.arena import DAY, MINUTE, Arena, make_arena, raised
 from tests.concurrency.racing import Meeting, as_owner, race, unlock_functions
 
 pytestmark = pytest.mark.transactional
@@ -107,3 +111,35 @@ def test_constraint_keeps_the_ledger_where_the_locks_are_forgotten(
     assert "uq_ledger_transactions_merchant_id_kind_ref_id" in str(error)
     assert arena.one(RECEIVED, number) == 1
     arena.assert_sound(arena.start + MINUTE)
+
+
+def test_refund_whose_arrival_is_heard_before_its_acceptance_was_accepted_no_later(
+    arena: Arena,
+) -> None:
+    """The callback's instant is taken when it comes in, the answer's when it is recorded."""
+    group_id, at = arena.opened(arena.start), arena.start + 2 * DAY
+    arena.settle(group_id, at)
+    [(refund_id, order_id)] = arena.rows("SELECT id, order_id FROM refunds")
+    for state, seconds in ((RefundState.SENDING, 0), (RefundState.ACCEPTED, 2)):
+        with transaction() as session:
+            move_refund(
+                session,
+                (arena.merchant_id, refund_id),
+                order_id,
+                state,
+                at=at + timedelta(seconds=seconds),
+                actor="test",
+            )
+
+    arrived_at = at + timedelta(seconds=1)
+    with transaction() as session:
+        move_refund(
+            session,
+            (arena.merchant_id, refund_id),
+            order_id,
+            RefundState.ARRIVED,
+            at=arrived_at,
+            actor="test",
+        )
+
+    assert arena.rows("SELECT accepted_at, arrived_at FROM refunds") == [(arrived_at, arrived_at)]

@@ -28,6 +28,9 @@ class OfferedSubsidySchema(Schema):
     largest_fen = Fen(metadata={"description": "amount_fen unless given"})
     per_invite_fen = Fen(load_default=0)
     most_invites = Count(most=LARGEST_GROUP, load_default=0)
+    new_shopper_fen = Fen(
+        load_default=0, metadata={"description": "not tested; the sentence tells of it"}
+    )
 
     @ma.validates_schema
     def check_largest(self, data: dict[str, Any], **_: Any) -> None:

@@ -14,7 +14,7 @@ from domain.planner.arbitrage import Arbitrage, check_arbitrage
 from domain.planner.forming import PRESETS, Behaviour
 from domain.planner.offers import Assumptions, InviteReward, Kind, Levers, Offer, Subsidy
 from domain.publishing.publishing import judge_draft
-from domain.texts import text
+from domain.texts import Language, text
 
 blueprint = Blueprint(
     "merchant-arbitrage",
@@ -59,6 +59,7 @@ def _offer(arguments: dict[str, Any]) -> Offer:
             largest_fen=subsidy.get("largest_fen", subsidy["amount_fen"]),
             per_invite_fen=subsidy["per_invite_fen"],
             most_invites=subsidy["most_invites"],
+            new_shopper_fen=subsidy["new_shopper_fen"],
         ),
         levers=Levers(**arguments["levers"]),
         reward=InviteReward(**arguments["reward"]),
@@ -78,10 +79,19 @@ def _shown(found: Arbitrage) -> dict[str, Any]:
     return {
         "verdict": found.verdict.value,
         "code": found.code,
-        "sentence": text(f"arbitrage.{found.code}", language, **found.parameters),
+        "sentence": _sentence(found, language),
         "success_bps": round(found.success * 10_000),
         "formed_if_shared_bps": round(found.shared.formed * 10_000),
         "formed_if_hidden_bps": round(found.hidden.formed * 10_000),
         "buyers": found.buyers,
         "farmer": found.farmer,
     }
+
+
+def _sentence(found: Arbitrage, language: Language) -> str:
+    """Say what the test found, and what it leaves out."""
+    codes = [found.code]
+    if "extra" in found.parameters:
+        codes.append("extra_per_account")
+    told = [text(f"arbitrage.{code}", language, **found.parameters) for code in codes]
+    return (" " if language == "en" else "").join(told)

@@ -98,6 +98,20 @@ class TestDrafts:
 
         assert "不分享反而多得 3.96 元" in self.show(chinese, campaign).json["sentence"]
 
+    def test_sentence_says_that_a_farm_takes_the_extra_once_per_account(
+        self, mall: Mall, campaign: MadeCampaign
+    ) -> None:
+        path = f"/v1/merchant/campaigns/{campaign.public_id}"
+        subsidy = {"kind": "cash", "amount_fen": 300, "new_shopper_fen": 200}
+        assert mall.operator.patch(path, terms={"subsidy": subsidy}).status_code == 200
+        chinese = Caller(mall.viewer.client, mall.viewer.token, language="zh-CN")
+
+        told = self.show(mall.viewer, campaign).json["sentence"]
+
+        assert "safe limit of 4.39 yuan. The extra of 2 yuan for new shoppers" in told
+        assert told.endswith("a farm takes it once per account.")
+        assert "每个账号都能拿一次" in self.show(chinese, campaign).json["sentence"]
+
     def test_publishing_warns_by_the_same_verdict(self, mall: Mall, campaign: MadeCampaign) -> None:
         path = f"/v1/merchant/campaigns/{campaign.public_id}/check"
 

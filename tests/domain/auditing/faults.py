@@ -109,6 +109,13 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " SELECT min(id) FROM orders WHERE state = 'expired' AND group_id IS NULL)",
         ),
     ),
+    "seats.two-releases": (
+        (
+            "UPDATE orders SET state = 'placed', releasing_at = placed_at, shopper_id = ("
+            " SELECT min(id) FROM shoppers) WHERE id IN ("
+            " SELECT id FROM orders WHERE state = 'expired' ORDER BY id LIMIT 3)",
+        ),
+    ),
     "groups.formed-full": (
         ("UPDATE groups SET state = 'formed' WHERE state = 'open'",),
         ("UPDATE groups SET state = 'formed_short' WHERE state = 'formed'",),

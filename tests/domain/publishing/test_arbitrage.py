@@ -56,7 +56,9 @@ def test_every_rule_that_bears_on_sharing_is_offered() -> None:
         group_price_fen=1990,
         group_size=3,
         life_seconds=86_400,
-        subsidy=Subsidy(Kind.POINTS, 500, 900, per_invite_fen=50, most_invites=2),
+        subsidy=Subsidy(
+            Kind.POINTS, 500, 900, per_invite_fen=50, most_invites=2, new_shopper_fen=200
+        ),
         levers=Levers(
             is_full_from_two_seats=True, consolation_fen=80, paid_before_deadline_seconds=1800
         ),
