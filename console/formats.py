@@ -9,6 +9,7 @@ MINUTE = 60
 HOUR = 3600
 DAY = 86400
 COUNT_SCALES = {"zh": ((10**8, " 亿"), (10**4, " 万")), "en": ((10**9, "B"), (10**6, "M"))}
+TICK_SCALES = {**COUNT_SCALES, "en": (*COUNT_SCALES["en"], (10**3, "K"))}
 SPAN_WORDS = {
     "zh": (" 天 ", " 小时 ", " 分 ", " 秒"),
     "en": ("d ", "h ", "m ", "s"),
@@ -33,6 +34,14 @@ def short_yuan(fen: int | None, language: str) -> str:
     value = Decimal(fen) / 100
     scaled = _scaled(value, language)
     return f"¥{scaled}" if value > 0 else f"-¥{scaled.lstrip('-')}"
+
+
+def tick_yuan(value: float, language: str) -> str:
+    """Write the yuan of an axis: ¥2.5, ¥800, ¥1.5 万 (or ¥15K)."""
+    for scale, unit in TICK_SCALES[language]:
+        if value >= scale:
+            return f"¥{value / scale:g}{unit}"
+    return f"¥{value:g}"
 
 
 def count(number: int | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from typing import Any
 
 TONES = {
@@ -17,6 +18,9 @@ TONES = {
     "arrived": "green", "needs_funds": "red", "unknown": "amber", "rejected": "red",
     "abnormal": "red", "review": "amber", "block": "red", "amber": "amber", "red": "red",
 }  # fmt: skip
+
+SPARK_WIDTH = 100
+SPARK_HEIGHT = 24
 
 
 def pill(text: str, code: str) -> str:
@@ -52,6 +56,45 @@ def meter(parts: Iterable[tuple[int, str]], whole: int) -> str:
         if whole > 0 and value > 0
     )
     return f'<span class="pb-meter">{widths}</span>'
+
+
+def sparkline(values: Sequence[float | None], *, is_last_open: bool = False) -> str:
+    """Draw values as a grey line without scale; days without a value stay gaps.
+
+    The way to a last value that is not final yet is dashed.
+    """
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return '<span class="pb-spark"></span>'
+    low, high = min(known), max(known)
+    step = SPARK_WIDTH / (len(values) - 1)
+    points = [
+        None
+        if value is None
+        else (place * step, SPARK_HEIGHT * (high - value) / ((high - low) or 1))
+        for place, value in enumerate(values)
+    ]
+    lines = "".join(
+        f'<polyline points="{_point(one)} {_point(other)}"'
+        + (' class="open"' if is_last_open and place == len(points) - 1 else "")
+        + "/>"
+        for place, (one, other) in enumerate(pairwise(points), start=1)
+        if one is not None and other is not None
+    )
+    padded = [None, *points, None]
+    dots = "".join(
+        f'<polyline class="dot" points="{_point(here)} {_point(here)}"/>'
+        for before, here, after in zip(padded, padded[1:], padded[2:], strict=False)
+        if here is not None and before is None and after is None
+    )
+    return (
+        f'<svg class="pb-spark" viewBox="-2 -2 {SPARK_WIDTH + 4} {SPARK_HEIGHT + 4}"'
+        f' preserveAspectRatio="none" aria-hidden="true">{lines}{dots}</svg>'
+    )
+
+
+def _point(point: tuple[float, float]) -> str:
+    return f"{point[0]:.1f},{point[1]:.1f}"
 
 
 def facts(pairs: Iterable[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from console import formats, markup
 from console.client import Json
+from console.comparing import FEW, likely_range
 from console.navigation import page_of
 from console.parts.campaign_detail import show_campaign
 from console.parts.pager import Pager
@@ -134,11 +135,18 @@ def _terms(session: Session, terms: Json, prices: list[int]) -> str:
     )
 
 
+def _success(formed: int, ended: int, rate: int | None) -> str:
+    if not 0 < ended < FEW:
+        return formats.percent(rate)
+    low, high = likely_range(formed, ended)
+    return f"<small>{formats.percent(rate)} ({low / 100:.0f}–{high / 100:.0f}%)</small>"
+
+
 def _results(session: Session, totals: Json) -> list[tuple[str, str]]:
     ended = totals["groups_formed"] + totals["groups_failed"]
     rate = round(10_000 * totals["groups_formed"] / ended) if ended else None
     return [
         (session.t("campaigns.opened"), formats.count(totals["groups_opened"])),
-        (session.t("campaigns.success"), formats.percent(rate)),
+        (session.t("campaigns.success"), _success(totals["groups_formed"], ended, rate)),
         (session.t("campaigns.people"), formats.count(totals["people_paid"])),
     ]

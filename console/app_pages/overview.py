@@ -7,11 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from console import formats, reading
+from console import formats, markup, reading
 from console.app_pages.board import TROUBLES
 from console.charts import growth, style, subsidies, success
 from console.client import Json
-from console.comparing import Kind, compare
+from console.comparing import FEW, Kind, compare, likely_range
 from console.navigation import page_of
 from console.parts.daily import show_daily
 from console.parts.filters import choose_campaign, choose_period
@@ -35,9 +35,11 @@ class Kpi:
 KPIS = (
     Kpi("success_rate_bps", "bps"),
     Kpi("people_paid", "count"),
+    Kpi("shoppers_registered", "count"),
     Kpi("new_shoppers_registered", "count"),
     Kpi("viral_registered_milli", "milli"),
     Kpi("viral_paid_milli", "milli"),
+    Kpi("paid_formed_fen", "fen"),
     Kpi("subsidies_issued_fen", "fen", "neither"),
     Kpi("subsidy_share_of_formed_bps", "bps", "bad"),
     Kpi("solo_failure_share_bps", "bps", "bad"),
@@ -66,7 +68,13 @@ def show(session: Session) -> None:
         with guarded(t, key="before"):
             before = reading.figures(session.client, session.language, period.before, campaign_id)
             _show_charts(session, figures, before["days"])
-        show_daily(session, figures["days"])
+        show_daily(session, figures["days"], unfinished=_unfinished(figures))
+
+
+def _unfinished(figures: Json) -> str | None:
+    """Return the day of the figures that has not ended, if there is one."""
+    today = local_day(figures["as_of"]).isoformat()
+    return today if figures["days"][-1]["on"] == today else None
 
 
 def _show_alerts(session: Session, board: Json) -> None:
@@ -93,7 +101,7 @@ def _show_stamp(session: Session, figures: Json, period: Period, today: object) 
 
 def _show_kpis(session: Session, figures: Json) -> None:
     sentences = {one["key"]: one["sentence"] for one in figures["definitions"]}
-    with st.grid(5, min_column_width=150, key="kpis"):
+    with st.grid(6, min_column_width=150, key="kpis"):
         for kpi in KPIS:
             _show_kpi(session, kpi, figures, sentences.get(kpi.key))
         _show_credit(session, figures, sentences.get("credit_seconds_p99"))
@@ -101,21 +109,57 @@ def _show_kpis(session: Session, figures: Json) -> None:
 
 def _show_kpi(session: Session, kpi: Kpi, figures: Json, sentence: str | None) -> None:
     t = session.t
+    if kpi.key == "success_rate_bps" and 0 < _closed(figures["total"]) < FEW:
+        _show_uncertain(session, figures, sentence)
+        return
     now, before = figures["total"].get(kpi.key), figures["previous"].get(kpi.key)
     change = compare(now, before, kpi.kind)
     is_flat = change is not None and change.is_flat
-    st.metric(
-        t(f"kpi.{kpi.key}"),
-        _written(kpi, figures["total"], session.language),
-        delta=None if change is None else (t("kpi.flat") if is_flat else change.text),
-        delta_color="off" if is_flat else DELTA_COLORS[kpi.more_is],
-        delta_arrow="off" if is_flat else "auto",
-        delta_description=t("kpi.nothing_before" if change is None else "kpi.against_before"),
-        help=sentence,
-        border=True,
-        chart_data=_sparkline(kpi.key, figures["days"]),
-        height="stretch",
+    against = "against_same_time" if _unfinished(figures) else "against_before"
+    with _card(kpi.key):
+        st.metric(
+            t(f"kpi.{kpi.key}"),
+            _written(kpi, figures["total"], session.language),
+            delta=None if change is None else (t("kpi.flat") if is_flat else change.text),
+            delta_color="off" if is_flat else DELTA_COLORS[kpi.more_is],
+            delta_arrow="off" if is_flat else "auto",
+            delta_description=t("kpi.nothing_before" if change is None else f"kpi.{against}"),
+            help=sentence,
+        )
+        _show_sparkline(kpi.key, figures)
+
+
+def _show_uncertain(session: Session, figures: Json, sentence: str | None) -> None:
+    """Show a success rate of few groups in grey, with the bounds it may truly have."""
+    t, total = session.t, figures["total"]
+    closed = _closed(total)
+    low, high = likely_range(total["groups_formed"], closed)
+    with _card("success_rate_bps", is_uncertain=True):
+        st.metric(
+            t("kpi.success_rate_bps"),
+            formats.percent(total["success_rate_bps"]),
+            delta=t("kpi.few", number=closed),
+            delta_color="off",
+            delta_arrow="off",
+            delta_description=f"{low / 100:.0f}–{high / 100:.0f}%",
+            help="  \n".join(filter(None, (sentence, t("kpi.few_help", few=FEW)))),
+        )
+        _show_sparkline("success_rate_bps", figures)
+
+
+def _closed(total: Json) -> int:
+    return int(total["groups_formed"] + total["groups_failed"])
+
+
+def _card(key: str, *, is_uncertain: bool = False) -> Any:
+    return st.container(
+        border=True, height="stretch", gap=None, key=f"kpi_{'few_' if is_uncertain else ''}{key}"
     )
+
+
+def _show_sparkline(key: str, figures: Json) -> None:
+    values = [day.get(key) for day in figures["days"]]
+    st.html(markup.sparkline(values, is_last_open=_unfinished(figures) is not None))
 
 
 def _written(kpi: Kpi, total: Json, language: str) -> str:
@@ -137,33 +181,27 @@ def _show_credit(session: Session, figures: Json, sentence: str | None) -> None:
         for name in ("p50", "p99", "max")
     )
     worst = total.get("credit_seconds_max")
-    st.metric(
-        t("kpi.credit_seconds_p99"),
-        p99,
-        delta=None if worst is None else t("kpi.credit_others", p50=p50, max=slowest),
-        delta_color="green" if worst is None or worst <= subsidies.PROMISE_SECONDS else "red",
-        delta_arrow="off",
-        delta_description=t("kpi.nothing_credited") if worst is None else None,
-        help="  \n".join(filter(None, (sentence, t("kpi.credit_help")))),
-        border=True,
-        chart_data=_sparkline("credit_seconds_p99", figures["days"]),
-        height="stretch",
-    )
-
-
-def _sparkline(key: str, days: list[Json]) -> list[int] | None:
-    values = [day[key] for day in days if day.get(key) is not None]
-    return values if len(values) > 2 else None
+    with _card("credit_seconds_p99"):
+        st.metric(
+            t("kpi.credit_seconds_p99"),
+            p99,
+            delta=None if worst is None else t("kpi.credit_others", p50=p50, max=slowest),
+            delta_color="green" if worst is None or worst <= subsidies.PROMISE_SECONDS else "red",
+            delta_arrow="off",
+            delta_description=t("kpi.nothing_credited") if worst is None else None,
+            help="  \n".join(filter(None, (sentence, t("kpi.credit_help")))),
+        )
+        _show_sparkline("credit_seconds_p99", figures)
 
 
 def _show_charts(session: Session, figures: Json, before: list[Json]) -> None:
-    t, days = session.t, figures["days"]
+    t, days, today = session.t, figures["days"], _unfinished(figures)
     charts = {
-        "success": lambda: success.success_rate(days, before, t),
-        "outcomes": lambda: success.groups_by_outcome(days, t),
-        "subsidies": lambda: subsidies.subsidy_cost(days, t),
-        "viral": lambda: growth.viral(days, t),
-        "credit": lambda: subsidies.credit_clock(days, t),
+        "success": lambda: success.success_rate(days, before, t, unfinished=today),
+        "outcomes": lambda: success.groups_by_outcome(days, t, unfinished=today),
+        "subsidies": lambda: subsidies.subsidy_cost(days, t, unfinished=today),
+        "viral": lambda: growth.viral(days, t, unfinished=today),
+        "credit": lambda: subsidies.credit_clock(days, t, unfinished=today),
         "funnel": lambda: growth.funnel(figures["total"], t),
     }
     with st.grid(2, min_column_width=360, key="charts"):

@@ -1,17 +1,18 @@
 """How groups bring new shoppers."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
 
-from console.charts.style import GOLD, INDIGO, SLATE, TEAL, day_axis, line, scaled, styled
+from console.charts.style import GOLD, INDIGO, SLATE, TEAL, day_axis, day_lines, scaled, styled
+from console.texts import Texts
 
 Day = dict[str, Any]
+RATIOS = ("viral_registered_milli", "viral_paid_milli", "k_factor_milli")
 
 
-def viral(days: list[Day], t: Callable[[str], str]) -> go.Figure:
+def viral(days: list[Day], t: Texts, *, unfinished: str | None = None) -> go.Figure:
     """Draw both viral coefficients (per group) and the K-factor (per shopper)."""
     dates = [day["on"] for day in days]
     figure = go.Figure()
@@ -20,12 +21,13 @@ def viral(days: list[Day], t: Callable[[str], str]) -> go.Figure:
         ("viral_paid_milli", TEAL, "solid"),
         ("k_factor_milli", GOLD, "dot"),
     ):
-        figure.add_trace(
-            line(
+        figure.add_traces(
+            day_lines(
                 t(f"chart.{key}"),
                 dates,
                 scaled(days, key, 1000),
                 color,
+                unfinished=unfinished,
                 dash=dash,
                 hovertemplate="%{y:.2f}",
             )
@@ -33,10 +35,12 @@ def viral(days: list[Day], t: Callable[[str], str]) -> go.Figure:
     styled(figure)
     figure.update_xaxes(**day_axis(dates))
     figure.update_yaxes(rangemode="tozero", tickformat=".1f")
+    if not any(day.get(key) for day in days for key in RATIOS):
+        figure.update_yaxes(range=[0, 1])
     return figure
 
 
-def funnel(total: dict[str, Any], t: Callable[[str], str]) -> go.Figure:
+def funnel(total: dict[str, Any], t: Texts) -> go.Figure:
     """Draw the way from an opened share over registering to paying, each with the kept share."""
     keys = ("share_visits", "new_shoppers_registered", "new_shoppers_paid")
     values = [total[key] for key in keys]

@@ -3,9 +3,12 @@
 Text and grid are half-transparent greys, so that one figure reads well on a light and a dark page.
 """
 
+import math
 from typing import Any
 
 import plotly.graph_objects as go
+
+from console.formats import tick_yuan
 
 TEAL = "#12908e"
 ORANGE = "#f0883e"
@@ -24,6 +27,8 @@ HEIGHT = 270
 CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 TICKS = {"ticks": "outside", "ticklen": 5, "tickcolor": CLEAR}
 EDGE = 0.35
+TICK_STEPS = 4
+ROOM = 1.04
 
 
 def styled(figure: go.Figure, *, height: int = HEIGHT) -> go.Figure:
@@ -73,6 +78,75 @@ def day_axis(days: list[str]) -> dict[str, Any]:
         "ticktext": [day[5:] for day in shown],
         "range": [-EDGE - 0.15, len(days) - 1 + EDGE + 0.15],
     }
+
+
+def day_lines(
+    name: str,
+    days: list[str],
+    values: list[float | None],
+    color: str,
+    *,
+    unfinished: str | None = None,
+    **options: Any,
+) -> list[go.Scatter]:
+    """Draw a line by day; the way to a last day that has not ended is dashed, its point hollow."""
+    if not days or days[-1] != unfinished or values[-1] is None:
+        return [line(name, days, values, color, **options)]
+    done = line(name, days, [*values[:-1], None], color, **options)
+    rest = line(name, days, [None] * (len(days) - 1) + values[-1:], color, **options)
+    if len(days) > 1 and values[-2] is not None:
+        rest.y = [None] * (len(days) - 2) + values[-2:]
+        rest.hoverinfo = ["skip"] * (len(days) - 1) + ["all"]
+    is_alone = all(value is None for value in values[:-1])
+    rest.update(
+        mode="lines+markers",
+        line={"dash": "dash", "width": 1.8},
+        marker={"symbol": "circle-open", "size": [0] * (len(days) - 1) + [7]},
+        showlegend=is_alone,
+        legendgroup=name,
+    )
+    done.update(legendgroup=name, showlegend=None if not is_alone else False)
+    return [done, rest]
+
+
+def day_bars(days: list[str], color: str, unfinished: str | None) -> dict[str, Any]:
+    """Describe the bars of days: that of a day which has not ended is hatched."""
+    shapes = ["/" if day == unfinished else "" for day in days]
+    return {"color": color, "pattern": {"shape": shapes, "fillmode": "overlay", "size": 6}}
+
+
+def money_axis(values_yuan: list[float | None], language: str) -> dict[str, Any]:
+    """Describe an axis of yuan from 0 to at least 10, with five round ticks."""
+    top = _round_top(max([10.0, *(value for value in values_yuan if value is not None)]))
+    ticks = [top * step / TICK_STEPS for step in range(TICK_STEPS + 1)]
+    return {
+        "range": [0, top * ROOM],
+        "tickvals": ticks,
+        "ticktext": [tick_yuan(value, language) for value in ticks],
+    }
+
+
+def percent_axis(values: list[float | None] | None = None) -> dict[str, Any]:
+    """Describe an axis of percent from 0 to 100.
+
+    Given the values of a share that is small by nature, it ends at 20 or 40 where they fit.
+    """
+    largest = max((value for value in values or [] if value is not None), default=0.0)
+    tops = (100.0,) if values is None else (20.0, 40.0, 100.0)
+    top = next((one for one in tops if largest <= one), None) or _round_top(largest)
+    ticks = [top * step / TICK_STEPS for step in range(TICK_STEPS + 1)]
+    return {
+        "range": [0, top * ROOM],
+        "tickvals": ticks,
+        "ticktext": [f"{value:g}%" for value in ticks],
+    }
+
+
+def _round_top(value: float) -> float:
+    """Return the least 4 × (1, 2, 2.5 or 5) × a power of ten that is not below a value."""
+    power = 10.0 ** math.floor(math.log10(value / TICK_STEPS))
+    steps = (power * step for step in (1, 2, 2.5, 5, 10))
+    return next(TICK_STEPS * step for step in steps if TICK_STEPS * step >= value)
 
 
 def line(

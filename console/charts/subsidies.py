@@ -1,37 +1,53 @@
 """What subsidies cost, and how fast they arrive."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import plotly.graph_objects as go
 
-from console.charts.style import GOLD, INDIGO, ORANGE, SLATE, TEAL, day_axis, line, scaled, styled
+from console.charts.style import (
+    GOLD,
+    INDIGO,
+    ORANGE,
+    SLATE,
+    TEAL,
+    day_axis,
+    day_bars,
+    day_lines,
+    money_axis,
+    percent_axis,
+    scaled,
+    styled,
+)
+from console.texts import Texts
 
 Day = dict[str, Any]
 PROMISE_SECONDS = 600
 
 
-def subsidy_cost(days: list[Day], t: Callable[[str], str]) -> go.Figure:
+def subsidy_cost(days: list[Day], t: Texts, *, unfinished: str | None = None) -> go.Figure:
     """Draw issued yuan as bars, and their share of formed groups' paid value on a second axis."""
     dates = [day["on"] for day in days]
+    issued = scaled(days, "subsidies_issued_fen", 100)
+    share = scaled(days, "subsidy_share_of_formed_bps", 100)
     figure = go.Figure()
     figure.add_trace(
         go.Bar(
             name=t("chart.issued"),
             x=dates,
-            y=scaled(days, "subsidies_issued_fen", 100),
-            marker_color=ORANGE,
+            y=issued,
+            marker=day_bars(dates, ORANGE, unfinished),
             opacity=0.85,
             hovertemplate="¥%{y:,.2f}",
         )
     )
-    figure.add_trace(
-        line(
+    figure.add_traces(
+        day_lines(
             t("chart.share_of_formed"),
             dates,
-            scaled(days, "subsidy_share_of_formed_bps", 100),
+            share,
             INDIGO,
+            unfinished=unfinished,
             yaxis="y2",
             hovertemplate="%{y:.1f}%",
         )
@@ -39,19 +55,14 @@ def subsidy_cost(days: list[Day], t: Callable[[str], str]) -> go.Figure:
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right"})
     styled(figure)
     figure.update_layout(
-        yaxis={"tickprefix": "¥", "tickformat": ",.3~s"},
-        yaxis2={
-            "ticksuffix": "%",
-            "tickformat": ".1f",
-            "rangemode": "tozero",
-            "showgrid": False,
-        },
+        yaxis=money_axis(issued, t.language),
+        yaxis2={**percent_axis(share), "showgrid": False},
     )
     figure.update_xaxes(**day_axis(dates))
     return figure
 
 
-def credit_clock(days: list[Day], t: Callable[[str], str]) -> go.Figure:
+def credit_clock(days: list[Day], t: Texts, *, unfinished: str | None = None) -> go.Figure:
     """Draw seconds from deadline to credit on a log scale, under the promise of ten minutes."""
     dates = [day["on"] for day in days]
     figure = go.Figure()
@@ -60,12 +71,13 @@ def credit_clock(days: list[Day], t: Callable[[str], str]) -> go.Figure:
         ("credit_seconds_p99", INDIGO, "solid"),
         ("credit_seconds_max", GOLD, "dot"),
     ):
-        figure.add_trace(
-            line(
+        figure.add_traces(
+            day_lines(
                 t(f"chart.{key}"),
                 dates,
                 scaled(days, key, 1),
                 color,
+                unfinished=unfinished,
                 dash=dash,
                 hovertemplate="%{y:,.0f} s",
             )

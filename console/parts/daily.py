@@ -2,11 +2,13 @@
 
 import csv
 import io
+from collections.abc import Callable
 
 import streamlit as st
 
 from console import formats, markup
 from console.client import Json
+from console.comparing import FEW, likely_range
 from console.session import Session
 
 BYTE_ORDER_MARK = "\ufeff"
@@ -16,6 +18,7 @@ COLUMNS = (
     ("groups_failed", formats.count),
     ("success_rate_bps", formats.percent),
     ("people_paid", formats.count),
+    ("shoppers_registered", formats.count),
     ("new_shoppers_registered", formats.count),
     ("subsidies_issued_fen", formats.yuan),
     ("subsidy_share_of_formed_bps", formats.percent),
@@ -23,7 +26,7 @@ COLUMNS = (
 DIVISORS = {"_bps": 100, "_milli": 1000, "_fen": 100}
 
 
-def show_daily(session: Session, days: list[Json]) -> None:
+def show_daily(session: Session, days: list[Json], *, unfinished: str | None = None) -> None:
     """Draw the table, newest day first, folded away, with the file beside it."""
     t = session.t
     with st.expander(t("daily.title"), icon=":material/table_rows:"):
@@ -31,7 +34,10 @@ def show_daily(session: Session, days: list[Json]) -> None:
             markup.table(
                 [(t("daily.on"), ""), *((t(f"daily.{key}"), "num") for key, _ in COLUMNS)],
                 (
-                    [day["on"], *(write(day.get(key)) for key, write in COLUMNS)]
+                    [
+                        _day(session, day, unfinished),
+                        *(_cell(day, key, write) for key, write in COLUMNS),
+                    ]
                     for day in days[::-1]
                 ),
             )
@@ -44,6 +50,20 @@ def show_daily(session: Session, days: list[Json]) -> None:
             icon=":material/download:",
             on_click="ignore",
         )
+
+
+def _day(session: Session, day: Json, unfinished: str | None) -> str:
+    on = str(day["on"])
+    return f"{on} <small>{session.t('daily.unfinished')}</small>" if on == unfinished else on
+
+
+def _cell(day: Json, key: str, write: Callable[[int | None], str]) -> str:
+    """Write a figure; a success rate of few groups in grey, with the bounds it may truly have."""
+    closed = day["groups_formed"] + day["groups_failed"]
+    if key != "success_rate_bps" or not 0 < closed < FEW:
+        return write(day.get(key))
+    low, high = likely_range(day["groups_formed"], closed)
+    return f"<small>{write(day[key])} ({low / 100:.0f}–{high / 100:.0f}%)</small>"
 
 
 def as_csv(days: list[Json]) -> str:

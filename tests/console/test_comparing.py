@@ -1,6 +1,6 @@
 import pytest
 
-from console.comparing import Change, Kind, compare
+from console.comparing import Change, Kind, compare, likely_range
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,17 @@ def test_nothing_is_said_where_there_is_nothing_to_compare(
 
 def test_a_rate_may_be_compared_with_zero() -> None:
     assert compare(200, 0, "bps") == Change("+2.0 pp", is_flat=False)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "bounds"),
+    [
+        (0, 1, (0, 7935)),
+        (1, 1, (2065, 10_000)),
+        (2, 3, (2077, 9385)),
+        (5, 10, (2366, 7634)),
+        (600, 1000, (5693, 6299)),
+    ],
+)
+def test_likely_range_is_wilsons(part: int, whole: int, bounds: tuple[int, int]) -> None:
+    assert likely_range(part, whole) == bounds

@@ -1,3 +1,5 @@
+import re
+
 from console import markup
 
 EVIL = '<img src=x onerror="alert(1)">'
@@ -41,3 +43,28 @@ def test_a_cell_names_its_column_for_narrow_screens() -> None:
 
 def test_unknown_states_are_grey() -> None:
     assert "pb-grey" in markup.pill("new", "brand_new")
+
+
+def test_sparkline_keeps_empty_days_as_gaps() -> None:
+    svg = markup.sparkline([10, 20, None, None, 15, None, 5, 10])
+
+    lines = re.findall(r'<polyline points="([^"]+)"', svg)
+    assert [[point.split(",")[0] for point in line.split()] for line in lines] == [
+        ["0.0", "14.3"],
+        ["85.7", "100.0"],
+    ]
+    assert len(re.findall(r'class="dot"', svg)) == 1
+
+
+def test_sparkline_dashes_the_way_to_a_day_that_has_not_ended() -> None:
+    begun, over = (
+        markup.sparkline([1, 2, 3], is_last_open=is_open).count('class="open"')
+        for is_open in (True, False)
+    )
+
+    assert (begun, over) == (1, 0)
+
+
+def test_sparkline_of_one_value_or_a_level_is_drawn() -> None:
+    assert "polyline" not in markup.sparkline([None, 3, None])
+    assert 'points="0.0,0.0 100.0,0.0"' in markup.sparkline([3, 3])

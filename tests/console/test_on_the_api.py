@@ -113,6 +113,36 @@ def test_the_second_of_two_campaigns_of_one_title_is_measured(pages: Pages, mall
     assert "付款人数" not in [one.label for one in other.metric]
 
 
+def test_board_tiles_are_of_the_chosen_campaign(pages: Pages, mall: Mall) -> None:
+    busy, quiet = stage_of(mall), stage_of(mall)
+    now = clock.real_now()
+    for _ in range(2):
+        busy.opened(now - timedelta(minutes=3))
+    quiet.opened(now - timedelta(minutes=3))
+
+    counts = [
+        metric(pages.open("board", campaign=stage.campaign.public_id), "进行中").value
+        for stage in (busy, quiet)
+    ]
+
+    assert counts == ["2", "1"]
+    assert metric(pages.open("board"), "进行中").value == "3"
+
+
+def test_first_group_of_a_new_shop_is_grey_within_its_likely_range(
+    pages: Pages, mall: Mall
+) -> None:
+    stage = stage_of(mall, life_seconds=3600)
+    form_group(stage, stage.shopper(), clock.real_now() - timedelta(minutes=10))
+
+    page = pages.open("overview", range="7d")
+
+    rate = metric(page, "拼团成功率")
+    assert (rate.value, rate.delta) == ("100.0%", "仅 1 个团")
+    assert rate.proto.delta_description == "21–100%"
+    assert metric(page, "付款人数").proto.delta_description == "上期无数据"
+
+
 def test_budget_of_a_running_campaign_is_raised(pages: Pages, mall: Mall, campaign_id: str) -> None:
     page = pages.open_dialog(
         "parts.raising", "open_raise", campaign_of(mall, campaign_id), "budget"

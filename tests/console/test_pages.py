@@ -1,7 +1,11 @@
+import re
+from datetime import date
 from typing import Any
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.console import fake_data
 from tests.console.conftest import Pages, text_of
 from tests.console.fake_api import FakeApi
 
@@ -31,7 +35,7 @@ class TestOverview:
         page = pages.open("overview")
 
         assert not page.exception
-        assert len(page.metric) == 10
+        assert len(page.metric) == 12
         assert metric(page, "拼团成功率").value.endswith("%")
         assert metric(page, "已发补贴").value.startswith("¥")
         assert metric(page, "补贴到账 P99").value.endswith("秒")
@@ -41,6 +45,41 @@ class TestOverview:
         page = pages.open("overview")
 
         assert metric(page, "拼团成功率").delta.endswith(("pp", "持平"))
+
+    def test_an_unfinished_period_is_compared_with_the_same_time(self, pages: Pages) -> None:
+        today, yesterday = (
+            metric(pages.open("overview", range=preset), "付款人数").proto.delta_description
+            for preset in ("today", "yesterday")
+        )
+
+        assert (today, yesterday) == ("较上期同一时刻", "较上期")
+
+    def test_new_shoppers_say_which(self, pages: Pages) -> None:
+        page = pages.open("overview")
+        every, shared = (
+            int(metric(page, label).value.replace(",", ""))
+            for label in ("新注册用户", "裂变新用户")
+        )
+
+        assert every > shared
+        assert "新用户" not in [one.label for one in page.metric]
+
+    def test_a_rate_of_few_groups_is_grey_with_its_likely_range(
+        self, pages: Pages, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy = fake_data.figures_of
+
+        def quiet(on: date, index: int | None) -> fake_data.Json:
+            return {**busy(on, index), "groups_formed": 2, "groups_failed": 1}
+
+        monkeypatch.setattr(fake_data, "figures_of", quiet)
+        page = pages.open("overview", range="today")
+
+        rate = metric(page, "拼团成功率")
+        assert (rate.value, rate.delta) == ("66.7%", "仅 3 个团")
+        assert rate.proto.delta_description == "21–94%"
+        assert "(21–94%)" in text_of(page)
+        assert metric(pages.open("overview", range="90d"), "拼团成功率").delta != "仅 270 个团"
 
     def test_its_definitions_come_from_the_api(self, pages: Pages) -> None:
         page = pages.open("overview", language="en")
@@ -99,7 +138,7 @@ class TestOverview:
         assert "服务暂时不可用。" in shown
         assert "REQ7H2K9" in shown
         assert not page.error
-        assert len(page.metric) == 10
+        assert len(page.metric) == 12
 
 
 class TestBoard:
@@ -115,6 +154,53 @@ class TestBoard:
         assert metric(page, "被拒退款").delta == "需要查看"
         assert metric(page, "异常退款").delta == "正常"
         assert metric(page, "超时未结算").delta == "最久 3 分 10 秒"
+
+    def test_tiles_follow_the_campaign(self, pages: Pages) -> None:
+        campaign_id = chosen(pages.api, "published")
+        groups = [
+            one
+            for one in pages.api.groups
+            if one["state"] == "open" and one["campaign_id"] == campaign_id
+        ]
+
+        page = pages.open("board", campaign=campaign_id)
+
+        assert metric(page, "进行中").value == str(len(groups))
+        assert 0 < len(groups) < 32
+        assert metric(page, "停下的任务 (全店)").value == "0"
+
+    def test_a_failed_tick_keeps_the_last_good_numbers_with_their_time(self, pages: Pages) -> None:
+        page = pages.open("board")
+        shown = [one.value for one in page.metric]
+        pages.api.failing["GET /v1/merchant/groups"] = "unavailable"
+
+        page.run()
+
+        [warning] = page.warning
+        assert re.search(r"数据停在 \d\d-\d\d \d\d:\d\d:\d\d。 服务暂时不可用。", warning.value)
+        assert [one.value for one in page.metric] == shown
+        assert len([one for one in page.button if one.label == "详情"]) == 30
+        assert not page.error
+        pages.api.failing.clear()
+        assert not page.run().warning
+
+    def test_numbers_of_another_choice_are_not_kept(self, pages: Pages) -> None:
+        page = pages.open("board")
+        pages.api.failing["GET /v1/merchant/groups"] = "unavailable"
+
+        page.segmented_control(key="board_view").set_value("failed").run()
+
+        assert "服务暂时不可用。" in page.error[0].value
+        assert not page.metric
+
+    def test_what_is_refused_for_good_is_not_hidden_by_old_numbers(self, pages: Pages) -> None:
+        page = pages.open("board")
+        pages.api.failing["GET /v1/merchant/board"] = "forbidden"
+
+        page.run()
+
+        assert "你的角色不能做这件事。" in page.warning[0].value
+        assert not page.metric
 
     def test_the_view_chooses_the_state(self, pages: Pages) -> None:
         page = pages.open("board", view="failed")
