@@ -11,7 +11,9 @@ from domain.config import settings
 
 SETTLE: Final = "settle"
 GATEWAY: Final = "gateway"
-NAMES: Final = (SETTLE, GATEWAY)
+OUTSIDE: Final = "outside"
+"""For servers of others that no money waits for: brands, and the platforms' messages."""
+NAMES: Final = (SETTLE, GATEWAY, OUTSIDE)
 
 FAILURES_KEPT_SECONDS = 3600
 JOB_TIMEOUT_SECONDS = 120

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from jobs.queues import GATEWAY, JOB_TIMEOUT_SECONDS, SETTLE
+from jobs.queues import GATEWAY, JOB_TIMEOUT_SECONDS, OUTSIDE, SETTLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,8 @@ SCHEDULE: tuple[Periodic, ...] = (
     Periodic("jobs.gateways.drive_withdrawals", GATEWAY, 0.2, "work.drive_withdrawal"),
     Periodic("jobs.reconciling.plan_days", SETTLE, 60, "bills"),
     Periodic("jobs.reconciling.reconcile_days", GATEWAY, 1, "work.reconcile"),
-    Periodic("jobs.gateways.deliver_points", GATEWAY, 0.5, "work.deliver_points"),
-    Periodic("jobs.gateways.send_messages", GATEWAY, 0.5, "work.send_message"),
+    Periodic("jobs.gateways.deliver_points", OUTSIDE, 0.5, "work.deliver_points"),
+    Periodic("jobs.gateways.send_messages", OUTSIDE, 0.5, "work.send_message"),
     Periodic("jobs.housekeeping.seal_ledger", SETTLE, 60, "seals", timeout_seconds=3600),
     Periodic("jobs.auditing.audit_night", SETTLE, 600, "audit", timeout_seconds=3600),
     Periodic("jobs.housekeeping.tell_late", GATEWAY, 60, "late"),

@@ -26,7 +26,13 @@ from launcher.supervisor import Supervisor
 
 SERVERS = ("postgres", "valkey")
 STEPS = ("bootstrap", "migrate", "sample")
-WORKERS = ("worker_settle_1", "worker_settle_2", "worker_gateway", "scheduler")
+WORKERS = (
+    "worker_settle_1",
+    "worker_settle_2",
+    "worker_gateway",
+    "worker_outside",
+    "scheduler",
+)
 NAMES = (*SERVERS, *STEPS, "sandbox", "api", *WORKERS, "console")
 
 # Each API process keeps up to 16 connections of the embedded server's 200.
@@ -186,6 +192,7 @@ def _workers(environment: Mapping[str, str]) -> list[Program]:
         "worker_settle_1": _python("jobs.worker", "settle"),
         "worker_settle_2": _python("jobs.worker", "settle"),
         "worker_gateway": _python("jobs.worker", "gateway"),
+        "worker_outside": _python("jobs.worker", "outside"),
         "scheduler": _python("jobs.scheduler"),
     }
     return [Program(name, command, environment) for name, command in commands.items()]

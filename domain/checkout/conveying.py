@@ -64,12 +64,13 @@ class Belt(Generic[Job, Heard]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for the calls under way; not by an exception, such as the end of a job's time."""
         with self._changed:
             self._is_closed = True
             self._changed.notify()
         self._pacer.join()
-        self._pool.shutdown(cancel_futures=True)
+        self._pool.shutdown(wait=kind is None, cancel_futures=True)
 
     @property
     def places(self) -> int:

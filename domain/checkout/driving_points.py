@@ -1,7 +1,8 @@
 """Driving points of outside programmes: each issue is told by webhook until its brand has it.
 
 Repeats carry the same id, so that a brand that has it already can say so. What a brand refuses, or
-does not take for long, waits for staff, who may try again.
+does not take for long, waits for staff, who may try again. A brand is asked twice at once at most,
+and a slow one keeps nobody else waiting.
 """
 
 import logging
@@ -32,11 +33,18 @@ _OVER = text(
     WHERE x.state <> 'pending'
     """
 )
+_LANES = text(
+    """
+    SELECT x.merchant_id, x.id, x.programme_id AS lane FROM external_issues x
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
+        ON x.merchant_id = t.m AND x.id = t.s
+    """
+)
 
 
 def drive_points(*, at: datetime, limit: int = BATCH) -> int:
     """Tell brands of points that are due; returns how many issues were looked at."""
-    return drive(DELIVER_POINTS, _step, over=_OVER, at=at, limit=limit)
+    return drive(DELIVER_POINTS, _step, over=_OVER, lanes=_LANES, at=at, limit=limit)
 
 
 def _step(lease: Lease, at: datetime) -> None:

@@ -2,7 +2,8 @@
 
 A merchant names the URL, so that it must not reach into our own network: the host is looked up
 once, must be public, and that very address is connected to (a name that answers otherwise the next
-time gains nothing). Nothing is redirected. https://www.standardwebhooks.com/
+time gains nothing). Nothing is redirected. A call has one deadline, from the look-up of the host to
+the status of the answer. Nothing more of the answer is read. https://www.standardwebhooks.com/
 """
 
 import base64
@@ -11,19 +12,29 @@ import hmac
 import ipaddress
 import json
 import socket
-from collections.abc import Mapping
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
+import httpcore
 
 from domain.config import Settings, settings
 from domain.gateways.errors import GatewayRejected, GatewayRetryable, GatewayUnknown
 
+WEB_PORTS = frozenset({None, 443, 8443})
+"""Ports a brand may listen on in production: no other service is to be spoken to."""
+
 SECRET_PREFIX = "whsec_"  # noqa: S105 - the convention's prefix, no secret
-_TIMEOUT = httpx.Timeout(10, connect=3)
+CALL_SECONDS = 10.0
+"""What a whole call may take, however slowly its server answers."""
+
 _ASKED_AGAIN = frozenset({408, 425, 429})
 _OPERATION = "webhook"
 
@@ -55,25 +66,24 @@ def check_url(url: str, config: Settings) -> None:
     """Raise UrlNotAllowed unless a URL is https without a login; in development http will do."""
     try:
         named = urlsplit(url)
-        _ = named.port
+        port = named.port
     except ValueError as error:
         raise UrlNotAllowed("not a URL") from error
+    if config.environment != "development" and port not in WEB_PORTS:
+        raise UrlNotAllowed("not a port of the web")
     schemes = {"https"} | ({"http"} if config.environment == "development" else set())
     if named.scheme not in schemes or not named.hostname or "@" in named.netloc:
         raise UrlNotAllowed("not an https URL")
 
 
-def find_target(url: str, config: Settings) -> Target:
+def find_target(url: str, config: Settings, *, seconds: float = CALL_SECONDS) -> Target:
     """Look up where a URL leads. Raises UrlNotAllowed, and OSError where the host is unknown."""
     check_url(url, config)
     named = urlsplit(url)
     host = named.hostname or ""
     port = named.port or (443 if named.scheme == "https" else 80)
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [_address(str(entry[4][0])) for entry in found]
-    if config.environment != "development" and not all(
-        a.is_global and not a.is_multicast for a in addresses
-    ):
+    addresses = [_address(found) for found in _look_up(host, port, seconds)]
+    if config.environment != "development" and not all(is_public(a) for a in addresses):
         raise UrlNotAllowed("not a public address")
     address = addresses[0]
     literal = f"[{address}]" if address.version == 6 else str(address)
@@ -81,8 +91,45 @@ def find_target(url: str, config: Settings) -> Target:
     return Target(f"{named.scheme}://{literal}:{port}{path}", host, named.netloc)
 
 
-def _address(found: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
-    address = ipaddress.ip_address(found)
+def _look_up(host: str, port: int, seconds: float) -> list[str]:
+    """Look a host up within a time; a resolver that takes longer is left behind in its thread."""
+    found: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found.set_result([str(entry[4][0]) for entry in entries])
+        except Exception as error:
+            found.set_exception(error)
+
+    Thread(target=look_up, daemon=True).start()
+    return found.result(seconds)
+
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_TRANSLATED = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "::/96",  # IPv4-compatible, given up
+        "::ffff:0:0:0/96",  # SIIT, RFC 7915
+        "64:ff9b::/96",  # NAT64, RFC 6052
+        "64:ff9b:1::/48",  # NAT64 of one's own network, RFC 8215
+        "2001::/32",  # Teredo
+        "2002::/16",  # 6to4
+    )
+)
+
+
+def is_public(address: Address) -> bool:
+    """Say whether an address is a public host's own; one that is translated may lead anywhere."""
+    if address.version == 6 and any(address in network for network in _TRANSLATED):
+        return False
+    return address.is_global and not address.is_multicast
+
+
+def _address(found: str) -> Address:
+    address = ipaddress.ip_address(found.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
         return address.ipv4_mapped
     return address
@@ -97,31 +144,124 @@ def deliver(
     GatewayRetryable where the server has no time, GatewayUnknown where nobody knows.
     """
     content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    until = time.monotonic() + CALL_SECONDS
     try:
-        target = find_target(url, settings())
+        target = find_target(url, settings(), seconds=CALL_SECONDS)
     except UrlNotAllowed as error:
         raise GatewayRejected(message=f"webhook: {error}", gateway_code=str(error)) from None
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise GatewayUnknown(message="webhook: host unknown", gateway_code="no host") from error
     headers = {
         "host": target.header,
+        "connection": "close",
+        "accept-encoding": "identity",
         "content-type": "application/json",
+        "content-length": str(len(content)),
         "webhook-id": message_id,
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": sign(secret, message_id, at, content),
     }
     try:
-        with httpx.Client(timeout=_TIMEOUT, trust_env=False) as client:
-            answer = client.post(
-                target.url,
-                content=content,
-                headers=headers,
-                extensions={"sni_hostname": target.host},
-            )
-    except httpx.HTTPError as error:
+        status = _post(target, headers, content, until)
+    except (*_UNHEARD, OSError) as error:
         what = type(error).__name__
         raise GatewayUnknown(message=f"webhook: {what}", gateway_code=what) from None
-    _read_status(answer.status_code)
+    _read_status(status)
+
+
+_UNHEARD = (
+    httpcore.TimeoutException,
+    httpcore.NetworkError,
+    httpcore.ProtocolError,
+    httpcore.ConnectionNotAvailable,
+)
+
+
+def _post(target: Target, headers: Mapping[str, str], content: bytes, until: float) -> int:
+    """Post once and return the status; the rest of the answer is left unread."""
+    extensions = {"sni_hostname": target.host}
+    with (
+        httpcore.ConnectionPool(
+            ssl_context=_trust(), http2=False, network_backend=_Deadline(until)
+        ) as pool,
+        pool.stream(
+            "POST",
+            target.url,
+            headers=list(headers.items()),
+            content=content,
+            extensions=extensions,
+        ) as answer,
+    ):
+        return int(answer.status)
+
+
+@cache
+def _trust() -> ssl.SSLContext:
+    """Return whom this process believes: loaded once, since that takes a while."""
+    return httpcore.default_ssl_context()
+
+
+class _Deadline(httpcore.NetworkBackend):
+    """Connections whose every step has what is left until one instant of the monotonic clock."""
+
+    def __init__(self, until: float) -> None:
+        self._until = until
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect."""
+        left = _left(self._until, timeout)
+        backend = httpcore.SyncBackend()
+        stream = backend.connect_tcp(host, port, left, local_address, socket_options)
+        return _Timed(stream, self._until)
+
+
+class _Timed(httpcore.NetworkStream):
+    """A connection that ends at an instant of the monotonic clock."""
+
+    def __init__(self, stream: httpcore.NetworkStream, until: float) -> None:
+        self._stream = stream
+        self._until = until
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Read what has come."""
+        return self._stream.read(max_bytes, _left(self._until, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Write all."""
+        self._stream.write(buffer, _left(self._until, timeout))
+
+    def close(self) -> None:
+        """Close."""
+        self._stream.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Begin TLS."""
+        left = _left(self._until, timeout)
+        return _Timed(self._stream.start_tls(ssl_context, server_hostname, left), self._until)
+
+    def get_extra_info(self, info: str) -> Any:
+        """Say what httpcore asks of a connection."""
+        return self._stream.get_extra_info(info)
+
+
+def _left(until: float, timeout: float | None) -> float:
+    """Return the seconds left, or fewer where the caller wants fewer. Raises ReadTimeout."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise httpcore.ReadTimeout
+    return left if timeout is None else min(left, timeout)
 
 
 def _read_status(status: int) -> None:

@@ -82,4 +82,4 @@ def test_worker_serves_a_queue_that_exists() -> None:
     done = subprocess.run(asked, check=False, capture_output=True, text=True, timeout=60)
 
     assert done.returncode == 1
-    assert "settle|gateway" in done.stderr
+    assert "settle|gateway|outside" in done.stderr

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,8 @@ from sqlalchemy import text
 
 from domain.checkout.driving_points import drive_points
 from domain.database import read_clock, transaction
+from domain.gateways import webhooks
+from domain.gateways.errors import GatewayUnknown
 from domain.gateways.webhooks import sign
 from domain.terms import SubsidyKind, SubsidyRule
 from tests.api.callers import Caller, Mall
@@ -42,6 +45,11 @@ def subsidise(mall: Mall, programme_id: str) -> Stage:
     stage = stage_of(mall, subsidy=rule)
     fail_group(stage, stage.shopper(), stage.start)
     return stage
+
+
+def rows(statement: str) -> list[tuple[Any, ...]]:
+    with transaction() as session:
+        return [tuple(row) for row in session.execute(text(statement))]
 
 
 def states(mall: Mall) -> dict[str, int]:
@@ -109,6 +117,39 @@ class TestWebhook:
         assert states(mall) == {"delivered": 1}
         again = post(mall.operator, path, key="k2", reason="已修复")
         assert (again.status_code, again.json["code"]) == (409, "grant_not_stuck")
+
+    def test_slow_brand_is_asked_twice_at_once_and_then_left_for_later(
+        self, mall: Mall, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        slow, quick = (
+            add(mall, "https://slow.example/"),
+            add(mall, "https://quick.example/", name="快"),
+        )
+        for _ in range(5):
+            subsidise(mall, slow["id"])
+        subsidise(mall, quick["id"])
+        calls: list[str] = []
+        at_once: list[int] = []
+        running: set[int] = set()
+
+        def deliver(url: str, *, message_id: str, **_: Any) -> None:
+            calls.append(url)
+            if "quick" in url:
+                return
+            running.add(key := id(message_id))
+            at_once.append(len(running))
+            time.sleep(0.3)
+            running.discard(key)
+            raise GatewayUnknown(message="webhook: slow", gateway_code="slow")
+
+        monkeypatch.setattr(webhooks, "deliver", deliver)
+        drive_points(at=read_clock())
+
+        assert max(at_once) == 2
+        assert sum("slow" in url for url in calls) == 2
+        assert sum("quick" in url for url in calls) == 1
+        assert sorted(line["pending"] for line in mall.viewer.get(PATH).json["items"]) == [0, 5]
+        assert rows("SELECT count(*) FROM work_rows WHERE state = 'leased'") == [(0,)]
 
     def test_new_secret_signs_what_is_sent_from_then_on(self, mall: Mall) -> None:
         with brand(200) as (url, heard):

@@ -1,12 +1,15 @@
 """Webhooks to servers of others: how they are signed, and where they may go."""
 
+import gzip
 import socket
+import time
+import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -47,6 +50,9 @@ def answer_names_with(patch: pytest.MonkeyPatch, *addresses: str) -> None:
         "https://user:password@brand.example/",
         "https:///points",
         "https://brand.example:port/",
+        "https://brand.example:22/",
+        "https://brand.example:80/",
+        "https://brand.example:6379/",
         "brand.example",
         "",
     ],
@@ -75,6 +81,13 @@ def test_only_https_without_a_login_is_allowed(production: Settings, url: str) -
         "ff02::1",
         "::ffff:127.0.0.1",
         "::ffff:10.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::7f00:1",
+        "2002:7f00:1::",
+        "2001::7f00:1",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
+        "fe80::1%eth0",
     ],
 )
 def test_no_host_of_our_own_network_is_asked(
@@ -166,8 +179,80 @@ def test_answers_are_sorted(status: int, error: type[Exception]) -> None:
 
 def test_silence_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        monkeypatch.setattr(webhooks, "_TIMEOUT", 0.2)
+        monkeypatch.setattr(webhooks, "CALL_SECONDS", 0.2)
         with pytest.raises(GatewayUnknown):
             send(f"http://127.0.0.1:{deaf.getsockname()[1]}/")
     with pytest.raises(GatewayUnknown):
         send("http://no-such-host.invalid/")
+
+
+@contextmanager
+def raw_brand(said: bytes, *, then_every_seconds: float) -> Iterator[str]:
+    """Run a server that says this to one caller, then a byte every so often."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        over = Event()
+
+        def serve() -> None:
+            caller, _ = server.accept()
+            with caller, suppress(OSError):
+                caller.recv(65_536)
+                caller.sendall(said)
+                while not over.wait(then_every_seconds):
+                    caller.sendall(b"x")
+
+        thread = Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/"
+        over.set()
+        thread.join(5)
+
+
+@pytest.mark.parametrize("said", [b"", b"HTTP/1.1 200 OK\r\nx-slow: "])
+def test_dripping_head_has_one_deadline(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    monkeypatch.setattr(webhooks, "CALL_SECONDS", 1.0)
+    began = time.monotonic()
+    with raw_brand(said, then_every_seconds=0.2) as url, pytest.raises(GatewayUnknown):
+        send(url)
+
+    assert time.monotonic() - began < 2
+
+
+def test_body_of_the_answer_is_not_waited_for() -> None:
+    said = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n"
+    began = time.monotonic()
+    with raw_brand(said, then_every_seconds=0.2) as url:
+        send(url)
+        took = time.monotonic() - began
+
+    assert took < 1
+
+
+def test_packed_answer_is_not_unpacked() -> None:
+    packed = gzip.compress(bytes(100_000_000))
+    said = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: %d\r\n\r\n" % len(packed)
+    tracemalloc.start()
+    with raw_brand(said + packed, then_every_seconds=1) as url:
+        tracemalloc.reset_peak()
+        send(url)
+        _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 5_000_000
+
+
+def test_only_plain_answers_are_asked_for() -> None:
+    with brand(200) as (url, heard):
+        send(url)
+
+    assert heard[0][1]["accept-encoding"] == "identity"
+
+
+def test_slow_resolver_has_the_same_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(webhooks, "CALL_SECONDS", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(3))
+    began = time.monotonic()
+
+    with pytest.raises(GatewayUnknown):
+        send("http://slow.example/")
+
+    assert time.monotonic() - began < 2
