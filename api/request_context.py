@@ -1,12 +1,11 @@
 """What a request says about itself: its id, language, client address, device, channel."""
 
-import ipaddress
 import re
 import secrets
-from collections.abc import Sequence
 
 from flask import g, has_request_context, request
 
+from domain.addresses import address_behind
 from domain.config import settings
 from domain.texts import DEFAULT, LANGUAGES, Language
 
@@ -33,30 +32,12 @@ def language() -> Language:
     return best
 
 
-def address_behind(
-    remote: str | None, forwarded: Sequence[str], *, trusted_hops: int
-) -> str | None:
-    """Return the client's address: the entry that the outermost trusted proxy appended.
-
-    Each trusted hop appends one entry to X-Forwarded-For; what stands before them is the client's
-    own invention. With fewer entries than hops the peer itself is the client.
-    """
-    if trusted_hops == 0 or len(forwarded) < trusted_hops:
-        return remote
-    try:
-        return str(ipaddress.ip_address(forwarded[-trusted_hops].strip()))
-    except ValueError:
-        return remote
-
-
 def client_address() -> str | None:
-    """Return the client's address, as far as the configured proxies vouch for it."""
+    """Return the client's address, as far as the trusted proxies vouch for it."""
     forwarded = [
         part for line in request.headers.getlist("X-Forwarded-For") for part in line.split(",")
     ]
-    return address_behind(
-        request.remote_addr, forwarded, trusted_hops=settings().trusted_proxy_hops
-    )
+    return address_behind(request.remote_addr, forwarded, trusted=settings().trusted_proxies)
 
 
 def device() -> str | None:

@@ -23,7 +23,8 @@ def read_token() -> str | None:
 
 def read_chain() -> str:
     """Return the addresses this tab's requests came through, its own one last."""
-    return forwarded_chain(st.context.headers.get("X-Forwarded-For"), st.context.ip_address)
+    forwarded = ", ".join(st.context.headers.get_all("X-Forwarded-For"))
+    return forwarded_chain(forwarded, st.context.ip_address)
 
 
 def current_language() -> str:

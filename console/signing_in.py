@@ -221,4 +221,4 @@ def _is_https(request: Request) -> bool:
 
 def _chain_of(request: Request) -> str:
     peer = request.client.host if request.client else None
-    return forwarded_chain(request.headers.get("x-forwarded-for"), peer)
+    return forwarded_chain(", ".join(request.headers.getlist("x-forwarded-for")), peer)

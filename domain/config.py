@@ -1,10 +1,12 @@
 """Settings of this process, read once from the environment."""
 
+import ipaddress
 import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Environment = Literal["development", "production"]
 
 WECHATPAY_OFFICIAL = "https://api.mch.weixin.qq.com"
@@ -28,7 +30,7 @@ class Settings:
     public_base_url: str
     sandbox_control_url: str | None
     is_clock_adjustable: bool
-    trusted_proxy_hops: int
+    trusted_proxies: tuple[Network, ...]
     database_pool_size: int
     refunds_per_second: int
     transfers_per_second: int
@@ -55,7 +57,11 @@ def settings() -> Settings:
         public_base_url=env.get("PUBLIC_BASE_URL", "http://127.0.0.1:8000"),
         sandbox_control_url=env.get("SANDBOX_CONTROL_URL") if is_development else None,
         is_clock_adjustable=is_development and env.get("PINBU_CLOCK") != "real",
-        trusted_proxy_hops=int(env.get("PINBU_PROXY_HOPS", "0")),
+        trusted_proxies=tuple(
+            ipaddress.ip_network(network.strip())
+            for network in env.get("PINBU_TRUSTED_PROXIES", "").split(",")
+            if network.strip()
+        ),
         database_pool_size=int(env.get("PINBU_DATABASE_POOL", "8")),
         refunds_per_second=int(env.get("PINBU_REFUNDS_PER_SECOND", "150")),
         transfers_per_second=int(env.get("PINBU_TRANSFERS_PER_SECOND", "100")),

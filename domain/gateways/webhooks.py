@@ -9,7 +9,6 @@ the status of the answer. Nothing more of the answer is read. https://www.standa
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import socket
 import ssl
@@ -25,6 +24,7 @@ from urllib.parse import urlsplit
 
 import httpcore
 
+from domain.addresses import Address, is_public, read_address
 from domain.config import Settings, settings
 from domain.gateways.errors import GatewayRejected, GatewayRetryable, GatewayUnknown
 
@@ -106,32 +106,10 @@ def _look_up(host: str, port: int, seconds: float) -> list[str]:
     return found.result(seconds)
 
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_TRANSLATED = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        "::/96",  # IPv4-compatible, given up
-        "::ffff:0:0:0/96",  # SIIT, RFC 7915
-        "64:ff9b::/96",  # NAT64, RFC 6052
-        "64:ff9b:1::/48",  # NAT64 of one's own network, RFC 8215
-        "2001::/32",  # Teredo
-        "2002::/16",  # 6to4
-    )
-)
-
-
-def is_public(address: Address) -> bool:
-    """Say whether an address is a public host's own; one that is translated may lead anywhere."""
-    if address.version == 6 and any(address in network for network in _TRANSLATED):
-        return False
-    return address.is_global and not address.is_multicast
-
-
 def _address(found: str) -> Address:
-    address = ipaddress.ip_address(found.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
+    address = read_address(found)
+    if address is None:
+        raise UrlNotAllowed("not an address")
     return address
 
 
