@@ -5,19 +5,31 @@ import time
 
 from flask import Flask, Response, g, request
 
-from api import auth, commands, errors, openapi, paths, progress, request_context
+from api import commands, errors, openapi, paths, progress, request_context
 from api.bodies import OrjsonProvider
 from api.views import BLUEPRINTS
+from domain.checking_configuration import check_configuration
 from domain.logs import configure_logging
 
 logger = logging.getLogger(__name__)
 
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+_PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline';"
+    " img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+"""For the one page, /docs: it has scripts and styles of its own, and loads nothing from afar."""
 MOST_BYTES = 1_048_576
 
 
 def create_app() -> Flask:
-    """Build the application: the one factory."""
-    auth.check_token_key()
+    """Build the application: the one factory. Raises ConfigurationFaulty."""
+    check_configuration("api")
     configure_logging(lambda: {"request_id": request_context.request_id()})
     app = Flask(__name__, static_folder=None)
     app.json = OrjsonProvider(app)
@@ -42,7 +54,12 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     response.headers["X-Request-Id"] = request_context.request_id()
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    if request.path.startswith("/docs"):
+        response.headers["Content-Security-Policy"] = _PAGE_POLICY
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.scheme == "https" or request.headers.get("X-Forwarded-Proto") == "https":
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.path.startswith("/v1/"):
         response.headers.setdefault("Cache-Control", "no-store")
     logger.info(

@@ -57,12 +57,6 @@ class StaffCaller:
         return StaffActor(self.merchant_id, self.staff_id, self.role, self.client_address)
 
 
-def check_token_key() -> None:
-    """Refuse to start without a key that is long enough for HS256."""
-    if len(settings().token_key) < 32:
-        raise RuntimeError("PINBU_TOKEN_KEY must be at least 32 characters")
-
-
 def issue_access_token(merchant_id: int, shopper_id: int) -> tuple[str, datetime]:
     """Sign an access token; returns it with the (real) instant it runs out."""
     issued_at = clock.real_now().replace(microsecond=0)

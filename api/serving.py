@@ -19,6 +19,7 @@ from wsgiref.types import WSGIApplication
 from werkzeug.exceptions import RequestEntityTooLarge, RequestTimeout, ServiceUnavailable
 
 from api import MOST_BYTES, create_app
+from domain.checking_configuration import ConfigurationFaulty
 from domain.config import settings
 
 logger = logging.getLogger(__name__)
@@ -230,8 +231,13 @@ def _add_headers(environ: dict[str, Any], headers: Iterable[tuple[str, str]]) ->
 
 
 def create_server() -> Server:
-    """Build what granian serves: the application behind the deadline for bodies."""
+    """Build what granian serves: the application behind the deadline for bodies.
+
+    Ends the process, with a sentence for each fault, where its configuration is none to serve with.
+    """
+    try:
+        application = create_app().wsgi_app
+    except ConfigurationFaulty as error:
+        sys.exit(str(error))
     config = settings()
-    return Server(
-        create_app().wsgi_app, threads=config.api_threads, body_seconds=config.body_seconds
-    )
+    return Server(application, threads=config.api_threads, body_seconds=config.body_seconds)

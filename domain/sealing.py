@@ -6,6 +6,7 @@ import secrets
 from functools import cache
 from typing import Any
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from domain.config import settings
@@ -32,3 +33,12 @@ def unseal(sealed: bytes, *, purpose: str) -> Any:
     """Decrypt what `seal` made. Raises cryptography's InvalidTag on a wrong key or purpose."""
     nonce, body = sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:]
     return json.loads(_cipher(settings().sealing_key).decrypt(nonce, body, purpose.encode()))
+
+
+def opens(sealed: bytes, *, purpose: str) -> bool:
+    """Say whether this process's key opens what `seal` made."""
+    try:
+        unseal(sealed, purpose=purpose)
+    except InvalidTag:
+        return False
+    return True

@@ -20,6 +20,7 @@ from domain.logs import configure_logging
 from domain.public_ids import new_public_id
 from jobs.queues import FAILURES_KEPT_SECONDS, NAMES, queue
 from jobs.schedule import SCHEDULE, WORK_KINDS, Periodic
+from jobs.starting import require_configuration
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class Scheduler:
 
 def main() -> None:
     """Run the scheduler until a signal stops it."""
+    require_configuration()
     configure_logging()
     scheduler = Scheduler()
     signal.signal(signal.SIGTERM, scheduler.stop)

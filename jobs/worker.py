@@ -23,6 +23,7 @@ import jobs.settling  # noqa: F401 - loaded before the fork, so that no job pays
 from domain.database import dispose_engines
 from domain.logs import configure_logging
 from jobs.queues import NAMES, connection, queue
+from jobs.starting import require_configuration
 
 _PR_SET_PDEATHSIG = 1
 HEARTBEAT_SECONDS = 15
@@ -70,6 +71,7 @@ def main() -> None:
     """Read the queue's name from the command line."""
     if len(sys.argv) != 2 or sys.argv[1] not in NAMES:
         sys.exit(f"usage: python -m jobs.worker {'|'.join(NAMES)}")
+    require_configuration()
     work_on(sys.argv[1])
 
 

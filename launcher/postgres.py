@@ -70,6 +70,9 @@ class Postgres:
             "shared_buffers=256MB",
             "timezone=UTC",
             "log_timezone=UTC",
+            # A failed statement's row stays out of the log: it holds addresses and openids.
+            "log_error_verbosity=terse",
+            "log_parameter_max_length_on_error=0",
             *self.settings,
         )
         options = [part for setting in settings for part in ("-c", setting)]

@@ -227,6 +227,7 @@ class Supervisor:
         log = self._logs / f"{name}.log"
         if log.exists():
             os.replace(log, log.with_suffix(".log.1"))
+        log.touch(mode=0o600)
         return log
 
     def _note(self) -> None:

@@ -2,19 +2,19 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Instant, PublicId, Schema, ShareToken, String, Text
+from api.schemas.fields import Boolean, Instant, Name, PublicId, Schema, ShareToken, String, Typed
 
 
 class SignInSchema(Schema):
     """A login code of a mini-program, and what the shopper tells."""
 
-    app_id = String(required=True, validate=ma.validate.Length(min=1, max=64))
-    code = String(
+    app_id = Typed(required=True, validate=ma.validate.Length(min=1, max=64))
+    code = Typed(
         required=True,
         validate=ma.validate.Length(min=1, max=256),
         metadata={"description": "from wx.login, or on Alipay my.getAuthCode; works once"},
     )
-    nickname = Text(most=32, load_default=None, allow_none=True)
+    nickname = Name(most=32, load_default=None, allow_none=True)
     share_token = ShareToken(load_default=None, allow_none=True)
 
 

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Fen, Instant, MaskedName, PublicId, Schema, String
+from api.schemas.fields import Boolean, Fen, Instant, MaskedName, PublicId, Schema, String, Typed
 
 
 class GroupBriefSchema(Schema):
@@ -124,5 +124,5 @@ class CampaignDetailSchema(CampaignSchema):
 class CampaignArguments(PageArguments):
     """Which campaigns, in which order."""
 
-    category = String(load_default=None, validate=ma.validate.Length(max=64))
+    category = Typed(load_default=None, validate=ma.validate.Length(max=64))
     sort = String(load_default="new", validate=ma.validate.OneOf(["new", "hot"]))

@@ -4,12 +4,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import marshmallow as ma
 
 from api.bodies import instant
+from domain.addresses import read_address
 from domain.public_ids import ALPHABET, LENGTH
 from domain.shoppers.phones import mask_phone
+from domain.typed import folded, plain
 
 LARGEST_FEN = 10**12
 ID_SHAPE = f"[{ALPHABET}]{{{LENGTH}}}"
@@ -80,8 +83,20 @@ class String(ma.fields.String):
         return text
 
 
+class Typed(String):
+    """What people type or paste to name something: of the usual width, trimmed, without marks."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        return folded(super()._deserialize(value, attr, data, **kwargs))
+
+
 class Text(String):
-    """A text for people: trimmed, without control characters; with none to be seen, it is empty."""
+    """A text for people: trimmed, without control characters; with none to be seen, it is empty.
+
+    Marks that would turn the line around it are left out.
+    """
 
     def __init__(self, *, most: int, least: int = 1, **kwargs: Any) -> None:
         super().__init__(validate=ma.validate.Length(min=least, max=most), **kwargs)
@@ -92,25 +107,77 @@ class Text(String):
         text = super()._deserialize(value, attr, data, **kwargs)
         if any(ord(c) < 32 and c not in "\n\t" for c in text):
             raise self.make_error("invalid")
-        return text.strip() if any(_is_seen(c) for c in text) else ""
+        text = plain(text)
+        return text if any(_is_seen(c) for c in text) else ""
 
 
 def _is_seen(character: str) -> bool:
     return character.isprintable() and not character.isspace()
 
 
-class Phone(String):
+class Name(Text):
+    """The name of a person, a place or a street: a text that is folded as well."""
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        return folded(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Phone(Typed):
     """A telephone number: 5 to 15 digits, in groups if one likes, with or without a country's."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=Pattern(r"\+?[0-9](?:[ -]?[0-9]){4,14}"), **kwargs)
 
 
-class ShareToken(String):
+class ShareToken(Typed):
     """The token of a share."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(validate=Pattern(SHARE_SHAPE), **kwargs)
+
+
+_IMAGE = Pattern(r"(https://[^\s<>\"'/@\\\\]+)?/[^\s<>\"'\\\\]{0,480}")
+
+
+class ImageAddress(Typed):
+    """Where an image is: https of a named host, or a path of the mall's own.
+
+    Phones load it, so that it gives neither a login nor another scheme, and leads to no address
+    that is only a number.
+    """
+
+    default_error_messages = {"invalid_image": "not_an_image_address"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(validate=_IMAGE, **kwargs)
+
+    def _deserialize(
+        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
+    ) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if not _is_image_address(text):
+            raise self.make_error("invalid_image")
+        return text
+
+
+def _is_image_address(text: str) -> bool:
+    if text.startswith("/"):
+        return not text.startswith(("//", "/\\"))
+    try:
+        named = urlsplit(text)
+        port = named.port
+    except ValueError:
+        return False
+    host = named.hostname or ""
+    return (
+        named.scheme == "https"
+        and "@" not in named.netloc
+        and port in {None, 443, 8443}
+        and "." in host
+        and read_address(host) is None
+    )
 
 
 class Fen(ma.fields.Integer):
@@ -195,7 +262,7 @@ class DayOn(ma.fields.Field[date]):
         return on
 
 
-class PublicId(String):
+class PublicId(Typed):
     """A public id: 20 base32 characters."""
 
     default_error_messages = {"invalid": "not_an_id"}
@@ -206,7 +273,7 @@ class PublicId(String):
 
 def mask_name(name: str) -> str:
     """Show a nickname to strangers: its first character, and stars for the rest."""
-    return name[:1] + "**"
+    return plain(name)[:1] + "**"
 
 
 class MaskedName(String):
@@ -234,6 +301,11 @@ OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = 
     (DayOn, "string", "date"),
     (PublicId, "string", None),
     (Text, "string", None),
+    (Name, "string", None),
+    (Typed, "string", None),
+    (Phone, "string", None),
+    (ShareToken, "string", None),
+    (ImageAddress, "string", None),
     (MaskedName, "string", None),
     (MaskedPhone, "string", None),
 )

@@ -11,6 +11,7 @@ from api.schemas.fields import (
     PublicId,
     Schema,
     String,
+    Typed,
 )
 from api.schemas.orders import DeliveryAddressSchema
 
@@ -30,7 +31,7 @@ class MeSchema(Schema):
 class PhoneCodeSchema(Schema):
     """What the mini-program's telephone button gave."""
 
-    code = String(required=True, validate=ma.validate.Length(min=1, max=128))
+    code = Typed(required=True, validate=ma.validate.Length(min=1, max=128))
 
 
 class PhoneSchema(Schema):

@@ -6,22 +6,22 @@ from api.schemas.fields import (
     Boolean,
     Fen,
     Instant,
+    Name,
     Phone,
     PublicId,
     Schema,
     ShareToken,
     String,
-    Text,
 )
 
 
 class DeliveryAddressSchema(Schema):
     """A delivery address, as it is kept with the order."""
 
-    recipient = Text(most=40, required=True)
+    recipient = Name(most=40, required=True)
     phone = Phone(required=True)
-    region = Text(most=100, required=True)
-    detail = Text(most=200, required=True)
+    region = Name(most=100, required=True)
+    detail = Name(most=200, required=True)
 
 
 class BuyArguments(Schema):

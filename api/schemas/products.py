@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Fen, Flag, PublicId, Schema, String
+from api.schemas.fields import Boolean, Fen, Flag, PublicId, Schema, String, Typed
 
 
 class ShownVariantSchema(Schema):
@@ -33,5 +33,5 @@ class ShownProductSchema(Schema):
 class ProductArguments(PageArguments):
     """Which products."""
 
-    category = String(load_default=None)
+    category = Typed(load_default=None)
     for_points = Flag(load_default=False)

@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from flask import request
+
 from api.blueprint import Blueprint
 from api.progress import progress_cache
 from api.schemas.clock import AdvanceArguments, ClockSchema
+from api.strangers import refuse_strangers
+from domain.config import settings
 from domain.timekeeping.advancing import ClockView, advance_clock, look_at_clock
 
 blueprint = Blueprint(
@@ -26,6 +30,7 @@ def _body(view: ClockView) -> dict[str, Any]:
 @blueprint.response(200, ClockSchema)
 def look() -> dict[str, Any]:
     """Look at the clock, and at what is due."""
+    refuse_strangers(request, own_url=settings().public_base_url)
     return _body(look_at_clock())
 
 
@@ -34,6 +39,7 @@ def look() -> dict[str, Any]:
 @blueprint.response(200, ClockSchema)
 def advance(arguments: dict[str, Any]) -> dict[str, Any]:
     """Jump to the next due instant, or by 5 minutes where that is later."""
+    refuse_strangers(request, own_url=settings().public_base_url)
     view = advance_clock(until_at=arguments["until_at"])
     progress_cache().clear()
     return _body(view)

@@ -9,10 +9,13 @@ from sqlalchemy import text
 
 from api.blueprint import Blueprint
 from api.schemas.fields import Schema, String
-from domain.database import reading
+from domain.database import merchant_transaction, reading
+from domain.merchants.queries import APP_SECRET_PURPOSE
+from domain.sealing import opens
 
 blueprint = Blueprint("health", __name__, description="Liveness and readiness")
 
+_SEALED = text("SELECT secret_sealed FROM merchant_apps LIMIT 1")
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
@@ -21,6 +24,9 @@ class HealthSchema(Schema):
 
     status = String()
     schema = String(metadata={"description": "current, or the revision found"})
+    sealing = String(
+        metadata={"description": "current, or another: the key does not open what is kept"}
+    )
 
 
 @cache
@@ -39,11 +45,16 @@ def live() -> dict[str, Any]:
 @blueprint.response(200, HealthSchema)
 @blueprint.alt_response(503, response="DEFAULT_ERROR")
 def ready() -> Any:
-    """Say whether the database answers and its schema is this release's."""
+    """Say whether this process can serve: both database roles, the schema, the sealing key."""
     with reading() as session:
         found = frozenset(
             session.execute(text("SELECT version_num FROM alembic_version")).scalars()
         )
+        sealed = session.execute(_SEALED).scalar() if found == _heads() else None
     if found != _heads():
         return {"status": "waiting", "schema": ", ".join(sorted(found))}, 503
-    return {"status": "ready", "schema": "current"}
+    with merchant_transaction(0) as session:
+        session.execute(text("SELECT 1"))
+    if sealed is not None and not opens(sealed, purpose=APP_SECRET_PURPOSE):
+        return {"status": "waiting", "schema": "current", "sealing": "another"}, 503
+    return {"status": "ready", "schema": "current", "sealing": "current"}

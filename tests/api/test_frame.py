@@ -21,7 +21,11 @@ def test_process_is_alive(anyone: Caller) -> None:
 
 
 def test_process_is_ready_with_the_schema_of_its_release(anyone: Caller) -> None:
-    assert anyone.get("/readyz").json == {"status": "ready", "schema": "current"}
+    assert anyone.get("/readyz").json == {
+        "status": "ready",
+        "schema": "current",
+        "sealing": "current",
+    }
 
 
 def test_process_is_not_ready_on_another_schema(
@@ -315,6 +319,59 @@ def test_who_may_call_is_documented_for_each_operation(operations: list[Operatio
     assert callers["GET", f"/v1/leaderboards/{one}"] == mall
     assert callers["GET", f"/v1/shares/{one}"] == [{"shopper": []}, {}]
     assert callers["POST", "/v1/auth/sessions"] == nobody
+
+
+def test_answers_say_what_a_browser_may_do_with_them(anyone: Caller) -> None:
+    plain = anyone.get("/healthz").headers
+    page = anyone.get("/docs").headers
+    secure = anyone.call("GET", "/healthz", headers={"X-Forwarded-Proto": "https"}).headers
+
+    assert plain["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert plain["Referrer-Policy"] == "no-referrer"
+    assert plain["X-Frame-Options"] == "DENY"
+    assert "Strict-Transport-Security" not in plain
+    assert secure["Strict-Transport-Security"] == "max-age=31536000"
+    assert "default-src 'self'" in page["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_other_sites_do_not_move_the_clock(anyone: Caller, headers: dict[str, str]) -> None:
+    for method in ("GET", "POST"):
+        answer = anyone.call(method, "/v1/dev/clock", headers=headers)
+
+        assert answer.status_code == 403
+        assert answer.json["code"] == "called_from_elsewhere"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000", "[::1]:8000"])
+def test_programs_of_this_machine_see_the_clock(anyone: Caller, host: str) -> None:
+    answer = anyone.call("GET", "/v1/dev/clock", headers={"Host": host})
+
+    # No sandbox runs here; that is asked only after the caller has been let in.
+    assert answer.status_code not in {401, 403}
+
+
+def test_process_is_not_ready_with_another_sealing_key(
+    anyone: Caller, mall: Mall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINBU_SEALING_KEY", "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVoxMjM0NTY=")
+    settings.cache_clear()
+
+    answer = anyone.get("/readyz")
+
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert answer.status_code == 503
+    assert answer.json == {"status": "waiting", "schema": "current", "sealing": "another"}
 
 
 def test_app_does_not_start_with_a_short_key(

@@ -3,7 +3,7 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import Boolean, DayOn, Fen, Instant, PublicId, Schema, String, Text
 from api.schemas.orders import PartSchema
 from api.schemas.subsidies import ExternalPointsSchema
 from domain.states import GrantState
@@ -66,8 +66,8 @@ class GrantFilters(PageArguments):
     )
     campaign_id = PublicId(load_default=None)
     shopper_id = PublicId(load_default=None)
-    decided_from = ma.fields.Date(load_default=None)
-    decided_to = ma.fields.Date(load_default=None)
+    decided_from = DayOn(load_default=None)
+    decided_to = DayOn(load_default=None)
 
 
 class RewardShopperSchema(Schema):

@@ -4,15 +4,22 @@ from typing import Any
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, Pattern, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Count,
+    Fen,
+    ImageAddress,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 from api.schemas.merchant.campaigns import AcknowledgementSchema, SubsidyRuleSchema
-
-_IMAGE = Pattern("(https://|/)[^\\s<>\"']{1,480}")
 
 
 def _images(**options: object) -> ma.fields.List[str]:
     return ma.fields.List(
-        String(validate=_IMAGE),
+        ImageAddress(),
         validate=ma.validate.Length(max=9),
         **options,  # type: ignore[arg-type]
     )

@@ -2,13 +2,13 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Instant, PublicId, Schema, String
+from api.schemas.fields import Instant, PublicId, Schema, String, Typed
 
 
 class StaffSignInSchema(Schema):
     """A login and its password."""
 
-    login = String(required=True, validate=ma.validate.Length(min=1, max=100))
+    login = Typed(required=True, validate=ma.validate.Length(min=1, max=100))
     password = String(required=True, load_only=True, validate=ma.validate.Length(min=1, max=200))
 
 

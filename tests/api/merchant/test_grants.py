@@ -247,3 +247,11 @@ def test_rewards_are_listed_for_staff_and_invitees_for_who_brought_them(mall: Ma
     assert invitee["coupon_id"] == stage.one(
         "SELECT public_id FROM instruments WHERE shopper_id = :v", leader[1]
     )
+
+
+@pytest.mark.parametrize("query", [{"decided_from": "0001-01-01"}, {"decided_to": "9999-12-31"}])
+def test_days_that_no_calendar_holds_are_refused(mall: Mall, query: dict[str, str]) -> None:
+    answer = mall.viewer.get("/v1/merchant/grants", **query)
+
+    assert answer.status_code == 422
+    assert answer.json["errors"][0]["code"] == "out_of_range"

@@ -272,8 +272,23 @@ def test_variant_cannot_cost_more_alone_than_its_list_price(mall: Mall) -> None:
         ({"title": "x" * 101}, "title", "wrong_length"),
         ({"title": 5}, "title", "not_a_string"),
         ({"title": "a\x00b"}, "title", "not_a_string"),
-        ({"images": ["javascript:alert(1)"]}, "images.0", "wrong_pattern"),
-        ({"images": ["/chips.jpg\n"]}, "images.0", "wrong_pattern"),
+        *(
+            ({"images": [address]}, "images.0", "not_an_image_address")
+            for address in (
+                "javascript:alert(1)",
+                "http://cdn.example/x.png",
+                "//evil.example/x.png",
+                "/\\evil.example/x.png",
+                "https://user:pw@evil.example/x.png",
+                "https://evil@cdn.example/x.png",
+                "https://127.0.0.1:5432/x.png",
+                "https://[::1]/x.png",
+                "https://cdn.example:22/x.png",
+                "https://localhost/x.png",
+            )
+        ),
+        ({"images": ["/chi\nps.jpg"]}, "images.0", "wrong_pattern"),
+        ({"images": ["https://cdn.example/a b.png"]}, "images.0", "wrong_pattern"),
         ({"images": ["/x"] * 10}, "images", "wrong_length"),
         ({"colour": "red"}, "colour", "unknown_field"),
         (

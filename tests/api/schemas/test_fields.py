@@ -11,8 +11,10 @@ from api.schemas.fields import (
     Count,
     DayOn,
     Fen,
+    ImageAddress,
     Instant,
     MaskedName,
+    Name,
     Phone,
     PublicId,
     Schema,
@@ -38,6 +40,8 @@ class Everything(Schema):
     word = String()
     phone = Phone()
     share = ShareToken()
+    person = Name(most=40)
+    image = ImageAddress()
 
 
 def code_of(**given: Any) -> Any:
@@ -157,13 +161,13 @@ def test_phone_numbers(value: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["-----", "12345\n", " 12345", "12345 ", "1--2345", "1234", "1" * 16, "１２３４５"],
+    ["-----", "1--2345", "1234", "1" * 16, "1234５六"],
 )
 def test_other_texts_are_no_phone_numbers(value: str) -> None:
     assert code_of(phone=value) == "wrong_pattern"
 
 
-@pytest.mark.parametrize("value", ["", "ABC", "abc\n", "a\x00", "a" * 33])
+@pytest.mark.parametrize("value", ["", "ABC", "ab\nc", "a\x00", "a" * 33])
 def test_other_texts_are_no_share_tokens(value: str) -> None:
     assert code_of(share=value) in ("wrong_pattern", "not_a_string")
 
@@ -188,3 +192,35 @@ def test_unknown_fields_are_refused() -> None:
 @pytest.mark.parametrize(("name", "shown"), [("王小明", "王**"), ("A", "A**"), ("", "**")])
 def test_mask_keeps_the_first_character_only(name: str, shown: str) -> None:
     assert mask_name(name) == shown
+
+
+@pytest.mark.parametrize(
+    ("field", "pasted", "kept"),
+    [
+        ("phone", "\u202d13800138000\u202c ", "13800138000"),
+        ("phone", "\u200e+86 138 0013 8000\n", "+86 138 0013 8000"),
+        ("phone", "１３８００１３８０００", "13800138000"),
+        ("phone", "138\u3000\u200b00138000", "138 00138000"),
+        ("person", " 张\u202e三\u2066 ", "张三"),
+        ("person", "Ｗｅｉ　Ｌｉ", "Wei Li"),
+        ("person", "朝阳区１２号", "朝阳区12号"),
+        ("text", "好，\u202e！", "好，！"),
+        ("text", "\ufeff好", "好"),
+        ("text", "\u202e\u2066", ""),
+        ("id", " \u200eABCDEFGHJKMNPQRSTVWX", None),
+        ("image", " https://cdn.example/x\u202e.png ", "https://cdn.example/x.png"),
+    ],
+)
+def test_pasted_text_is_made_plain(field: str, pasted: str, kept: str | None) -> None:
+    if field == "id":
+        kept = new_public_id()
+        pasted = f" \u200e{kept}\u202c\n"
+    if kept == "":
+        assert code_of(**{field: pasted}) == "Length must be between 1 and 5."
+        return
+
+    assert Everything().load({field: pasted}) == {field: kept}
+
+
+def test_mark_of_direction_is_no_first_character() -> None:
+    assert mask_name("\u202e张三") == "张**"
