@@ -153,9 +153,9 @@ class Scene:
         return build_running(self.owner, self.place(size), herd)
 
     def due_groups(self, count: int, *, unpaid_every: int) -> tuple[int, int]:
-        """Make groups of three with two paid seats whose deadline passed three minutes ago.
+        """Make groups of four with two paid seats whose deadline passed three minutes ago.
 
-        Later than the two minutes that a group waits for its last seat.
+        Some hold a third seat, which is not the last: none waits for payments to be asked about.
         """
         deadline_at = real_now() - timedelta(minutes=3)
         unpaid = count // unpaid_every
@@ -167,7 +167,7 @@ class Scene:
             deadline_at=deadline_at,
             unpaid_every=unpaid_every,
         )
-        return build_running(self.owner, self.place(3), herd)
+        return build_running(self.owner, self.place(4), herd)
 
     def count(self, statement: str, *values: object) -> int:
         """Return the one number a statement asks for."""

@@ -16,7 +16,7 @@ from domain.errors import GatewayFailed
 from domain.gateways.protocol import CloseResult, GatewayPayment, PaymentStatus
 from domain.payments.accounts import Account, find_account
 from domain.settlement.applying_payments import SuccessfulPayment, apply_payment
-from domain.settlement.releasing import DRIVE_PAYMENT, Candidate, record_closed
+from domain.settlement.releasing import DRIVE_PAYMENT, Candidate, record_asked, record_closed
 from domain.states import PaymentState
 from domain.work import Lease
 
@@ -49,6 +49,10 @@ class _Seen:
     account: Account
 
     @property
+    def key(self) -> tuple[int, int]:
+        return (self.account.merchant_id, self.row.id)
+
+    @property
     def candidate(self) -> Candidate:
         return Candidate(self.account.merchant_id, self.row.order_id, self.row.group_id)
 
@@ -69,7 +73,7 @@ def _step(lease: Lease, at: datetime) -> None:
         with transaction() as session:
             work.finish(session, [lease])
     elif row.state == PaymentState.CLOSING:
-        _close(seen, lease, at)
+        _close_noting(seen, lease, at)
     else:
         _poll(seen, lease, at)
 
@@ -77,6 +81,16 @@ def _step(lease: Lease, at: datetime) -> None:
 def _poll(seen: _Seen, lease: Lease, at: datetime) -> None:
     if not _conclude(seen, lease, at):
         _look_again(seen, lease, at)
+
+
+def _close_noting(seen: _Seen, lease: Lease, at: datetime) -> None:
+    """Close a payment; notes that it was asked about in vain where the gateway is away."""
+    try:
+        _close(seen, lease, at)
+    except GatewayFailed:
+        with transaction() as session:
+            record_asked(session, seen.key, is_answered=False, at=at)
+        raise
 
 
 def _close(seen: _Seen, lease: Lease, at: datetime) -> None:
@@ -140,6 +154,7 @@ def _look_again(seen: _Seen, lease: Lease, at: datetime) -> None:
             due_at = at
         else:
             due_at = max(at + timedelta(seconds=5), min(seen.row.expires_at, at + POLL_EVERY))
+            record_asked(session, seen.key, is_answered=True, at=at)
         work.put_back(session, [lease], due_at=due_at)
 
 

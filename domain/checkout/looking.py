@@ -12,6 +12,7 @@ from domain.auditing.nightly import audited_day
 from domain.database import reading
 from domain.reconciliation.planning import newest_day
 from domain.settlement.expiring import WARNED_AHEAD
+from domain.settlement.releasing import OVERDUE
 
 logger = logging.getLogger(__name__)
 
@@ -38,10 +39,7 @@ _DUE = text(
         SELECT 1 FROM orders
         WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at)
     UNION ALL
-    SELECT 'holds' WHERE EXISTS (
-        SELECT 1 FROM orders
-        WHERE state = 'placed' AND releasing_at IS NOT NULL
-            AND releasing_at <= CAST(:at AS timestamptz) - interval '15 minutes')
+    SELECT 'holds' WHERE EXISTS (SELECT 1 FROM orders o WHERE {OVERDUE})
     UNION ALL
     SELECT 'bills' WHERE EXISTS (
         SELECT 1 FROM gateway_accounts a

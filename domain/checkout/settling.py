@@ -19,6 +19,7 @@ from domain.settlement.movements import find_unfolded, fold_movements
 from domain.settlement.pushing import GIVE_PUSH, give_pushes
 from domain.settlement.releasing import (
     Candidate,
+    ask_about_overdue,
     expire_holds,
     find_expired_holds,
     find_overdue_releases,
@@ -81,10 +82,19 @@ def give_due_pushes(*, at: datetime, limit: int = 1) -> int:
 
 def release_due_holds(*, at: datetime, limit: int = CHUNK) -> int:
     """Release holds that ran out, and free those that have been releasing for too long."""
+    _ask_about_overdue(at, limit)
     with reading() as session:
         expired = find_expired_holds(session, at=at, limit=limit)
         overdue = find_overdue_releases(session, at=at, limit=limit)
     return _release(expire_holds, expired, at) + _release(free_overdue, overdue, at)
+
+
+def _ask_about_overdue(at: datetime, limit: int) -> None:
+    try:
+        with transaction() as session:
+            ask_about_overdue(session, at=at, limit=limit)
+    except OperationalError:
+        logger.warning("database away or busy", exc_info=True)
 
 
 def _release(verb: Release, candidates: Sequence[Candidate], at: datetime) -> int:

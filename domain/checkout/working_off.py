@@ -4,6 +4,7 @@ Chunks take turns, whatever their kind, so that a herd leaves a processor to the
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -52,9 +53,12 @@ def _do(leases: Sequence[Lease], effect: Effect, at: datetime) -> None:
         kept = work.hold(session, leases)
         waits = effect(session, [lease.subject for lease in kept], at) or {}
         work.finish(session, [lease for lease in kept if lease.subject not in waits])
+        put_back: defaultdict[datetime, list[Lease]] = defaultdict(list)
         for lease in kept:
             if lease.subject in waits:
-                work.put_back(session, [lease], due_at=waits[lease.subject])
+                put_back[waits[lease.subject]].append(lease)
+        for due_at, waiting in put_back.items():
+            work.put_back(session, waiting, due_at=due_at)
 
 
 def _do_alone(kind: str, lease: Lease, effect: Effect, at: datetime) -> None:

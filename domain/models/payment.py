@@ -12,7 +12,9 @@ class Payment(Moving, TenantRow, Base):
 
     `succeeded_at` is the gateway's time, `learned_at` ours. `received_fen` is what came; `outcome`
     says what became of it: seated, or why it is refunded. `description` is what the gateway was
-    told: a repeat must say the same.
+    told: a repeat must say the same. `asked_at` is when the gateway was last asked about a payment
+    that is being closed, `answered_at` when it last answered: no seat is freed before its payment
+    has had its say.
     """
 
     __tablename__ = "payments"
@@ -64,6 +66,8 @@ class Payment(Moving, TenantRow, Base):
     transaction_no: Mapped[str | None]
     succeeded_at: Mapped[Instant | None]
     learned_at: Mapped[Instant | None]
+    asked_at: Mapped[Instant | None]
+    answered_at: Mapped[Instant | None]
     outcome: Mapped[str | None]
 
 

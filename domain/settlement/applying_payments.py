@@ -265,6 +265,6 @@ def _give_back(
         ],
         at=at,
     )
-    if outcome == "late" and order.state == OrderState.PLACED:
+    if order.state == OrderState.PLACED and (outcome == "late" or order.release_reason is not None):
         groups = {} if group is None else {group.key: group}
         free_if_unpayable(session, order, groups, at=at)

@@ -2,12 +2,12 @@
 
 For each member a refund and a subsidy decision, independent of each other. Set-based: a chunk of
 groups is a few statements. A group waits for releasing seats in two cases only: where taken +
-releasing = size, up to two minutes (a payment in time then forms it), and where nobody paid.
+releasing = size (`waiting.py`: a payment in time then forms it), and where nobody paid.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -38,6 +38,7 @@ from domain.settlement.refunding import refund_of, request_refunds
 from domain.settlement.releasing import free_orders, start_release
 from domain.settlement.spending import give_back_means
 from domain.settlement.taking import pay_order
+from domain.settlement.waiting import LOOK_EVERY, wait_for_last_seats
 from domain.states import FINAL_GROUP_STATES, GrantState, GroupState, OrderState, SeatState
 
 _ONE_MORE_PAID = text(
@@ -46,7 +47,6 @@ _ONE_MORE_PAID = text(
 )
 ACTOR = "settlement:fail"
 WAITING = (GrantState.HELD, GrantState.SCHEDULED)
-LAST_SEAT_WAIT = timedelta(minutes=2)
 
 
 def settle_groups(session: Session, keys: Sequence[Key], *, at: datetime) -> dict[Key, datetime]:
@@ -114,28 +114,16 @@ def _decide(
             paid[member.group_key].append(member)
         else:
             releasing[member.group_key] += 1
-    waits: dict[Key, datetime] = {}
-    failing: list[LockedGroup] = []
-    for key, group in groups.items():
-        wait = _wait(group, len(paid[key]), releasing[key], at)
-        if wait is not None:
-            waits[key] = wait
-        elif paid[key]:
-            failing.append(group)
+    would_be_full = {
+        key: at if group.state == GroupState.OPEN else group.moved_at
+        for key, group in groups.items()
+        if paid[key] and releasing[key] and len(paid[key]) + releasing[key] == group.size
+    }
+    waits = wait_for_last_seats(session, would_be_full, at=at)
+    waits |= {key: at + LOOK_EVERY for key in groups if releasing[key] and not paid[key]}
+    failing = [group for key, group in groups.items() if paid[key] and key not in waits]
     fail_groups(session, failing, {g.key: paid[g.key] for g in failing}, releasing, at=at)
     return waits
-
-
-def _wait(group: LockedGroup, paid: int, releasing: int, at: datetime) -> datetime | None:
-    """Return when to look again at a group that must wait for its releasing seats."""
-    if releasing == 0 or group.deadline_at is None:
-        return None
-    if paid == 0:
-        return at + timedelta(seconds=15)
-    until = group.deadline_at + LAST_SEAT_WAIT
-    if paid + releasing == group.size and at < until:
-        return min(until, at + timedelta(seconds=15))
-    return None
 
 
 def fail_groups(

@@ -31,6 +31,7 @@ class LockedGroup(NamedTuple):
     deadline_at: datetime | None
     cut_at: datetime | None
     end_reason: str | None
+    moved_at: datetime
 
     @property
     def key(self) -> Key:
@@ -97,7 +98,7 @@ _GROUPS = text(
     """
     SELECT g.merchant_id, g.id, g.campaign_id, g.rule_version_id, g.state, g.size, g.taken, g.held,
         g.releasing, g.largest_subsidy_fen, g.largest_reward_fen, g.leader_id, g.deadline_at,
-        g.cut_at, g.end_reason
+        g.cut_at, g.end_reason, g.moved_at
     FROM groups g
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
         ON g.merchant_id = t.m AND g.id = t.i

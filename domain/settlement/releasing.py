@@ -2,12 +2,12 @@
 
 A hold that runs out (or is given up) becomes releasing: seat, means, cap and budget stay reserved,
 and the order stays placed. The seat is freed when no payment of the order can succeed any more, or
-after 15 minutes all the same.
+after 15 minutes all the same, once the gateway was asked about its payments after them.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -49,11 +49,39 @@ _EXPIRED = """
     WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at
     ORDER BY hold_expires_at LIMIT {limit}
 """
-_OVERDUE = """
-    SELECT merchant_id, id, group_id FROM orders
-    WHERE state = 'placed' AND releasing_at IS NOT NULL AND releasing_at <= :before
-    ORDER BY releasing_at LIMIT {limit}
+_LIMIT = f"interval '{RELEASING_LIMIT.total_seconds():.0f} seconds'"
+OVERDUE: Final = f"""
+    o.state = 'placed' AND o.releasing_at IS NOT NULL
+    AND o.releasing_at <= CAST(:at AS timestamptz) - {_LIMIT}
+    AND NOT EXISTS (
+        SELECT FROM groups g
+        WHERE g.merchant_id = o.merchant_id AND g.id = o.group_id
+            AND g.state IN ('open', 'closing') AND least(g.deadline_at, g.cut_at) <= :at
+            AND g.taken > 0 AND g.taken + g.held + g.releasing = g.size)
 """
+"""Which orders `o` have been releasing for too long at `:at`.
+
+A seat that its group waits for after the deadline is not among them: the group decides first.
+"""
+_UNASKED = f"""
+    SELECT w.merchant_id, w.subject_id FROM payments p
+    JOIN work_rows w ON w.merchant_id = p.merchant_id AND w.kind = '{DRIVE_PAYMENT}'
+        AND w.subject_id = p.id AND w.state IN ('due', 'leased')
+    WHERE p.merchant_id = o.merchant_id AND p.order_id = o.id
+        AND p.state IN ('created', 'pending', 'unknown', 'closing')
+        AND (p.asked_at IS NULL OR p.asked_at < o.releasing_at + {_LIMIT})
+"""  # noqa: S608 - constants only
+_OVERDUE = f"""
+    SELECT o.merchant_id, o.id, o.group_id FROM orders o
+    WHERE {OVERDUE} AND NOT EXISTS ({_UNASKED})
+    ORDER BY o.releasing_at LIMIT {{limit}}
+"""  # noqa: S608 - constants only
+_TO_BE_ASKED = f"""
+    SELECT unasked.merchant_id, unasked.subject_id
+    FROM orders o CROSS JOIN LATERAL ({_UNASKED} AND w.due_at > :at) unasked
+    WHERE {OVERDUE}
+    ORDER BY o.releasing_at LIMIT {{limit}}
+"""  # noqa: S608 - constants only
 
 
 def find_expired_holds(session: Session, *, at: datetime, limit: int) -> list[Candidate]:
@@ -63,11 +91,19 @@ def find_expired_holds(session: Session, *, at: datetime, limit: int) -> list[Ca
 
 
 def find_overdue_releases(session: Session, *, at: datetime, limit: int) -> list[Candidate]:
-    """Find placed orders that have been releasing for 15 minutes."""
-    rows = session.execute(
-        text(_OVERDUE.format(limit=int(limit))), {"before": at - RELEASING_LIMIT}
-    )
+    """Find placed orders that have been releasing for 15 minutes.
+
+    Those that the gateway was not asked about since are left out, as long as somebody will ask:
+    after an outage a payment is heard first, and its seat is freed second.
+    """
+    rows = session.execute(text(_OVERDUE.format(limit=int(limit))), {"at": at})
     return [Candidate(*row) for row in rows]
+
+
+def ask_about_overdue(session: Session, *, at: datetime, limit: int) -> None:
+    """Make it due to ask about the payments that an overdue release waits for."""
+    rows = session.execute(text(_TO_BE_ASKED.format(limit=int(limit))), {"at": at}).all()
+    work.hasten(session, DRIVE_PAYMENT, [(row[0], row[1]) for row in rows], due_at=at)
 
 
 _START = text(
@@ -335,6 +371,26 @@ _PAYMENT_CLOSED = text(
     WHERE merchant_id = :merchant_id AND id = :id AND state IN ('created', 'unknown', 'closing')
     """
 )
+
+
+_ASKED = text(
+    """
+    UPDATE payments SET asked_at = :at,
+        answered_at = CASE WHEN :is_answered THEN CAST(:at AS timestamptz) ELSE answered_at END
+    WHERE merchant_id = :merchant_id AND id = :id AND state = 'closing'
+    """
+)
+
+
+def record_asked(session: Session, payment: Key, *, is_answered: bool, at: datetime) -> None:
+    """Record that the gateway was asked about a payment that is being closed, and if it answered.
+
+    `at` is when the asking began: what it answers is at least that new.
+    """
+    session.execute(
+        _ASKED,
+        {"merchant_id": payment[0], "id": payment[1], "is_answered": is_answered, "at": at},
+    )
 
 
 def record_closed(session: Session, candidate: Candidate, payment_id: int, *, at: datetime) -> None:

@@ -18,21 +18,21 @@ from domain.config import settings
 from domain.database import read_clock, reading, transaction
 from domain.errors import Conflict, Forbidden, Rejected
 from domain.settlement.expiring import WARNED_AHEAD
+from domain.settlement.releasing import OVERDUE
 
 SMALLEST_JUMP = timedelta(minutes=5)
 
 _OFFSET = text("SELECT offset_seconds FROM clock_offset")
 _SET = text("UPDATE clock_offset SET offset_seconds = :offset")
 _WAITING = text(
-    """
+    f"""
     SELECT 'work.' || kind AS name, count(*) AS waiting FROM work_rows
     WHERE (state = 'due' AND due_at <= :at) OR state = 'leased' GROUP BY kind
     UNION ALL
     SELECT 'holds', count(*) FROM orders
     WHERE state = 'placed' AND releasing_at IS NULL AND hold_expires_at <= :at
     UNION ALL
-    SELECT 'releases', count(*) FROM orders
-    WHERE state = 'placed' AND releasing_at + interval '15 minutes' <= :at
+    SELECT 'releases', count(*) FROM orders o WHERE {OVERDUE}
     UNION ALL
     SELECT 'expiries', count(*) FROM instruments WHERE state = 'issued' AND expires_at <= :at
     UNION ALL
@@ -46,7 +46,7 @@ _WAITING = text(
     WHERE left_fen > 0 AND warned_at IS NULL AND expires_at > :at AND expires_at <= :warned_until
     UNION ALL
     SELECT 'movements', count(*) FROM campaign_movements WHERE folded_at IS NULL
-    """
+    """  # noqa: S608 - constants only
 )
 _NEXT = text(
     """

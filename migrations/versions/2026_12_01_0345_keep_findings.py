@@ -1,7 +1,7 @@
 """Keep what gateways said that differs or cannot be read; bound success times.
 
 Revision ID: 5d2f8c41a9e7
-Revises: 3f7a1c58e0b2
+Revises: 5e1b7a90c4d2
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "5d2f8c41a9e7"
-down_revision = "3f7a1c58e0b2"
+down_revision = "5e1b7a90c4d2"
 branch_labels = None
 depends_on = None
 

@@ -66,9 +66,10 @@ def test_buying_alone_and_being_freed_want_stock_and_wallet_in_the_same_order(
     shopper = arena.shopper()
     arena.earn(shopper, 1000)
     order = arena.buy_alone(shopper, arena.start, use_wallet=True)
-    arena.add_payment(order, arena.start)
+    number = arena.add_payment(order, arena.start)
     arena.leave(shopper, order, arena.start)
     overdue = arena.start + RELEASING_LIMIT
+    arena.ask(number, overdue)
     pause = Pause()
     pause.after(monkeypatch, posting, "post")
 

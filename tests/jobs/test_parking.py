@@ -125,12 +125,13 @@ def test_waiting_does_not_count_as_failing(arena: Arena) -> None:
     arena.joined(group_id, arena.start)
     deadline = arena.start + DAY
     order = arena.join(arena.shopper(), group_id, deadline - timedelta(minutes=2))
-    arena.add_payment(order, deadline - timedelta(minutes=2))
+    number = arena.add_payment(order, deadline - timedelta(minutes=2))
 
     for seconds in range(0, 120, 15):
         settle_due_groups(at=deadline + timedelta(seconds=seconds))
         assert arena.rows(SETTLING, group_id) == [("due", 0, None)]
 
+    arena.ask(number, deadline + timedelta(seconds=110))
     settle_due_groups(at=deadline + timedelta(minutes=2))
     assert arena.group(group_id)["state"] == "failed"
 

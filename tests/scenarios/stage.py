@@ -19,7 +19,7 @@ from domain.settlement.applying_payments import Applied, SuccessfulPayment, appl
 from domain.settlement.applying_refunds import move_refund
 from domain.settlement.failing import settle_groups
 from domain.settlement.refunding import WORK as DRIVE_REFUND
-from domain.settlement.releasing import expire_holds, find_expired_holds
+from domain.settlement.releasing import expire_holds, find_expired_holds, record_asked
 from domain.states import RefundState
 from tests.factories.campaigns import MadeCampaign, make_campaign
 from tests.factories.gateway_accounts import make_gateway_account
@@ -102,6 +102,12 @@ class Stage:
         )
         with transaction() as session:
             return apply_payment(session, paid, at=at or succeeded_at)
+
+    def ask(self, number: str, at: datetime) -> None:
+        """Ask about a payment that is being closed; the gateway says neither paid nor closed."""
+        payment = (self.merchant_id, self.one("SELECT id FROM payments WHERE public_id=:v", number))
+        with transaction() as session:
+            record_asked(session, payment, is_answered=True, at=at)
 
     def pay(self, order: dict[str, Any], at: datetime) -> Applied:
         return self.succeed(self.add_payment(order, at), at, amount_fen=order["payable_fen"])

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.transactional
 
 DAY = timedelta(days=1)
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -125,12 +126,29 @@ def test_group_that_waited_two_minutes_fails(stage: Stage) -> None:
     deadline = stage.start + DAY
     stage.joined(group_id, stage.start + MINUTE)
     order = stage.join(stage.shopper(), group_id, deadline - 2 * MINUTE)
-    stage.add_payment(order, deadline - 2 * MINUTE)
+    number = stage.add_payment(order, deadline - 2 * MINUTE)
     stage.settle(group_id, deadline)
 
+    stage.ask(number, deadline + 110 * SECOND)
+    stage.settle(group_id, deadline + 119 * SECOND)
+    assert stage.group(group_id)["state"] == "closing"
     stage.settle(group_id, deadline + 2 * MINUTE)
 
     assert stage.group(group_id)["state"] == "failed"
+
+
+def test_group_waits_its_two_minutes_from_when_it_was_looked_at(stage: Stage) -> None:
+    group_id = stage.opened(stage.start)
+    deadline = stage.start + DAY
+    stage.joined(group_id, stage.start + MINUTE)
+    order = stage.join(stage.shopper(), group_id, deadline - 2 * MINUTE)
+    number = stage.add_payment(order, deadline - 2 * MINUTE)
+
+    stage.settle(group_id, deadline + 3 * MINUTE)
+
+    assert stage.group(group_id)["state"] == "closing"
+    stage.succeed(number, deadline - MINUTE, at=deadline + 4 * MINUTE)
+    assert stage.group(group_id)["state"] == "formed"
 
 
 def test_unpaid_opening_is_abandoned_and_gives_the_budget_back(stage: Stage) -> None:
