@@ -64,9 +64,11 @@ class ToldPartSchema(PartSchema):
 
 
 class QuoteSchema(Schema):
-    """The promised subsidy."""
+    """The promised subsidy if the group fails; only a risk check may hold or deny it."""
 
-    amount_fen = Fen()
+    least_fen = Fen(metadata={"description": "whatever is drawn, whoever else pays or is invited"})
+    most_fen = Fen(metadata={"description": "with every extra that may still come"})
+    is_certain = Boolean(metadata={"description": "least and most are one amount"})
     parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
 
 

@@ -56,7 +56,9 @@ class ShownCampaign:
     text_en: list[str]
 
 
-_SHOWN = """
+_IN_THE_POOL = "coalesce((r.terms -> 'levers' ->> 'is_pool_open')::boolean, true)"
+"""Whether strangers may join a group, by the rules that it was opened under (r)."""
+_SHOWN = f"""
     SELECT c.merchant_id, c.id, c.public_id, c.title, c.state, c.starts_at, c.ends_at,
         c.budget_fen - c.committed_fen - c.spent_fen AS budget_left_fen,
         c.stock_units - c.stock_committed - c.stock_consumed AS stock_left,
@@ -85,13 +87,15 @@ _SHOWN = """
         SELECT g.id, g.public_id, g.size, g.taken, g.held, g.releasing, g.deadline_at,
             l.nickname AS leader_nickname
         FROM groups g
+        JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
         LEFT JOIN shoppers l ON l.merchant_id = g.merchant_id AND l.id = g.leader_id
         WHERE g.merchant_id = c.merchant_id AND g.campaign_id = c.id AND g.state = 'open'
             AND g.deadline_at > :joinable_until AND g.taken + g.held + g.releasing < g.size
+            AND {_IN_THE_POOL}
         ORDER BY g.taken + g.held DESC, g.deadline_at
         LIMIT 1
     ) f ON true
-"""
+"""  # noqa: S608 - constants only
 _RUNNING = (
     _SHOWN
     + """
@@ -126,13 +130,15 @@ _ID = text(
     " AND state <> 'draft'"
 )
 _GROUPS = text(
-    """
+    f"""
     SELECT g.id AS group_id, g.public_id AS group_public_id, g.size, g.taken, g.held, g.releasing,
         g.deadline_at, l.nickname AS leader_nickname
     FROM groups g
+    JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
     LEFT JOIN shoppers l ON l.merchant_id = g.merchant_id AND l.id = g.leader_id
     WHERE g.merchant_id = :merchant_id AND g.campaign_id = :campaign_id AND g.state = 'open'
         AND g.deadline_at > :joinable_until AND g.taken + g.held + g.releasing < g.size
+        AND {_IN_THE_POOL}
         AND (
             CAST(:after_id AS bigint) IS NULL
             OR g.taken + g.held < :after_seats
@@ -141,7 +147,7 @@ _GROUPS = text(
         )
     ORDER BY g.taken + g.held DESC, g.deadline_at, g.id
     LIMIT :limit
-    """
+    """  # noqa: S608 - constants only
 )
 
 
@@ -267,7 +273,7 @@ def list_joinable_groups(
     limit: int,
     at: datetime,
 ) -> Sequence[GroupBrief]:
-    """List a campaign's open groups with a seat left, fullest first.
+    """List a campaign's open groups with a seat left that strangers may join, fullest first.
 
     `after` = (taken + held, deadline, id) of the last one seen. Raises CampaignNotFound.
     """

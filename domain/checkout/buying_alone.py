@@ -129,6 +129,7 @@ def _buy(session: Session, command: BuyAlone, *, at: datetime) -> dict[str, Any]
         wallet_fen=means.wallet_fen,
         payable_fen=price_fen - means.total_fen,
         quote_fen=None,
+        quote_least_fen=None,
         quote_parts=None,
         placed_at=at,
         hold_expires_at=at + ALONE_HOLD,

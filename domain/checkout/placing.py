@@ -199,13 +199,14 @@ _PLACE: Final = """
         INSERT INTO orders (
             merchant_id, public_id, group_id, campaign_id, shopper_id, variant_id, state,
             seat_state, price_fen, list_price_fen, instrument_id, instrument_fen, points_fen,
-            wallet_fen, payable_fen, quote_fen, quote_parts, placed_on, cap_on, cap_fen, placed_at,
-            hold_expires_at, address_sealed, client_address, device, channel, share_id,
-            share_source, risk_outcome, moved_at, moved_by)
+            wallet_fen, payable_fen, quote_fen, quote_least_fen, quote_parts, placed_on, cap_on,
+            cap_fen, placed_at, hold_expires_at, address_sealed, client_address, device, channel,
+            share_id, share_source, risk_outcome, moved_at, moved_by)
         VALUES (
             %(merchant_id)s, %(public_id)s, %(group_id)s, %(campaign_id)s, %(shopper_id)s,
             %(variant_id)s, 'placed', 'held', %(price)s, %(list_price)s, %(instrument_id)s,
-            %(instrument)s, %(points)s, %(wallet)s, %(payable)s, %(quote)s, %(quote_parts)s,
+            %(instrument)s, %(points)s, %(wallet)s, %(payable)s, %(quote)s,
+            %(quote_least)s, %(quote_parts)s,
             %(placed_on)s, %(cap_on)s, %(quote)s, %(at)s, %(hold_expires_at)s, %(address)s,
             %(client_address)s, %(device)s, %(channel)s, %(share_id)s, %(share_source)s,
             %(risk_outcome)s, %(at)s, %(actor)s)
@@ -267,6 +268,7 @@ def place_order(
         wallet_fen=means.wallet_fen,
         payable_fen=place.price_fen - means.total_fen,
         quote_fen=quote.amount_fen,
+        quote_least_fen=quote.least_fen,
         quote_parts=quote.parts,
         placed_at=at,
         hold_expires_at=rules.hold_until(at, place.deadline_at),
@@ -293,6 +295,7 @@ def place_order(
             "wallet": means.wallet_fen,
             "payable": view.payable_fen,
             "quote": quote.amount_fen,
+            "quote_least": quote.least_fen,
             "quote_parts": Jsonb(quote.parts),
             "placed_on": clock.shanghai_day(at),
             "cap_on": place.cap_on,
@@ -351,6 +354,7 @@ def _quote(
     ahead = (deadline_at - at).total_seconds()
     return quote_subsidy(
         rule,
+        levers,
         paid_fen=place.price_fen - means.instrument_fen - means.points_fen,
         is_new=is_new,
         caps=(

@@ -39,6 +39,7 @@ class Membership:
     is_leader: bool
     price_fen: int
     quote_fen: int
+    quote_least_fen: int
     placed_at: datetime
     paid_at: datetime | None
     refund: dict[str, Any] | None
@@ -61,7 +62,7 @@ _SELECT = f"""
             c.public_id AS campaign_id, c.title AS campaign_title, g.size,
             coalesce(g.paid_seats, g.taken) AS taken, g.deadline_at, g.ended_at,
             g.leader_id IS NOT DISTINCT FROM o.shopper_id AS is_leader, o.price_fen, o.quote_fen,
-            o.placed_at, o.paid_at,
+            coalesce(o.quote_least_fen, 0) AS quote_least_fen, o.placed_at, o.paid_at,
             r.state AS refund_state, r.amount_fen AS refund_fen,
             s.state AS subsidy_state, s.amount_fen AS subsidy_fen
         FROM orders o

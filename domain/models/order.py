@@ -25,8 +25,9 @@ class Order(Moving, TenantRow, Base):
     """What one shopper bought: a seat in a group (with its seat's state), or a product alone.
 
     `price_fen` = `instrument_fen` (by a coupon or pass) + `points_fen` + `wallet_fen` (all three
-    taken when placed) + `payable_fen` (gateway). `quote_fen` is the most subsidy that is promised;
-    `quote_parts` says how it came about. `cap_fen` is what counts against the caps of `cap_on`: the
+    taken when placed) + `payable_fen` (gateway). `quote_fen` is the most subsidy that is promised
+    and `quote_least_fen` the least (not known of orders of earlier releases); `quote_parts` says
+    how they came about. `cap_fen` is what counts against the caps of `cap_on`: the
     quote while the order may still fail, then what was granted. `hold_expires_at` is also the
     gateway's payment time-out. `share_id` is the share it came by, and `share_source` how that was
     found: named by its token, or the last one of the group that was opened or registered by.
@@ -48,6 +49,7 @@ class Order(Moving, TenantRow, Base):
             name="price_split",
         ),
         CheckConstraint("quote_fen >= 0 AND quote_fen <= price_fen", name="quote_within_price"),
+        CheckConstraint("quote_least_fen >= 0", name="quote_least_positive"),
         CheckConstraint(
             "(instrument_id IS NULL) = (instrument_fen = 0)", name="instrument_has_value"
         ),
@@ -144,6 +146,7 @@ class Order(Moving, TenantRow, Base):
     wallet_fen: Mapped[FenColumn] = mapped_column(server_default=text("0"))
     payable_fen: Mapped[FenColumn]
     quote_fen: Mapped[FenColumn | None]
+    quote_least_fen: Mapped[FenColumn | None]
     quote_parts: Mapped[list[Any] | None]
     placed_on: Mapped[date]
     cap_on: Mapped[date | None]

@@ -32,6 +32,7 @@ class OrderView:
     wallet_fen: int
     payable_fen: int
     quote_fen: int | None
+    quote_least_fen: int | None
     quote_parts: list[dict[str, Any]] | None
     placed_at: datetime
     hold_expires_at: datetime
@@ -61,7 +62,12 @@ class OrderView:
             "payable_fen": self.payable_fen,
             "quote": None
             if self.quote_fen is None
-            else {"amount_fen": self.quote_fen, "parts": self.quote_parts},
+            else {
+                "least_fen": self.quote_least_fen or 0,
+                "most_fen": self.quote_fen,
+                "is_certain": self.quote_fen == (self.quote_least_fen or 0),
+                "parts": self.quote_parts,
+            },
             "hold_expires_at": iso(self.hold_expires_at),
             "placed_at": iso(self.placed_at),
             "paid_at": iso(self.paid_at),
@@ -73,8 +79,8 @@ class OrderView:
 
 _SELECT = """
     SELECT o.id AS inner_id, o.public_id, o.state, o.seat_state, o.price_fen, o.instrument_fen,
-        o.points_fen, o.wallet_fen, o.payable_fen, o.quote_fen, o.quote_parts, o.placed_at,
-        o.hold_expires_at, o.paid_at,
+        o.points_fen, o.wallet_fen, o.payable_fen, o.quote_fen, o.quote_least_fen, o.quote_parts,
+        o.placed_at, o.hold_expires_at, o.paid_at,
         o.address_sealed, g.public_id AS group_public_id, c.public_id AS campaign_public_id,
         v.public_id AS variant_public_id,
         r.state AS refund_state, r.requested_at, r.accepted_at, back.parts AS refund_parts,
@@ -129,6 +135,7 @@ def _view(row: RowMapping) -> OrderView:
         wallet_fen=row["wallet_fen"],
         payable_fen=row["payable_fen"],
         quote_fen=row["quote_fen"],
+        quote_least_fen=row["quote_least_fen"],
         quote_parts=row["quote_parts"],
         placed_at=row["placed_at"],
         hold_expires_at=row["hold_expires_at"],

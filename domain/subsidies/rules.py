@@ -51,14 +51,20 @@ class CapLeft:
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """The promised subsidy: the most it may be, and the parts that add up to it."""
+    """The promised subsidy: the most it may be, the parts that add up to it, and the least.
+
+    The least is what comes whatever is drawn, whoever else pays, and with nobody invited: less risk
+    only, and a new shopper's extra if another order of theirs is paid first.
+    """
 
     amount_fen: int
     parts: list[Part]
+    least_fen: int = 0
 
 
 def quote_subsidy(
     rule: SubsidyRule,
+    levers: Levers,
     *,
     paid_fen: int,
     is_new: bool,
@@ -83,7 +89,11 @@ def quote_subsidy(
     limits = [("paid_late", 0)] if is_too_late else []
     limits.append(("paid", paid_fen))
     limits.extend(limit for left in caps for limit in left.limits())
-    return Quote(_cut(parts, limits, rule.kind, unit_fen), parts)
+    least_fen = rule.smallest_fen + (rule.new_shopper_fen if is_new else 0)
+    if levers.full_from_seats > 1:
+        least_fen = min(least_fen, levers.consolation_fen)
+    amount_fen = _cut(parts, limits, rule.kind, unit_fen)
+    return Quote(amount_fen, parts, min(least_fen, amount_fen))
 
 
 def _cut(

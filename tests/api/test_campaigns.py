@@ -8,6 +8,7 @@ from api.views import campaigns as views
 from domain import clock
 from domain.database import core_engine, transaction
 from domain.public_ids import new_public_id
+from domain.terms import Levers
 from tests.api.callers import Caller, Mall
 from tests.factories.campaigns import MadeCampaign, make_campaign, make_draft
 from tests.factories.products import make_product
@@ -234,6 +235,20 @@ class TestGroupsOfACampaign:
         answer = mall.shopper.get(f"/v1/campaigns/{campaign.public_id}/groups")
 
         assert answer.json == {"items": [], "next_cursor": None}
+
+    def test_what_strangers_cannot_join_is_not_offered(self, mall: Mall) -> None:
+        """By the rules that the group was opened under, whatever the campaign's are by now."""
+        with transaction() as session:
+            closed = make_campaign(session, mall.id, levers=Levers(is_pool_open=False))
+            make_group_row(session, mall.id, campaign=closed)
+
+        groups = mall.shopper.get(f"/v1/campaigns/{closed.public_id}/groups").json["items"]
+        shown = mall.shopper.get(f"/v1/campaigns/{closed.public_id}").json
+        listed = mall.shopper.get("/v1/campaigns").json["items"]
+
+        assert groups == []
+        assert shown["fullest_group"] is None
+        assert [c["fullest_group"] for c in listed if c["id"] == closed.public_id] == [None]
 
 
 class TestWithoutAToken:

@@ -224,3 +224,30 @@ def test_repeated_join_keeps_the_share_it_was_placed_with(stage: Stage) -> None:
     assert stage.rows(SHARES, order["id"]) == [("visit", leader[1])]
     report = audit(at=stage.start + 2 * MINUTE)
     assert report.is_ok, report.to_text()
+
+
+def test_quote_says_what_is_certain(stage: Stage) -> None:
+    """With nobody invited the least comes; with everybody the most."""
+    leader, group, token = led_and_shared(stage)
+    friends = [stage.shopper() for _ in range(3)]
+    quotes = [joined(stage, friend, group, share_token=token)["quote"] for friend in friends]
+
+    failed(stage, group)
+
+    assert {(q["least_fen"], q["most_fen"], q["is_certain"]) for q in quotes} == {
+        (300, 1800, False)
+    }
+    assert granted(stage, friends[0]) == (300, [])
+    assert granted(stage, leader) == (1800, invites(3))
+
+
+def test_consolation_is_the_least_where_few_may_pay(stage: Stage) -> None:
+    lonely = selling(stage, levers=Levers(full_from_seats=2, consolation_fen=100))
+    leader = lonely.shopper()
+    order = lonely.open(leader, lonely.start)
+    lonely.pay(order, lonely.start)
+
+    failed(lonely, order["group_id"])
+
+    assert (order["quote"]["least_fen"], order["quote"]["most_fen"]) == (100, 1800)
+    assert granted(lonely, leader) == (100, [])

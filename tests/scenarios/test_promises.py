@@ -70,7 +70,7 @@ def test_brands_points_are_promised_in_whole_ones(fresh_database: DatabaseUrls) 
 
     settle_due_groups(at=stage.start + DAY)
 
-    assert second["quote"]["amount_fen"] == 0
+    assert second["quote"]["most_fen"] == 0
     assert stage.rows("SELECT DISTINCT state FROM groups") == [("failed",)]
     assert stage.rows(GRANTS) == [(1000, 1000), (1000, 1000), (0, 0)]
     assert stage.one("SELECT count(*) FROM refunds") == 3
@@ -89,7 +89,7 @@ def test_leader_of_a_group_that_the_campaign_cuts_short_is_told(
 
     settle_due_groups(at=stage.start + 41 * MINUTE)
 
-    assert order["quote"]["amount_fen"] == 0
+    assert order["quote"]["most_fen"] == 0
     assert order["quote"]["parts"][-1]["by"] == "paid_late"
     assert stage.rows(GRANTS) == [(0, 0)]
     assert audit(at=stage.start + 41 * MINUTE).violated == ()

@@ -414,6 +414,11 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ),
         ("UPDATE referrals r SET order_id = (SELECT min(o.id) FROM orders o)",),
     ),
+    "orders.promise-their-least": (
+        ("UPDATE orders SET quote_least_fen = quote_least_fen - 1 WHERE quote_least_fen > 0",),
+        ("UPDATE orders SET quote_least_fen = quote_fen WHERE quote_least_fen < quote_fen",),
+        ("UPDATE grants SET amount_fen = 0 WHERE state = 'issued'",),
+    ),
     "orders.came-by-their-share": (
         ("UPDATE orders SET share_id = NULL, share_source = NULL WHERE share_source = 'visit'",),
         ("UPDATE orders SET share_source = 'visit' WHERE share_source = 'token'",),

@@ -123,6 +123,7 @@ def quote_of(case: Case) -> Quote:
     cut = CUTS[case.cut]
     return quote_subsidy(
         rule_of(case),
+        cut.get("levers", Levers()),
         paid_fen=cut.get("paid_fen", PAID),
         is_new=True,
         caps=cut.get("caps", ()),
@@ -146,7 +147,7 @@ def test_promise_and_decision_of_every_combination(case: Case) -> None:
     decision = decide_grant(rule_of(case), cut.get("levers", Levers()), quote, outcome)
 
     assert quote.amount_fen == case.quote_fen == sum(p["amount_fen"] for p in quote.parts)
-    assert decision.amount_fen == case.amount_fen
+    assert decision.amount_fen == case.amount_fen >= quote.least_fen
     assert decision.amount_fen == sum(p.get("amount_fen", 0) for p in decision.parts)
     assert decision.state is (GrantState.ZERO if case.amount_fen == 0 else state)
 
@@ -166,7 +167,7 @@ def decided(quote: Quote, rule: SubsidyRule, levers: Levers | None = None, **val
 
 def test_invites_count_up_to_their_maximum() -> None:
     rule = SubsidyRule(SubsidyKind.CASH, 1000, invite_fen=150, invites_most=2)
-    quote = quote_subsidy(rule, paid_fen=PAID, is_new=False)
+    quote = quote_subsidy(rule, Levers(), paid_fen=PAID, is_new=False)
 
     amounts = [decided(quote, rule, invites=invites).amount_fen for invites in (0, 1, 2, 3)]
 
@@ -175,7 +176,7 @@ def test_invites_count_up_to_their_maximum() -> None:
 
 def test_extra_of_a_new_shopper_is_lost_to_who_paid_before() -> None:
     rule = SubsidyRule(SubsidyKind.CASH, 1000, new_shopper_fen=200)
-    quote = quote_subsidy(rule, paid_fen=PAID, is_new=True)
+    quote = quote_subsidy(rule, Levers(), paid_fen=PAID, is_new=True)
 
     decision = decided(quote, rule, is_first_paid=False)
 
@@ -189,7 +190,7 @@ def test_extra_of_a_new_shopper_is_lost_to_who_paid_before() -> None:
 def test_points_are_cut_to_whole_ones() -> None:
     rule = SubsidyRule(SubsidyKind.POINTS, 1000)
 
-    quote = quote_subsidy(rule, paid_fen=657, is_new=False, unit_fen=10)
+    quote = quote_subsidy(rule, Levers(), paid_fen=657, is_new=False, unit_fen=10)
 
     assert quote.amount_fen == 650
 
@@ -201,7 +202,7 @@ def test_tightest_cap_is_the_last_cut() -> None:
     ]
 
     quote = quote_subsidy(
-        SubsidyRule(SubsidyKind.CASH, 1000), paid_fen=PAID, is_new=False, caps=caps
+        SubsidyRule(SubsidyKind.CASH, 1000), Levers(), paid_fen=PAID, is_new=False, caps=caps
     )
 
     assert quote.parts == [
@@ -216,13 +217,43 @@ def test_cap_that_is_overdrawn_already_leaves_nothing_and_takes_nothing() -> Non
     caps = [CapLeft("merchant", Caps(day_fen=500), CapUse(day_fen=900))]
 
     quote = quote_subsidy(
-        SubsidyRule(SubsidyKind.CASH, 1000), paid_fen=PAID, is_new=False, caps=caps
+        SubsidyRule(SubsidyKind.CASH, 1000), Levers(), paid_fen=PAID, is_new=False, caps=caps
     )
 
     assert quote.amount_fen == 0
 
 
 def test_seat_that_is_paid_too_late_is_promised_nothing() -> None:
-    quote = quote_subsidy(CASH, paid_fen=PAID, is_new=False, is_too_late=True)
+    quote = quote_subsidy(CASH, Levers(), paid_fen=PAID, is_new=False, is_too_late=True)
 
     assert quote.parts[-1] == {"kind": "cut", "by": "paid_late", "amount_fen": -1000}
+
+
+@pytest.mark.parametrize(
+    ("rule", "levers", "least_fen", "most_fen"),
+    [
+        ({}, {}, 1000, 1000),
+        ({"least_fen": 400, "new_shopper_fen": 500}, {}, 900, 1500),
+        ({"least_fen": 400, "invite_fen": 500, "invites_most": 3}, {}, 400, 2500),
+        ({}, {"full_from_seats": 2, "consolation_fen": 100}, 100, 1000),
+        ({}, {"full_from_seats": 2}, 0, 1000),
+        ({"amount_fen": 50}, {"full_from_seats": 2, "consolation_fen": 100}, 50, 50),
+    ],
+)
+def test_quote_says_the_least_and_the_most(
+    rule: dict[str, int], levers: dict[str, int], least_fen: int, most_fen: int
+) -> None:
+    of = replace(SubsidyRule(SubsidyKind.CASH, 1000), **rule)
+
+    quote = quote_subsidy(of, Levers(**levers), paid_fen=9000, is_new=True)  # type: ignore[arg-type]
+
+    assert (quote.least_fen, quote.amount_fen) == (least_fen, most_fen)
+
+
+def test_cap_cuts_the_least_with_the_most() -> None:
+    rule = SubsidyRule(SubsidyKind.CASH, 1000, least_fen=400)
+    caps = [CapLeft("merchant", Caps(day_fen=500), CapUse(day_fen=250))]
+
+    quote = quote_subsidy(rule, Levers(), paid_fen=PAID, is_new=False, caps=caps)
+
+    assert (quote.least_fen, quote.amount_fen) == (250, 250)
