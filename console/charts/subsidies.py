@@ -26,9 +26,13 @@ PROMISE_SECONDS = 600
 
 
 def subsidy_cost(days: list[Day], t: Texts, *, unfinished: str | None = None) -> go.Figure:
-    """Draw issued yuan as bars, and their share of formed groups' paid value on a second axis."""
+    """Draw issued yuan as bars, and their share of formed groups' paid value on a second axis.
+
+    Beside each bar, by the day of the deadline, stands what was credited on that day: in cash.
+    """
     dates = [day["on"] for day in days]
     issued = scaled(days, "subsidies_issued_fen", 100)
+    credited = scaled(days, "subsidies_credited_fen", 100)
     share = scaled(days, "subsidy_share_of_formed_bps", 100)
     figure = go.Figure()
     figure.add_trace(
@@ -38,6 +42,16 @@ def subsidy_cost(days: list[Day], t: Texts, *, unfinished: str | None = None) ->
             y=issued,
             marker=day_bars(dates, ORANGE, unfinished),
             opacity=0.85,
+            hovertemplate="¥%{y:,.2f}",
+        )
+    )
+    figure.add_trace(
+        go.Bar(
+            name=t("chart.credited"),
+            x=dates,
+            y=credited,
+            marker=day_bars(dates, SLATE, unfinished),
+            opacity=0.45,
             hovertemplate="¥%{y:,.2f}",
         )
     )
@@ -55,7 +69,7 @@ def subsidy_cost(days: list[Day], t: Texts, *, unfinished: str | None = None) ->
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right"})
     styled(figure)
     figure.update_layout(
-        yaxis=money_axis(issued, t.language),
+        yaxis=money_axis(issued + credited, t.language),
         yaxis2={**percent_axis(share), "showgrid": False},
     )
     figure.update_xaxes(**day_axis(dates))

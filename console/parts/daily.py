@@ -22,6 +22,7 @@ COLUMNS = (
     ("new_shoppers_registered", formats.count),
     ("subsidies_issued_fen", formats.yuan),
     ("subsidy_share_of_formed_bps", formats.percent),
+    ("subsidies_credited_fen", formats.yuan),
 )
 DIVISORS = {"_bps": 100, "_milli": 1000, "_fen": 100}
 

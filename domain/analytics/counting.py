@@ -63,6 +63,8 @@ class Counts:
     paid_all_fen: int = 0
     subsidies_issued: int = 0
     subsidies_issued_fen: int = 0
+    subsidies_credited: int = 0
+    subsidies_credited_fen: int = 0
     subsidised_shoppers: int = 0
     subsidy_spenders: int = 0
     credit_seconds_p50: int | None = None

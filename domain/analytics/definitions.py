@@ -145,7 +145,9 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
         "subsidies_issued",
         Words("补贴笔数", "Subsidies issued"),
         Words(
-            "已入账的补贴笔数，按入账日归属。", "Subsidies credited, by the day they were credited."
+            "已入账的补贴笔数，按所属团的截止日归属，24:00 算当天，与未成团数同日。",
+            "Subsidies credited, by the day of their group's deadline, 24:00 belonging to the day"
+            " that ends: the day on which the failure counts.",
         ),
         lambda c: c.subsidies_issued,
     ),
@@ -153,16 +155,49 @@ DEFINITIONS: Final[tuple[Definition, ...]] = (
         "subsidies_issued_fen",
         Words("已发补贴", "Value of subsidies issued"),
         Words(
-            "已入账的补贴总额，按入账日归属；待审核的补贴在放行后才计。",
-            "Value of the subsidies credited, by that day; a held one counts once it is released.",
+            "已入账的补贴总额，按所属团的截止日归属，24:00 算当天；待审核的补贴在放行后才计。",
+            "Value of the subsidies credited, by the day of their group's deadline, 24:00 belonging"
+            " to the day that ends; a held one counts once it is released.",
         ),
         lambda c: c.subsidies_issued_fen,
     ),
     Definition(
+        "subsidies_credited",
+        Words("补贴笔数（按入账日）", "Subsidies by day of credit"),
+        Words(
+            "已入账的补贴笔数，按入账日归属（收付实现制）。",
+            "Subsidies credited, by the day they were credited: on a cash basis.",
+        ),
+        lambda c: c.subsidies_credited,
+    ),
+    Definition(
+        "subsidies_credited_fen",
+        Words("补贴支出（按入账日）", "Subsidies paid out, by day of credit"),
+        Words(
+            "已入账的补贴总额，按入账日归属（收付实现制）；"
+            "24:00 截止的团，补贴在次日入账，因此与已发补贴相差一天。",
+            "Value of the subsidies credited, by the day they were credited: on a cash basis. Those"
+            " of groups that end at 24:00 are credited on the day after.",
+        ),
+        lambda c: c.subsidies_credited_fen,
+    ),
+    Definition(
         "subsidy_share_of_formed_bps",
         Words("补贴成本占比", "Subsidy cost share"),
-        Words("已发补贴 ÷ 成团实付金额。", "Subsidies issued ÷ paid value of formed groups."),
+        Words(
+            "已发补贴（按团的截止日）÷ 成团实付金额。",
+            "Subsidies issued, by the day of the deadline, ÷ paid value of formed groups.",
+        ),
         lambda c: _bps(c.subsidies_issued_fen, c.paid_formed_fen),
+    ),
+    Definition(
+        "credited_share_of_formed_bps",
+        Words("补贴成本占比（按入账日）", "Subsidy cost share, by day of credit"),
+        Words(
+            "补贴支出（按入账日）÷ 成团实付金额。",
+            "Subsidies paid out, by the day of credit, ÷ paid value of formed groups.",
+        ),
+        lambda c: _bps(c.subsidies_credited_fen, c.paid_formed_fen),
     ),
     Definition(
         "subsidy_share_of_paid_bps",

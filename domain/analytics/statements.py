@@ -51,14 +51,28 @@ _PAID = """
     {by_day_and_span}
 """
 _ISSUED = """
+    SELECT d.day, d.is_total, count(*) AS subsidies_issued,
+        sum(d.amount_fen)::bigint AS subsidies_issued_fen
+    FROM (
+        SELECT {day_of[cut]}, r.amount_fen
+        FROM groups g
+        JOIN grants r ON r.merchant_id = g.merchant_id AND r.group_id = g.id
+            AND r.issued_at IS NOT NULL
+        WHERE g.merchant_id = :merchant_id AND g.state = 'failed'
+            AND {within[cut]} {of_group}
+    ) d
+    {by_day_and_span}
+"""
+"""A subsidy counts on the day on which its group failed, whenever it was credited."""
+_CREDITED = """
     WITH spent AS (
         SELECT o.shopper_id, max(o.paid_at) AS last_at
         FROM orders o
         WHERE o.merchant_id = :merchant_id AND o.wallet_fen > 0 AND o.paid_at >= :window_start
         GROUP BY 1
     )
-    SELECT d.day, d.is_total, count(*) AS subsidies_issued,
-        sum(d.amount_fen)::bigint AS subsidies_issued_fen,
+    SELECT d.day, d.is_total, count(*) AS subsidies_credited,
+        sum(d.amount_fen)::bigint AS subsidies_credited_fen,
         count(DISTINCT d.shopper_id) AS subsidised_shoppers,
         count(DISTINCT d.shopper_id) FILTER (WHERE d.is_spent) AS subsidy_spenders,
         percentile_disc(0.5) WITHIN GROUP (ORDER BY d.credit_seconds) AS credit_seconds_p50,
@@ -241,6 +255,7 @@ _TEMPLATES = {
     "failed": _FAILED,
     "paid": _PAID,
     "issued": _ISSUED,
+    "credited": _CREDITED,
     "joined": _JOINED,
     "registered": _REGISTERED,
     "first_paid": _FIRST_PAID,

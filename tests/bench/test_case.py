@@ -54,12 +54,14 @@ def test_rates_are_shown_as_percent() -> None:
 
 
 def test_winners_who_bought_again_are_counted_from_what_shoppers_read() -> None:
-    assert row("winners who buy again").played == "50.0 %"
+    assert row("winners who buy again (input)").played == "50.0 %"
 
 
 def test_a_dash_stands_where_there_is_nothing_to_divide_by() -> None:
     assert row("success rate", success_rate_bps=None).played == DASH
-    assert row("friends invited per group (who opened a link)", groups_opened=0).played == DASH
+    assert (
+        row("friends invited per group (who opened a link; input)", groups_opened=0).played == DASH
+    )
     clocks = row("seconds from deadline to credit, p50/p99/max", credit_seconds_p99=None)
     assert clocks.played == "2 / – / 6"
 

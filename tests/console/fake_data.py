@@ -240,6 +240,8 @@ def figures_of(on: date, campaign_index: int | None) -> Json:
         "paid_all_fen": formed * 3 * 2480 + subsidised * 2480,
         "subsidies_issued": subsidised,
         "subsidies_issued_fen": subsidised * 560,
+        "subsidies_credited": subsidised,
+        "subsidies_credited_fen": subsidised * 560,
         "discount_fen": formed * 3 * 1010,
         "shoppers_registered": registered + opened // 4,
         "new_shoppers_registered": registered,
@@ -279,6 +281,9 @@ def with_ratios(counts: Json) -> Json:
         ),
         "subsidy_share_of_formed_bps": over(
             c["subsidies_issued_fen"], c["paid_formed_fen"], 10_000
+        ),
+        "credited_share_of_formed_bps": over(
+            c["subsidies_credited_fen"], c["paid_formed_fen"], 10_000
         ),
         "subsidy_share_of_paid_bps": over(c["subsidies_issued_fen"], c["paid_all_fen"], 10_000),
         "total_incentive_fen": c["subsidies_issued_fen"] + c["discount_fen"],

@@ -75,9 +75,10 @@ def test_formed_and_failed_are_stacked() -> None:
 
 
 def test_subsidies_are_in_yuan_and_their_share_on_a_second_axis() -> None:
-    issued, share = subsidies.subsidy_cost(DAYS, T).data
+    issued, credited, share = subsidies.subsidy_cost(DAYS, T).data
 
     assert issued.y[0] == DAYS[0]["subsidies_issued_fen"] / 100
+    assert credited.y[0] == DAYS[0]["subsidies_credited_fen"] / 100
     assert share.y[0] == DAYS[0]["subsidy_share_of_formed_bps"] / 100
     assert share.yaxis == "y2"
 
@@ -140,6 +141,7 @@ def money(*yuan: float | None) -> list[dict[str, Any]]:
         {
             **DAYS[place],
             "subsidies_issued_fen": None if value is None else round(100 * value),
+            "subsidies_credited_fen": 0,
             "subsidy_share_of_formed_bps": None,
         }
         for place, value in enumerate(yuan)

@@ -53,6 +53,7 @@ class Rows:
         self.orders = {row["id"]: row for row in self.tables["orders"]}
         self.grants = {row["id"]: row for row in self.tables["grants"]}
         self.campaign_of_group = {g["id"]: g["campaign_id"] for g in self.tables["groups"]}
+        self.group = {row["id"]: row for row in self.tables["groups"]}
         self.share = {row["id"]: row for row in self.tables["shares"]}
         self.shopper = {row["id"]: row for row in self.tables["shoppers"]}
         self.became = [
@@ -119,10 +120,16 @@ def recount(
     ]
     paid = [o for o in rows.orders.values() if inside(o["paid_at"]) and here(o["campaign_id"])]
     people = {o["shopper_id"] for o in paid}
-    issued = [
+    granted = [
         (rows.grants[p["ref_id"]], p["at"], rows.amount[p["id"]])
         for p in rows.posted["grant.issued"]
-        if inside(p["at"]) and here(rows.grants[p["ref_id"]]["campaign_id"])
+        if here(rows.grants[p["ref_id"]]["campaign_id"])
+    ]
+    issued = [one for one in granted if inside(one[1])]
+    due = [
+        amount
+        for grant, _, amount in granted
+        if inside(_cut(rows.group[grant["group_id"]]) - MICROSECOND)
     ]
     was_held = {
         m["subject_id"]
@@ -182,7 +189,8 @@ def recount(
         (v["share_id"], v["device"] or v["shopper_id"] or v["client_address"]) for v in visits
     }
     beginners, again = _repurchases(rows, inside, here)
-    subsidies_fen = sum(amount for _, _, amount in issued)
+    subsidies_fen = sum(due)
+    credited_fen = sum(amount for _, _, amount in issued)
     paid_formed_fen = sum(amount for _, amount in sold)
     paid_all_fen = sum(o["price_fen"] for o in paid)
     discount_fen = sum(o["list_price_fen"] - amount for o, amount in sold)
@@ -197,9 +205,12 @@ def recount(
         "seats_formed": len(sold),
         "paid_formed_fen": paid_formed_fen,
         "paid_all_fen": paid_all_fen,
-        "subsidies_issued": len(issued),
+        "subsidies_issued": len(due),
         "subsidies_issued_fen": subsidies_fen,
+        "subsidies_credited": len(issued),
+        "subsidies_credited_fen": credited_fen,
         "subsidy_share_of_formed_bps": over(subsidies_fen, paid_formed_fen, 10_000),
+        "credited_share_of_formed_bps": over(credited_fen, paid_formed_fen, 10_000),
         "subsidy_share_of_paid_bps": over(subsidies_fen, paid_all_fen, 10_000),
         "discount_fen": discount_fen,
         "total_incentive_fen": subsidies_fen + discount_fen,

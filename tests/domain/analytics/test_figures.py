@@ -118,7 +118,10 @@ EXPECTED = {
     "paid_all_fen": 16930,
     "subsidies_issued": 2,
     "subsidies_issued_fen": 2000,
+    "subsidies_credited": 2,
+    "subsidies_credited_fen": 2000,
     "subsidy_share_of_formed_bps": 3350,
+    "credited_share_of_formed_bps": 3350,
     "subsidy_share_of_paid_bps": 1181,
     "discount_fen": 3030,
     "total_incentive_fen": 5030,
@@ -239,7 +242,8 @@ def test_deadline_at_midnight_belongs_to_the_day_that_ends(database: object) -> 
     days = dict(measure(stage, Period(FIRST, date(2026, 5, 12))).days)
 
     assert [figures["groups_failed"] for figures in days.values()] == [1, 0]
-    assert [figures["subsidies_issued"] for figures in days.values()] == [0, 1]
+    assert [figures["subsidies_issued"] for figures in days.values()] == [1, 0]
+    assert [figures["subsidies_credited"] for figures in days.values()] == [0, 1]
 
 
 def test_other_merchants_do_not_count(stage: Stage) -> None:
