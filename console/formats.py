@@ -95,6 +95,11 @@ def clock_time(text: str | None) -> str:
     return DASH if text is None else f"{instant(text).astimezone(SHANGHAI):%m-%d %H:%M:%S}"
 
 
+def second_time(text: str | None) -> str:
+    """Write an instant as date and second in China: 2026-11-22 18:20:05."""
+    return DASH if text is None else f"{instant(text).astimezone(SHANGHAI):%Y-%m-%d %H:%M:%S}"
+
+
 def day_time(text: str | None) -> str:
     """Write an instant as date and minute in China: 2026-11-22 18:20."""
     return DASH if text is None else f"{instant(text).astimezone(SHANGHAI):%Y-%m-%d %H:%M}"

@@ -1,5 +1,6 @@
 """Small pieces of HTML that Streamlit has no element for; everything put in is escaped."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import pairwise
@@ -19,8 +20,9 @@ TONES = {
     "abnormal": "red", "review": "amber", "block": "red", "amber": "amber", "red": "red",
 }  # fmt: skip
 
-SPARK_WIDTH = 100
-SPARK_HEIGHT = 24
+SPARK_WIDTH = 160
+SPARK_HEIGHT = 28
+SPARK_INK = "#8b95a7"
 
 
 def pill(text: str, code: str) -> str:
@@ -61,7 +63,8 @@ def meter(parts: Iterable[tuple[int, str]], whole: int) -> str:
 def sparkline(values: Sequence[float | None], *, is_last_open: bool = False) -> str:
     """Draw values as a grey line without scale; days without a value stay gaps.
 
-    The way to a last value that is not final yet is dashed.
+    The way to a last value that is not final yet is dashed. It is an image, because Streamlit
+    takes drawings out of the HTML it is given.
     """
     known = [value for value in values if value is not None]
     if len(known) < 2:
@@ -76,20 +79,26 @@ def sparkline(values: Sequence[float | None], *, is_last_open: bool = False) -> 
     ]
     lines = "".join(
         f'<polyline points="{_point(one)} {_point(other)}"'
-        + (' class="open"' if is_last_open and place == len(points) - 1 else "")
+        + (' stroke-dasharray="3 2.5"' if is_last_open and place == len(points) - 1 else "")
         + "/>"
         for place, (one, other) in enumerate(pairwise(points), start=1)
         if one is not None and other is not None
     )
     padded = [None, *points, None]
     dots = "".join(
-        f'<polyline class="dot" points="{_point(here)} {_point(here)}"/>'
+        f'<polyline stroke-width="4" stroke-linecap="round"'
+        f' points="{_point(here)} {_point(here)}"/>'
         for before, here, after in zip(padded, padded[1:], padded[2:], strict=False)
         if here is not None and before is None and after is None
     )
+    svg = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{SPARK_WIDTH}" height="{SPARK_HEIGHT}"'
+        f' viewBox="0 -2 {SPARK_WIDTH} {SPARK_HEIGHT + 4}" preserveAspectRatio="none">'
+        f'<g fill="none" stroke="{SPARK_INK}" stroke-width="1.5">{lines}{dots}</g></svg>'
+    )
     return (
-        f'<svg class="pb-spark" viewBox="-2 -2 {SPARK_WIDTH + 4} {SPARK_HEIGHT + 4}"'
-        f' preserveAspectRatio="none" aria-hidden="true">{lines}{dots}</svg>'
+        '<img class="pb-spark" alt="" src="data:image/svg+xml;base64,'
+        f'{b64encode(svg.encode()).decode()}">'
     )
 
 

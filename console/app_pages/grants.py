@@ -97,11 +97,12 @@ def open_decision(session: Session, grant: Json, verdict: str) -> None:
         "deny": client.deny_grant,
         "retry": client.retry_grant,
     }[verdict]
+    words = f"{verdict}_explanation"
     ask_reason(
         t,
         title=t(f"grants.{verdict}_title"),
         explanation=t(
-            f"grants.{verdict}_explanation",
+            f"grants.{words}_{grant['kind']}" if verdict == "release" else f"grants.{words}",
             amount=formats.yuan(grant["amount_fen"]),
             shopper=grant["shopper"]["nickname"],
         ),

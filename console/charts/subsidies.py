@@ -111,7 +111,7 @@ def credit_clock(days: list[Day], t: Texts, *, unfinished: str | None = None) ->
     figure.update_xaxes(**day_axis(dates))
     figure.update_yaxes(
         type="log",
-        range=[0, 3.2],
+        range=[-0.15, 3.2],
         tickvals=[1, 10, 60, PROMISE_SECONDS],
         ticktext=["1 s", "10 s", "1 min", "10 min"],
     )

@@ -1,5 +1,7 @@
 import re
 
+import pytest
+
 from tests.console.conftest import Pages, text_of
 from tests.console.fake_api import FakeApi
 
@@ -66,6 +68,27 @@ def test_releasing_a_grant_sends_an_idempotency_key(pages: Pages) -> None:
 
     assert grant["state"] == "issued"
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", pages.api.asked_keys[0])
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "unsaid"),
+    [
+        ("cash", "立即进入余额", "不能撤回"),
+        ("coupon", "优惠券", "余额"),
+        ("points", "积分", "余额"),
+        ("pass", "免单资格", "余额"),
+        ("external_points", "品牌方", "余额"),
+    ],
+)
+def test_releasing_says_what_the_shopper_gets(
+    pages: Pages, kind: str, said: str, unsaid: str
+) -> None:
+    grant = {**pages.api.grants[1], "kind": kind}
+
+    shown = text_of(pages.open_dialog("app_pages.grants", "open_decision", grant, "release"))
+
+    assert said in shown
+    assert unsaid not in shown
 
 
 def test_a_stuck_grant_is_retried(pages: Pages) -> None:

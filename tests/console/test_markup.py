@@ -1,4 +1,5 @@
 import re
+from base64 import b64decode
 
 from console import markup
 
@@ -46,19 +47,19 @@ def test_unknown_states_are_grey() -> None:
 
 
 def test_sparkline_keeps_empty_days_as_gaps() -> None:
-    svg = markup.sparkline([10, 20, None, None, 15, None, 5, 10])
+    svg = drawn(markup.sparkline([10, 20, None, None, 15, None, 5, 10]))
 
     lines = re.findall(r'<polyline points="([^"]+)"', svg)
     assert [[point.split(",")[0] for point in line.split()] for line in lines] == [
-        ["0.0", "14.3"],
-        ["85.7", "100.0"],
+        ["0.0", "22.9"],
+        ["137.1", "160.0"],
     ]
-    assert len(re.findall(r'class="dot"', svg)) == 1
+    assert svg.count('stroke-linecap="round"') == 1
 
 
 def test_sparkline_dashes_the_way_to_a_day_that_has_not_ended() -> None:
     begun, over = (
-        markup.sparkline([1, 2, 3], is_last_open=is_open).count('class="open"')
+        drawn(markup.sparkline([1, 2, 3], is_last_open=is_open)).count("stroke-dasharray")
         for is_open in (True, False)
     )
 
@@ -66,5 +67,9 @@ def test_sparkline_dashes_the_way_to_a_day_that_has_not_ended() -> None:
 
 
 def test_sparkline_of_one_value_or_a_level_is_drawn() -> None:
-    assert "polyline" not in markup.sparkline([None, 3, None])
-    assert 'points="0.0,0.0 100.0,0.0"' in markup.sparkline([3, 3])
+    assert "img" not in markup.sparkline([None, 3, None])
+    assert 'points="0.0,0.0 160.0,0.0"' in drawn(markup.sparkline([3, 3]))
+
+
+def drawn(image: str) -> str:
+    return b64decode(image.split("base64,")[1].split('"', maxsplit=1)[0]).decode()
