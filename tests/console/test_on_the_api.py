@@ -143,6 +143,58 @@ def test_first_group_of_a_new_shop_is_grey_within_its_likely_range(
     assert metric(page, "付款人数").proto.delta_description == "上期无数据"
 
 
+@pytest.mark.parametrize(
+    ("name", "change", "stored"),
+    [
+        ("withdrawal_max_fen", 150.0, 15_000),
+        ("withdrawal_daily_fen", 300.0, 30_000),
+        ("withdrawal_tax_bps", 20.0, 2000),
+        ("points_valid_days", 90, 90),
+        ("goodwill_budget_fen", 12.5, 1250),
+    ],
+)
+def test_setting_is_saved_in_the_unit_it_was_typed_in(
+    pages: Pages, mall: Mall, name: str, change: float, stored: int
+) -> None:
+    page = pages.open("settings")
+
+    page.number_input(key=f"new_{name}").set_value(change).run()
+    saved = page.button(key=f"save_{name}")
+
+    assert not saved.disabled
+    answer = mall.owner.patch("/v1/merchant/settings", **{name: stored, "reason": "test"})
+    assert answer.status_code == 200
+    shown = pages.open("settings")
+    assert shown.number_input(key=f"new_{name}").value == change
+    assert shown.button(key=f"save_{name}").disabled
+
+
+def test_withdrawals_tax_and_points_are_set_too(pages: Pages, mall: Mall) -> None:
+    page = pages.open("settings")
+    page.toggle(key="new_is_withdrawal_on").set_value(False).run()
+    page.text_input(key="new_withdrawal_tax_category").input("劳务报酬").run()
+    page.select_slider(key="new_points_per_yuan").set_value(10).run()
+    names = ("is_withdrawal_on", "withdrawal_tax_category", "points_per_yuan")
+
+    assert not any(page.button(key=f"save_{name}").disabled for name in names)
+    values = dict(zip(names, (False, "劳务报酬", 10), strict=True))
+    assert mall.owner.patch("/v1/merchant/settings", **values, reason="x").status_code == 200
+    shown = text_of(pages.open("settings"))
+    assert "劳务报酬" in shown
+    assert "10 积分抵 1 元" in shown
+    assert "关闭" in shown
+
+
+def test_audit_log_of_a_published_campaign_is_in_words(
+    pages: Pages, mall: Mall, campaign_id: str
+) -> None:
+    shown = text_of(pages.open("audit_log", action="campaign.published"))
+
+    assert "没有补贴上限: 已和老板确认" in shown
+    assert "no_subsidy_cap" not in shown
+    assert mall.staff["operator"].name in shown
+
+
 def test_budget_of_a_running_campaign_is_raised(pages: Pages, mall: Mall, campaign_id: str) -> None:
     page = pages.open_dialog(
         "parts.raising", "open_raise", campaign_of(mall, campaign_id), "budget"

@@ -418,6 +418,18 @@ class TestOtherPages:
         assert "草稿 → 进行中" in shown
         assert "¥50.00 → ¥30.00" in shown
 
+    def test_the_audit_log_lists_one_kind_of_act(self, pages: Pages) -> None:
+        page = pages.open("audit_log", action="grant.released")
+
+        assert any("action=grant.released" in path for path in asked_paths(pages.api, "GET"))
+        assert "已电话核实为本人" in text_of(page)
+        assert "库存盘点" not in text_of(page)
+
+    def test_the_audit_log_shows_the_year(self, pages: Pages) -> None:
+        pages.api.audit_log[0]["at"] = "2025-12-31T16:00:05Z"
+
+        assert "2026-01-01 00:00:05" in text_of(pages.open("audit_log"))
+
     def test_a_limit_is_shown_as_it_is(self, pages: Pages) -> None:
         shown = text_of(pages.open("settings"))
 
@@ -431,6 +443,17 @@ class TestOtherPages:
 
         assert page.number_input(key="new_monthly_subsidy_cap_fen").value == 200.0
         assert not page.button(key="save_monthly_subsidy_cap_fen").disabled
+
+    def test_all_thirteen_settings_are_shown(self, pages: Pages) -> None:
+        page = pages.open("settings")
+
+        saves = {one.key for one in page.button if one.label == "保存"}
+        assert saves == {f"save_{name}" for name in pages.api.settings}
+        assert len(saves) == 13
+        shown = text_of(page)
+        assert "100 积分抵 1 元" in shown
+        assert "365 天" in shown
+        assert "偶然所得" in shown
 
     def test_settings_belong_to_the_owner(self, pages: Pages) -> None:
         assert button(pages.open("settings"), "保存").disabled
