@@ -105,6 +105,12 @@ class SubsidyRule:
         """Return the most one member may get, with every extra."""
         return self.amount_fen + self.new_shopper_fen + self.invite_fen * self.invites_most
 
+    def is_below(self, group_price_fen: int) -> bool:
+        """Say whether it may stand beside a price: below it, or a pass that is worth the price."""
+        if self.kind is SubsidyKind.PASS:
+            return self.largest_fen <= group_price_fen
+        return self.largest_fen < group_price_fen
+
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Self:
         """Read what `to_json` wrote; what older rules did not know keeps its default."""

@@ -118,7 +118,8 @@ def _price_failures(terms: Terms, variant_ids: Collection[int]) -> Iterator[Term
         yield TermsFailure("terms.prices", "not_a_variant")
     if any(price.group_price_fen <= 0 for price in terms.prices):
         yield TermsFailure("terms.prices", "out_of_range")
-    if terms.largest_subsidy_fen >= min(price.group_price_fen for price in terms.prices):
+    cheapest_fen = min(price.group_price_fen for price in terms.prices)
+    if not terms.subsidy.is_below(cheapest_fen):
         yield TermsFailure("terms.subsidy.amount_fen", "subsidy_not_below_price")
 
 

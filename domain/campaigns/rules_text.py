@@ -70,7 +70,7 @@ def _lines(terms: Terms) -> Iterator[str]:
     if not levers.is_pool_open:
         yield "share_only"
     yield "formed"
-    yield f"failed_{rule.kind}_random" if rule.is_random else f"failed_{rule.kind}"
+    yield _failed_line(terms)
     if rule.new_shopper_fen:
         yield "new_shopper"
     if rule.invite_fen:
@@ -84,6 +84,14 @@ def _lines(terms: Terms) -> Iterator[str]:
     yield from (f"campaign_{name}" for name, cap in terms.caps.to_json().items() if cap is not None)
     yield from (f"reward_{n}" for n in ("formed_fen", "failed_fen") if getattr(terms.reward, n))
     yield from ("leaving", "limits")
+
+
+def _failed_line(terms: Terms) -> str:
+    rule = terms.subsidy
+    dearest_fen = max(price.group_price_fen for price in terms.prices)
+    if rule.kind is SubsidyKind.PASS and rule.amount_fen >= dearest_fen:
+        return "failed_pass_free"
+    return f"failed_{rule.kind}_random" if rule.is_random else f"failed_{rule.kind}"
 
 
 def _lever_lines(levers: Levers) -> Iterator[str]:

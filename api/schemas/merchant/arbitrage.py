@@ -86,9 +86,13 @@ class OfferSchema(Schema):
 
     @ma.validates_schema
     def check_subsidy(self, data: dict[str, Any], **_: Any) -> None:
-        """Refuse a subsidy that is not below the group price, as drafting does."""
+        """Refuse a subsidy that is not below the group price, as drafting does.
+
+        A pass may be worth the price itself.
+        """
+        is_pass = data["subsidy"]["kind"] == Kind.PASS.value
         for name in ("amount_fen", "largest_fen"):
-            if data["subsidy"].get(name, 0) >= data["group_price_fen"]:
+            if data["subsidy"].get(name, 0) >= data["group_price_fen"] + int(is_pass):
                 raise ma.ValidationError({"subsidy": {name: ["subsidy_not_below_price"]}})
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from domain.campaigns.errors import TermsInvalid
-from domain.campaigns.rules import TermsDraft, check_terms, draw_up
+from domain.campaigns.rules import TermsDraft, check_terms, draw_up, find_failures
 from domain.terms import (
     Caps,
     GroupPrice,
@@ -145,6 +145,16 @@ def test_subsidy_is_below_the_cheapest_price() -> None:
     prices = (GroupPrice(7, 1990), GroupPrice(8, 1000))
 
     assert failures_of(prices=prices) == [("terms.subsidy.amount_fen", "subsidy_not_below_price")]
+
+
+def test_pass_may_be_worth_the_cheapest_price_itself_and_no_more() -> None:
+    prices = (GroupPrice(7, 1990), GroupPrice(8, 2990))
+
+    for amount_fen, is_refused in ((1990, False), (1991, True)):
+        free = SubsidyRule(SubsidyKind.PASS, amount_fen, valid_days=30)
+        terms = replace(TERMS, prices=prices, subsidy=free)
+        codes = [failure.code for failure in find_failures(terms, variant_ids=[7, 8])]
+        assert codes == ["subsidy_not_below_price"] * is_refused
 
 
 def test_everything_wrong_is_told_at_once() -> None:

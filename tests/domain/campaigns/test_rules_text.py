@@ -131,6 +131,16 @@ def test_every_rule_is_told_in_chinese() -> None:
         assert told in lines
 
 
+def test_pass_worth_the_price_is_told_as_a_free_seat() -> None:
+    def told(language: Language, amount_fen: int) -> str:
+        rule = SubsidyRule(SubsidyKind.PASS, amount_fen, valid_days=30)
+        return " ".join(lines_of(language, subsidy=rule, prices=(GroupPrice(1, 1990),)))
+
+    assert "可免费参加一次本活动，或其他价格不超过 19.9 元" in told("zh", 1990)
+    assert "one seat of this campaign for free" in told("en", 1990)
+    assert "本活动，或其他" not in told("zh", 1989)
+
+
 @pytest.mark.parametrize("kind", list(SubsidyKind))
 @pytest.mark.parametrize("least_fen", [None, 500])
 def test_both_languages_tell_every_kind_alike(kind: SubsidyKind, least_fen: int | None) -> None:
