@@ -13,7 +13,9 @@ from webargs import core
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 
-from api import auth
+from api import auth, refusals
+from api.refusals import Refusal
+from domain.errors import Busy
 from domain.merchants.rules import Role
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -29,8 +31,8 @@ _REQUIRE: Mapping[Caller, Callable[[], object]] = {
 _SECURITY: Mapping[Caller | None, list[dict[str, list[str]]]] = {
     "shopper": [{"shopper": []}],
     "staff": [{"staff": []}],
-    "mall": [{"shopper": []}, {"mall": []}],
-    "anyone": [{"shopper": []}, {}],
+    "mall": [{}, {"shopper": []}],
+    "anyone": [{}, {"shopper": []}],
     None: [],
 }
 
@@ -64,7 +66,18 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, *args: Any, caller: Caller | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._caller = caller
-        self._prepare_doc_cbks += [_prepare_security_doc, _prepare_headers_doc]
+        self._prepare_doc_cbks += [
+            _prepare_security_doc,
+            _prepare_headers_doc,
+            _prepare_refusals_doc,
+            self._prepare_name_doc,
+        ]
+
+    def _prepare_name_doc(
+        self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any
+    ) -> dict[str, Any]:
+        is_staffs = (self.url_prefix or "").startswith("/v1/merchant")
+        return {**doc, "operationId": ("merchant_" if is_staffs else "") + doc_info["name"]}
 
     def route(
         self,
@@ -73,17 +86,22 @@ class Blueprint(flask_smorest.Blueprint):
         caller: Caller | None = None,
         role: Role | None = None,
         headers: Sequence[str] = (),
+        refuses: Sequence[Refusal] = (),
+        name: str | None = None,
         **options: Any,
     ) -> Callable[[View], View]:
         """Register a view function, with its own caller or the lowest role that may call it.
 
-        `headers` are those it reads (named in `api/openapi.py`), for the document.
+        For the document: `headers` are those it reads (named in `api/openapi.py`), `refuses` the
+        errors of the domain it may answer; `name` its operationId, if not the view's name (on
+        the merchants' side with `merchant_` before it).
         """
         who = caller or self._caller
+        told = {"caller": who, "role": role, "headers": headers, "refuses": refuses}
         register = super().route(rule, **options)
 
         def decorate(view: View) -> View:
-            register(_guarded(view, who, role, headers))
+            register(_guarded(view, who, role, {**told, "name": name or view.__name__}))
             return view
 
         return decorate
@@ -112,7 +130,7 @@ class Blueprint(flask_smorest.Blueprint):
 
 
 def _guarded(
-    view: View, caller: Caller | None, role: Role | None, headers: Sequence[str]
+    view: View, caller: Caller | None, role: Role | None, told: Mapping[str, Any]
 ) -> Callable[..., Any]:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -124,8 +142,7 @@ def _guarded(
 
     guarded._apidoc = {  # type: ignore[attr-defined]
         **getattr(view, "_apidoc", {}),
-        "caller": caller,
-        "headers": headers,
+        **told,
     }
     return guarded
 
@@ -137,4 +154,15 @@ def _prepare_security_doc(
 
 
 def _prepare_headers_doc(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-    return {**doc, "parameters": [*doc.get("parameters", []), *doc_info["headers"]]}
+    headers = ["Accept-Language", *doc_info["headers"]]
+    if doc_info["caller"] == "mall":
+        headers.append("X-App-Id")
+    return {**doc, "parameters": [*doc.get("parameters", []), *headers]}
+
+
+def _prepare_refusals_doc(
+    doc: dict[str, Any], doc_info: dict[str, Any], *, spec: Any, method: str, **_: Any
+) -> dict[str, Any]:
+    follows = refusals.implied(doc_info["caller"], doc_info["role"], doc)
+    contended = [] if method.lower() == "get" else [Busy]
+    return refusals.document(spec, doc, [*doc_info["refuses"], *follows, *contended])

@@ -83,13 +83,14 @@ def problem(
     return response
 
 
-def _status_of(error: errors.DomainError) -> int:
+def status_of(error: errors.DomainError) -> int:
+    """Return the HTTP status of a domain error."""
     return next((status for kind, status in STATUSES if isinstance(error, kind)), 500)
 
 
 def on_domain_error(error: errors.DomainError) -> Response:
     """Answer a domain error by its kind."""
-    status = _status_of(error)
+    status = status_of(error)
     headers = {}
     if isinstance(error, errors.Busy | limits.TooManyAttempts):
         headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))

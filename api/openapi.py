@@ -4,12 +4,15 @@ from typing import Any, Final
 
 import flask_smorest
 import marshmallow as ma
+import orjson
 from flask import Blueprint as FlaskBlueprint
-from flask import Flask
+from flask import Flask, Response
 from openapi_ui_bundles import swagger_ui
 
 from api import idempotency, request_context
-from api.schemas.fields import OPENAPI_TYPES, Schema, String
+from api.examples import add_examples
+from api.schemas.fields import OPENAPI_TYPES, OneOf
+from api.schemas.problems import ProblemSchema
 
 ASSETS = "/docs/assets"
 
@@ -19,6 +22,16 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
         "required": True,
         "description": "the same key and body have one effect, for 48 hours",
         "schema": {"type": "string", "pattern": f"^{idempotency.SHAPE}$"},
+    },
+    "Accept-Language": {
+        "description": "the language of texts: zh (default) or en",
+        "schema": {"type": "string"},
+        "example": "zh-CN",
+    },
+    "X-App-Id": {
+        "description": "without a token: the mini-program whose mall is looked at",
+        "schema": {"type": "string"},
+        "example": "wx0123456789abcdef",
     },
     "If-None-Match": {
         "description": "ETag of an earlier answer; if nothing has changed since, 304",
@@ -35,32 +48,17 @@ _HEADERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-class ProblemFieldSchema(Schema):
-    """What is wrong with one field."""
-
-    field = String(allow_none=True)
-    location = String()
-    code = String()
-    detail = String()
-
-
-class ProblemSchema(Schema):
-    """An error (RFC 9457)."""
-
-    type = String()
-    title = String()
-    status = ma.fields.Integer()
-    code = String(metadata={"description": "stable; what programs look at"})
-    detail = String(metadata={"description": "for people, zh or en"})
-    request_id = String()
-    field = String()
-    errors = ma.fields.List(ma.fields.Nested(ProblemFieldSchema))
-
-
 class Api(flask_smorest.Api):
     """flask-smorest's document; errors are ours (`api/errors.py`)."""
 
     ERROR_SCHEMA = ProblemSchema
+    _written: bytes | None = None
+
+    def _openapi_json(self) -> Response:
+        """Serve the document: made once, the same in every process of a release."""
+        if self._written is None:
+            self._written = write_document(self.spec.to_dict())
+        return Response(self._written, mimetype="application/json")
 
     def _register_error_handlers(self) -> None:
         pass
@@ -81,6 +79,21 @@ class Api(flask_smorest.Api):
             },
         )
         self.spec.components.response("NOT_MODIFIED", {"description": "Not modified"})
+
+
+def write_document(document: dict[str, Any]) -> bytes:
+    """Finish a document and write it: parts by name, an example beside every body."""
+    for path in document["paths"].values():
+        for operation in path.values():
+            if isinstance(operation, dict) and "requestBody" in operation:
+                operation["requestBody"].setdefault("required", True)
+    document["servers"] = [{"url": "/", "description": "where this document was read"}]
+    document["paths"] = dict(sorted(document["paths"].items()))
+    document["components"] = {
+        kind: dict(sorted(parts.items())) for kind, parts in document["components"].items()
+    }
+    add_examples(document)
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2)
 
 
 def document_api(app: Flask) -> Api:
@@ -107,6 +120,8 @@ def document_api(app: Flask) -> Api:
     for field, kind, form in OPENAPI_TYPES:
         api.register_field(field, kind, form)
     api.init_app(app)
+    _say_defaults_in_words(api)
+    api.ma_plugin.converter.add_attribute_function(_one_of)
     for name, header in _HEADERS.items():
         api.spec.components.parameter(name, "header", {"name": name, **header})
     for name, how in (
@@ -116,13 +131,30 @@ def document_api(app: Flask) -> Api:
         api.spec.components.security_scheme(
             name, {"type": "http", "scheme": "bearer", "description": how}
         )
-    api.spec.components.security_scheme(
-        "mall",
-        {
-            "type": "apiKey",
-            "in": "header",
-            "name": "X-App-Id",
-            "description": "app id of the mini-program whose mall is looked at",
-        },
-    )
     return api
+
+
+def _say_defaults_in_words(api: Api) -> None:
+    """Say what a member of a body is if it is left out by its description.
+
+    Generators take a member with `default` for one that is always there.
+    """
+    converter = api.ma_plugin.converter
+    functions = converter.attribute_functions
+    functions[functions.index(converter.field2default)] = _defaults_in_words
+    functions.append(functions.pop(functions.index(_defaults_in_words)))
+
+
+def _defaults_in_words(field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+    default = field.load_default
+    if default is ma.missing or default is None or callable(default):
+        return {}
+    told = orjson.dumps(field._serialize(default, "", None)).decode()
+    described = [ret["description"]] if "description" in ret else []
+    return {"description": "; ".join([*described, f"default: {told}"])}
+
+
+def _one_of(converter: Any, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+    if not isinstance(field, OneOf):
+        return {}
+    return {"oneOf": [converter.resolve_nested_schema(schema) for schema in field.schemas]}

@@ -16,7 +16,11 @@ import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from api.schemas.fields import Schema, String
+from api.schemas.fields import (
+    Answer,
+    Schema,
+    String,
+)
 from domain.config import settings
 from domain.errors import Rejected
 
@@ -81,11 +85,11 @@ def answer_page(
     return {"items": items, "next_cursor": write_cursor(name, key(items[-1])) if more else None}
 
 
-def page_of(item: type[Schema]) -> type[Schema]:
+def page_of(item: type[Schema]) -> type[Answer]:
     """Derive the schema of a page of items."""
     return type(
         item.__name__.removesuffix("Schema") + "Page",
-        (Schema,),
+        (Answer,),
         {
             "items": ma.fields.List(ma.fields.Nested(item)),
             "next_cursor": String(allow_none=True),

@@ -35,6 +35,7 @@ from domain.checkout.settling import (
 from domain.config import settings
 from domain.database import dispose_engines, read_clock, reading, transaction
 from jobs.reactions import REACTIONS
+from tests.contract import hold_to_contract
 from tests.factories.campaigns import MadeCampaign, make_campaign
 from tests.factories.gateway_accounts import make_gateway_account
 from tests.factories.merchants import make_merchant
@@ -273,6 +274,7 @@ def world(
             },
         )
     with _serving("127.0.0.1", port), httpx.Client(base_url=url, timeout=30) as http:
+        hold_to_contract(http)
         yield World(
             http,
             sandbox,

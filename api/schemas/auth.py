@@ -2,7 +2,19 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Instant, Name, PublicId, Schema, ShareToken, String, Typed
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Instant,
+    Name,
+    PublicId,
+    Schema,
+    ShareToken,
+    String,
+    Typed,
+)
+from domain.texts import LANGUAGES
 
 
 class SignInSchema(Schema):
@@ -18,16 +30,16 @@ class SignInSchema(Schema):
     share_token = ShareToken(load_default=None, allow_none=True)
 
 
-class SignedInShopperSchema(Schema):
+class SignedInShopperSchema(Answer):
     """Who has signed in."""
 
     id = PublicId()
     nickname = String()
-    language = String()
+    language = Choice(LANGUAGES)
     is_new = Boolean()
 
 
-class SignedInSchema(Schema):
+class SignedInSchema(Answer):
     """Tokens of a session."""
 
     access_token = String()
@@ -42,7 +54,7 @@ class RefreshSchema(Schema):
     refresh_token = String(required=True, validate=ma.validate.Length(min=1, max=200))
 
 
-class RefreshedSchema(Schema):
+class RefreshedSchema(Answer):
     """A new access token."""
 
     access_token = String()

@@ -3,10 +3,22 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Fen, Instant, MaskedName, PublicId, Schema, String, Typed
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Fen,
+    Instant,
+    MaskedName,
+    PublicId,
+    String,
+    Typed,
+)
+from domain.states import CampaignState
+from domain.terms import SubsidyKind
 
 
-class GroupBriefSchema(Schema):
+class GroupBriefSchema(Answer):
     """An open group with a seat left."""
 
     id = PublicId()
@@ -19,7 +31,7 @@ class GroupBriefSchema(Schema):
     leader_nickname = MaskedName(allow_none=True)
 
 
-class CampaignProductSchema(Schema):
+class CampaignProductSchema(Answer):
     """What a campaign sells."""
 
     id = PublicId()
@@ -29,7 +41,7 @@ class CampaignProductSchema(Schema):
     description = String()
 
 
-class CampaignVariantSchema(Schema):
+class CampaignVariantSchema(Answer):
     """A variant with its prices."""
 
     id = PublicId()
@@ -42,10 +54,10 @@ class CampaignVariantSchema(Schema):
     group_price_fen = Fen()
 
 
-class SubsidySchema(Schema):
+class SubsidySchema(Answer):
     """What each paid member of a failed group gets; the rules text says it in words."""
 
-    kind = String()
+    kind = Choice(SubsidyKind)
     amount_fen = Fen(metadata={"description": "fixed, or the most of a random amount"})
     least_fen = Fen(allow_none=True, metadata={"description": "the least of a random amount"})
     new_shopper_fen = Fen()
@@ -56,7 +68,7 @@ class SubsidySchema(Schema):
     valid_days = ma.fields.Integer()
 
 
-class CampaignRewardSchema(Schema):
+class CampaignRewardSchema(Answer):
     """The coupon for who brings a new shopper."""
 
     formed_fen = Fen()
@@ -65,7 +77,7 @@ class CampaignRewardSchema(Schema):
     valid_days = ma.fields.Integer()
 
 
-class CampaignCapsSchema(Schema):
+class CampaignCapsSchema(Answer):
     """The most subsidy one shopper gets in this campaign; null is without end."""
 
     day_fen = Fen(allow_none=True)
@@ -75,7 +87,7 @@ class CampaignCapsSchema(Schema):
     failures = ma.fields.Integer(allow_none=True)
 
 
-class CampaignLeversSchema(Schema):
+class CampaignLeversSchema(Answer):
     """Conditions of the subsidy."""
 
     full_from_seats = ma.fields.Integer()
@@ -84,7 +96,7 @@ class CampaignLeversSchema(Schema):
     is_pool_open = Boolean()
 
 
-class TotalsSchema(Schema):
+class TotalsSchema(Answer):
     """How a campaign has done; folded every few seconds."""
 
     groups_opened = ma.fields.Integer()
@@ -93,12 +105,12 @@ class TotalsSchema(Schema):
     people_paid = ma.fields.Integer()
 
 
-class CampaignSchema(Schema):
+class CampaignSchema(Answer):
     """A campaign."""
 
     id = PublicId()
     title = String()
-    state = String()
+    state = Choice(CampaignState)
     starts_at = Instant()
     ends_at = Instant()
     product = ma.fields.Nested(CampaignProductSchema)
@@ -125,4 +137,4 @@ class CampaignArguments(PageArguments):
     """Which campaigns, in which order."""
 
     category = Typed(load_default=None, validate=ma.validate.Length(max=64))
-    sort = String(load_default="new", validate=ma.validate.OneOf(["new", "hot"]))
+    sort = Choice(["new", "hot"], load_default="new")

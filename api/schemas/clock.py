@@ -2,7 +2,14 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Count, Instant, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Count,
+    Instant,
+    Schema,
+    String,
+)
 
 
 class AdvanceArguments(Schema):
@@ -11,7 +18,7 @@ class AdvanceArguments(Schema):
     until_at = Instant(load_default=None, allow_none=True)
 
 
-class ClockSchema(Schema):
+class ClockSchema(Answer):
     """The business clock and what is due."""
 
     now = Instant()

@@ -1,7 +1,7 @@
 """Fields all schemas share: fen, instants, days, public ids. Failures are codes, not sentences."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +29,34 @@ class Schema(ma.Schema):
         """Marshmallow's options."""
 
         unknown = ma.RAISE
+
+
+class Answer(Schema):
+    """The base of what is answered: every field is there, unless its metadata say `optional`."""
+
+    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
+        """Promise the field in the document; a default belongs to what is asked, not to answers."""
+        field_obj.required = not field_obj.metadata.get("optional", False)
+        field_obj.load_default = ma.missing
+
+
+def answer_of(schema: type[ma.Schema], name: str) -> type[Answer]:
+    """Derive what answers the fields that another schema takes, all of them, under a new name."""
+    fields = {key: _as_answer(field, name) for key, field in schema().declared_fields.items()}
+    return type(name, (Answer,), {**fields, "__doc__": schema.__doc__})
+
+
+def _as_answer(field: ma.fields.Field[Any], name: str) -> ma.fields.Field[Any]:
+    """Return a field as it is answered; what is nested in it takes the name of what it is in."""
+    if isinstance(field, ma.fields.List):
+        return ma.fields.List(_as_answer(field.inner, name), metadata=field.metadata)
+    if not isinstance(field, ma.fields.Nested):
+        return field
+    inner = type(field.schema)
+    part = inner.__name__.removesuffix("Schema")
+    return ma.fields.Nested(
+        answer_of(inner, f"{name}{part}"), allow_none=field.allow_none, metadata=field.metadata
+    )
 
 
 class NothingSchema(Schema):
@@ -90,6 +118,14 @@ class Typed(String):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> str:
         return folded(super()._deserialize(value, attr, data, **kwargs))
+
+
+class Choice(String):
+    """One of some words, which the document lists; null is one of them if it is allowed."""
+
+    def __init__(self, choices: Iterable[str], **kwargs: Any) -> None:
+        words = [str(choice) for choice in choices]
+        super().__init__(validate=ma.validate.OneOf(words), **kwargs)
 
 
 class Text(String):
@@ -271,6 +307,14 @@ class PublicId(Typed):
         super().__init__(validate=Pattern(ID_SHAPE, error="not_an_id"), **kwargs)
 
 
+class OneOf(ma.fields.Raw):
+    """One of several objects, as it is."""
+
+    def __init__(self, schemas: Sequence[type[ma.Schema]], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.schemas = schemas
+
+
 def mask_name(name: str) -> str:
     """Show a nickname to strangers: its first character, and stars for the rest."""
     return plain(name)[:1] + "**"
@@ -300,6 +344,7 @@ OPENAPI_TYPES: tuple[tuple[type[ma.fields.Field[Any]], str, str | None], ...] = 
     (Instant, "string", "date-time"),
     (DayOn, "string", "date"),
     (PublicId, "string", None),
+    (Choice, "string", None),
     (Text, "string", None),
     (Name, "string", None),
     (Typed, "string", None),

@@ -2,10 +2,19 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Count, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Count,
+    Instant,
+    PublicId,
+    String,
+)
+from domain.states import GroupState
 
 
-class MemberSchema(Schema):
+class MemberSchema(Answer):
     """Who is in a group; the name is masked."""
 
     nickname = String()
@@ -13,12 +22,12 @@ class MemberSchema(Schema):
     joined_at = Instant()
 
 
-class GroupSchema(Schema):
+class GroupSchema(Answer):
     """A group's progress."""
 
     id = PublicId()
     campaign_id = PublicId()
-    state = String()
+    state = Choice(GroupState)
     size = Count()
     taken = Count()
     held = Count()

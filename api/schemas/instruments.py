@@ -1,10 +1,15 @@
 """A shopper's coupons and passes."""
 
-import marshmallow as ma
-
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Fen,
+    Instant,
+    PublicId,
+)
 from domain.instruments.queries import Use
+from domain.settlement.issuing import Source
 
 STATES = [use.value for use in Use]
 
@@ -12,16 +17,16 @@ STATES = [use.value for use in Use]
 class InstrumentFilters(PageArguments):
     """Which coupons or passes."""
 
-    state = String(load_default=None, validate=ma.validate.OneOf(STATES))
+    state = Choice(STATES, load_default=None)
 
 
-class PassSchema(Schema):
+class PassSchema(Answer):
     """A free seat, or product, of up to a value."""
 
     id = PublicId()
-    state = String(metadata={"enum": STATES})
+    state = Choice(STATES)
     value_fen = Fen()
-    source = String(metadata={"enum": ["grant", "reward", "gift"]})
+    source = Choice(Source)
     subsidy_id = PublicId(allow_none=True)
     order_id = PublicId(allow_none=True, metadata={"description": "the order it is used on"})
     issued_at = Instant()

@@ -2,11 +2,18 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Instant, MaskedName, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Instant,
+    MaskedName,
+    PublicId,
+)
 from api.schemas.shares import CampaignNameSchema
 
 
-class RankSchema(Schema):
+class RankSchema(Answer):
     """One place: a campaign (hottest) or one of its groups (fastest)."""
 
     rank = Count()
@@ -18,9 +25,9 @@ class RankSchema(Schema):
     leader_nickname = MaskedName(allow_none=True)
 
 
-class LeaderboardSchema(Schema):
+class LeaderboardSchema(Answer):
     """The first ten of today (Asia/Shanghai)."""
 
-    name = String(metadata={"enum": ["hottest", "fastest"]})
+    name = Choice(["hottest", "fastest"])
     as_of = Instant()
     items = ma.fields.List(ma.fields.Nested(RankSchema))

@@ -3,7 +3,9 @@
 import marshmallow as ma
 
 from api.schemas.fields import (
+    Answer,
     Boolean,
+    Choice,
     Fen,
     Instant,
     MaskedName,
@@ -14,14 +16,15 @@ from api.schemas.fields import (
     Typed,
 )
 from api.schemas.orders import DeliveryAddressSchema
+from domain.texts import LANGUAGES
 
 
-class MeSchema(Schema):
+class MeSchema(Answer):
     """A signed-in shopper."""
 
     id = PublicId()
     nickname = String()
-    language = String()
+    language = Choice(LANGUAGES)
     phone = MaskedPhone(allow_none=True)
     followed_at = Instant(
         allow_none=True, metadata={"description": "since when I follow the merchant"}
@@ -34,7 +37,7 @@ class PhoneCodeSchema(Schema):
     code = Typed(required=True, validate=ma.validate.Length(min=1, max=128))
 
 
-class PhoneSchema(Schema):
+class PhoneSchema(Answer):
     """A bound telephone number."""
 
     phone = MaskedPhone()
@@ -46,7 +49,7 @@ class NewAddressSchema(DeliveryAddressSchema):
     is_default = Boolean(load_default=False)
 
 
-class AddressSchema(Schema):
+class AddressSchema(Answer):
     """A delivery address."""
 
     id = PublicId()
@@ -57,14 +60,14 @@ class AddressSchema(Schema):
     is_default = Boolean()
 
 
-class AddressListSchema(Schema):
+class AddressListSchema(Answer):
     """All addresses a shopper keeps."""
 
     items = ma.fields.List(ma.fields.Nested(AddressSchema))
     next_cursor = String(allow_none=True)
 
 
-class InviteeSchema(Schema):
+class InviteeSchema(Answer):
     """A shopper who came by one of my shares, and the reward for bringing it.
 
     Bound to me for good by its first order that formed or failed; nobody else's invitee then.
@@ -74,8 +77,8 @@ class InviteeSchema(Schema):
     registered_at = Instant()
     has_paid = Boolean()
     bound_at = Instant(allow_none=True)
-    outcome = String(
-        allow_none=True, metadata={"enum": ["formed", "failed"], "description": "of its group"}
+    outcome = Choice(
+        ["formed", "failed"], allow_none=True, metadata={"description": "of its group"}
     )
     reward_fen = Fen()
     clawed_back_fen = Fen()
@@ -83,7 +86,7 @@ class InviteeSchema(Schema):
     coupon_id = PublicId(allow_none=True)
 
 
-class NoticeSchema(Schema):
+class NoticeSchema(Answer):
     """A message in the inbox, in the caller's language."""
 
     id = PublicId()
@@ -97,10 +100,10 @@ class NoticeSchema(Schema):
 class ResultSchema(NoticeSchema):
     """How a group of mine ended."""
 
-    outcome = String(metadata={"description": "formed or failed"})
+    outcome = Choice(["formed", "failed"])
 
 
-class ResultListSchema(Schema):
+class ResultListSchema(Answer):
     """Results not yet seen."""
 
     items = ma.fields.List(ma.fields.Nested(ResultSchema))

@@ -3,29 +3,36 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Count, Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+)
 from api.schemas.shares import CampaignNameSchema
 from domain.groups.memberships import MembershipStatus
+from domain.states import GrantState, GroupState, OrderState, RefundState, SeatState
 
 
-class MoneyStateSchema(Schema):
+class MoneyStateSchema(Answer):
     """An amount on its way, and how it stands."""
 
-    state = String()
+    state = Choice([*GrantState, *RefundState])
     amount_fen = Fen()
 
 
-class MembershipSchema(Schema):
+class MembershipSchema(Answer):
     """A group order with its group; `status` is null where I got out before the end."""
 
     order_id = PublicId()
-    order_state = String()
-    seat_state = String()
-    status = String(
-        allow_none=True, metadata={"enum": [*(status.value for status in MembershipStatus), None]}
-    )
+    order_state = Choice(OrderState)
+    seat_state = Choice(SeatState)
+    status = Choice(MembershipStatus, allow_none=True)
     group_id = PublicId()
-    group_state = String()
+    group_state = Choice(GroupState)
     campaign = ma.fields.Nested(CampaignNameSchema)
     size = Count()
     taken = Count(metadata={"description": "seats paid; of a group that is over, when it ended"})
@@ -44,7 +51,4 @@ class MembershipSchema(Schema):
 class MembershipFilters(PageArguments):
     """Which of my groups."""
 
-    status = String(
-        load_default=None,
-        validate=ma.validate.OneOf([status.value for status in MembershipStatus]),
-    )
+    status = Choice(MembershipStatus, load_default=None)

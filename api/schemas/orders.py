@@ -3,16 +3,21 @@
 import marshmallow as ma
 
 from api.schemas.fields import (
+    Answer,
     Boolean,
+    Choice,
     Fen,
     Instant,
     Name,
+    OneOf,
     Phone,
     PublicId,
     Schema,
     ShareToken,
     String,
 )
+from domain.states import GrantState, OrderState, RefundState, SeatState
+from domain.terms import SubsidyKind
 
 
 class DeliveryAddressSchema(Schema):
@@ -47,14 +52,40 @@ class PlaceArguments(BuyArguments):
     share_token = ShareToken(load_default=None, allow_none=True)
 
 
-class PartSchema(Schema):
+PART_KINDS = ("base", "new_shopper", "invites", "cut", "held", "denied")
+CUTS = (
+    "paid_late",
+    "paid",
+    "not_first",
+    "few_paid_seats",
+    "quote",
+    *(
+        f"{of}_{cap}"
+        for of in ("merchant", "campaign")
+        for cap in (
+            "daily_subsidy_cap",
+            "monthly_subsidy_cap",
+            "daily_failures",
+            "monthly_failures",
+            "failures",
+        )
+    ),
+)
+"""What may cut a subsidy."""
+
+
+class PartSchema(Answer):
     """One part of a subsidy's amount, with its reason."""
 
-    kind = String()
-    by = String()
-    count = ma.fields.Integer(metadata={"description": "invites, counted or at most"})
-    least_fen = Fen(metadata={"description": "a random base: the least it may be"})
-    amount_fen = Fen(least=None)
+    kind = Choice(PART_KINDS)
+    by = Choice(CUTS, metadata={"optional": True, "description": "what cut it"})
+    count = ma.fields.Integer(
+        metadata={"optional": True, "description": "invites, counted or at most"}
+    )
+    least_fen = Fen(
+        metadata={"optional": True, "description": "a random base: the least it may be"}
+    )
+    amount_fen = Fen(least=None, metadata={"optional": True, "description": "not where it is held"})
 
 
 class ToldPartSchema(PartSchema):
@@ -63,7 +94,7 @@ class ToldPartSchema(PartSchema):
     text = String(metadata={"description": "what it is, or why, by Accept-Language"})
 
 
-class QuoteSchema(Schema):
+class QuoteSchema(Answer):
     """The promised subsidy if the group fails; only a risk check may hold or deny it."""
 
     least_fen = Fen(metadata={"description": "whatever is drawn, whoever else pays or is invited"})
@@ -72,18 +103,21 @@ class QuoteSchema(Schema):
     parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
 
 
-class RefundPartSchema(Schema):
+class RefundPartSchema(Answer):
     """What goes back of an order by one of the means that paid it."""
 
-    means = String(metadata={"enum": ["gateway", "wallet", "points", "coupon", "pass"]})
+    means = Choice(["gateway", "wallet", "points", "coupon", "pass"])
     amount_fen = Fen(metadata={"description": "at face value"})
     arrived_at = Instant(allow_none=True)
 
 
-class OrderRefundSchema(Schema):
+class OrderRefundSchema(Answer):
     """How an order's refund stands: all that goes back, by the means that paid it."""
 
-    state = String(metadata={"description": "of the gateway's part; arrived where there is none"})
+    state = Choice(
+        RefundState,
+        metadata={"description": "of the gateway's part; arrived where there is none"},
+    )
     amount_fen = Fen(metadata={"description": "in money: by the gateway and into the wallet"})
     requested_at = Instant(allow_none=True)
     accepted_at = Instant(allow_none=True)
@@ -91,24 +125,24 @@ class OrderRefundSchema(Schema):
     parts = ma.fields.List(ma.fields.Nested(RefundPartSchema))
 
 
-class OrderSubsidySchema(Schema):
+class OrderSubsidySchema(Answer):
     """How an order's subsidy stands."""
 
-    kind = String()
-    state = String()
+    kind = Choice(SubsidyKind)
+    state = Choice(GrantState)
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))
     due_at = Instant()
     issued_at = Instant(allow_none=True)
 
 
-class OrderSchema(Schema):
+class OrderSchema(Answer):
     """An order, with its refund and subsidy."""
 
     id = PublicId()
-    kind = String(metadata={"enum": ["group", "alone"]})
-    state = String()
-    seat_state = String(allow_none=True)
+    kind = Choice(["group", "alone"])
+    state = Choice(OrderState)
+    seat_state = Choice(SeatState, allow_none=True)
     group_id = PublicId(allow_none=True)
     campaign_id = PublicId(allow_none=True)
     variant_id = PublicId()
@@ -128,19 +162,25 @@ class OrderSchema(Schema):
     subsidy = ma.fields.Nested(OrderSubsidySchema, allow_none=True)
 
 
-ClientParametersSchema = Schema.from_dict(
+WechatParametersSchema = Answer.from_dict(
     {
         name: String()
         for name in ("appId", "timeStamp", "nonceStr", "package", "signType", "paySign")
     },
-    name="ClientParameters",
+    name="WechatParameters",
 )
 """The arguments of `wx.requestPayment`, signed."""
 
+AlipayParametersSchema = Answer.from_dict({"tradeNO": String()}, name="AlipayParameters")
+"""The argument of `my.tradePay`."""
 
-class PreparedPaymentSchema(Schema):
+
+class PreparedPaymentSchema(Answer):
     """What the client needs to pay."""
 
     payment_id = PublicId()
     expires_at = Instant()
-    client_parameters = ma.fields.Nested(ClientParametersSchema)
+    client_parameters = OneOf(
+        [WechatParametersSchema, AlipayParametersSchema],
+        metadata={"description": "for `wx.requestPayment`, or on Alipay `my.tradePay`"},
+    )

@@ -2,23 +2,32 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    String,
+)
+from domain.settlement.issuing import Source
 
 
-class PointLotSchema(Schema):
+class PointLotSchema(Answer):
     """Points that were issued together, and expire together."""
 
     id = PublicId()
     value_fen = Fen()
     left_fen = Fen()
     points = Count(metadata={"description": "left"})
-    source = String(metadata={"enum": ["grant", "reward", "gift"]})
+    source = Choice(Source)
     subsidy_id = PublicId(allow_none=True)
     issued_at = Instant()
     expires_at = Instant()
 
 
-class PointsSchema(Schema):
+class PointsSchema(Answer):
     """How many points there are to spend, and what they are worth; first to expire first."""
 
     points = Count()
@@ -27,13 +36,11 @@ class PointsSchema(Schema):
     lots = ma.fields.List(ma.fields.Nested(PointLotSchema))
 
 
-class PointsEntrySchema(Schema):
+class PointsEntrySchema(Answer):
     """One movement."""
 
     id = PublicId()
-    kind = String(
-        metadata={"enum": ["issued", "spent", "returned", "expired", "clawed_back"]},
-    )
+    kind = Choice(["issued", "spent", "returned", "expired", "clawed_back"])
     text = String()
     order_id = PublicId(allow_none=True)
     subsidy_id = PublicId(allow_none=True)

@@ -3,10 +3,18 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Fen, Flag, PublicId, Schema, String, Typed
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Fen,
+    Flag,
+    PublicId,
+    String,
+    Typed,
+)
 
 
-class ShownVariantSchema(Schema):
+class ShownVariantSchema(Answer):
     """A variant with its prices alone."""
 
     id = PublicId()
@@ -19,7 +27,7 @@ class ShownVariantSchema(Schema):
     is_sold_out = Boolean()
 
 
-class ShownProductSchema(Schema):
+class ShownProductSchema(Answer):
     """A product that can be bought alone."""
 
     id = PublicId()

@@ -3,10 +3,18 @@
 import marshmallow as ma
 
 from api.schemas.campaigns import GroupBriefSchema
-from api.schemas.fields import Instant, MaskedName, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Instant,
+    MaskedName,
+    PublicId,
+    String,
+)
+from domain.states import GroupState
 
 
-class ShareSchema(Schema):
+class ShareSchema(Answer):
     """A share: what a link or card of the mini-program carries."""
 
     token = String()
@@ -14,7 +22,7 @@ class ShareSchema(Schema):
     path = String(metadata={"description": "the mini-program's page, with the token"})
 
 
-class ShareLinkSchema(Schema):
+class ShareLinkSchema(Answer):
     """A link that opens a share from outside WeChat."""
 
     url = String()
@@ -24,19 +32,19 @@ class ShareLinkSchema(Schema):
 class SharedGroupBriefSchema(GroupBriefSchema):
     """The shared group as it stands."""
 
-    state = String()
+    state = Choice(GroupState)
     deadline_at = Instant(allow_none=True)
     seconds_left = ma.fields.Integer(allow_none=True)
 
 
-class CampaignNameSchema(Schema):
+class CampaignNameSchema(Answer):
     """A campaign by name."""
 
     id = PublicId()
     title = String()
 
 
-class SharedGroupSchema(Schema):
+class SharedGroupSchema(Answer):
     """What a share leads to, and who shared it."""
 
     token = String()

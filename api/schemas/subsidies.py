@@ -2,28 +2,36 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    String,
+)
 from api.schemas.orders import ToldPartSchema
 from domain.states import GrantState
 from domain.terms import SubsidyKind
 
 
-class ExternalPointsSchema(Schema):
+class ExternalPointsSchema(Answer):
     """Points of a brand's own programme on their way to it."""
 
     programme = String()
-    state = String(metadata={"enum": ["pending", "exported", "delivered", "refused"]})
+    state = Choice(["pending", "exported", "delivered", "refused"])
     points = Count()
 
 
-class MySubsidySchema(Schema):
+class MySubsidySchema(Answer):
     """A decided subsidy, with every reason for its amount, and what it was issued as."""
 
     id = PublicId()
     order_id = PublicId()
     group_id = PublicId()
-    kind = String(metadata={"enum": [kind.value for kind in SubsidyKind]})
-    state = String(metadata={"enum": [state.value for state in GrantState]})
+    kind = Choice(SubsidyKind)
+    state = Choice(GrantState)
     quote_fen = Fen()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(ToldPartSchema))

@@ -1,30 +1,35 @@
 """A shopper's wallet."""
 
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Fen,
+    Instant,
+    PublicId,
+    String,
+)
 
 
-class WalletSchema(Schema):
+class WalletSchema(Answer):
     """How much is in it."""
 
     balance_fen = Fen()
 
 
-class WalletEntrySchema(Schema):
+class WalletEntrySchema(Answer):
     """One movement."""
 
     id = PublicId()
-    kind = String(
-        metadata={
-            "enum": [
-                "grant.issued",
-                "gift.issued",
-                "clawback",
-                "wallet.spent",
-                "wallet.returned",
-                "withdrawal.requested",
-                "withdrawal.returned",
-            ]
-        },
+    kind = Choice(
+        [
+            "grant.issued",
+            "gift.issued",
+            "clawback",
+            "wallet.spent",
+            "wallet.returned",
+            "withdrawal.requested",
+            "withdrawal.returned",
+        ]
     )
     text = String()
     order_id = PublicId(allow_none=True)

@@ -2,7 +2,15 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+)
 from domain.states import WithdrawalState
 from domain.withdrawals.rules import LEAST_FEN, MOST_FEN, Advice
 
@@ -19,18 +27,18 @@ class WithdrawArguments(Schema):
     )
 
 
-class WithdrawalSchema(Schema):
+class WithdrawalSchema(Answer):
     """One withdrawal: the wallet gave the gross, the shopper gets the net."""
 
     id = PublicId()
-    state = String(metadata={"enum": STATES})
+    state = Choice(STATES)
     text = String()
     gross_fen = Fen()
     tax_fen = Fen()
     net_fen = Fen()
     tax_category = String()
     fail_reason = String(allow_none=True, metadata={"description": "the gateway's code"})
-    advice = String(allow_none=True, metadata={"enum": [advice.value for advice in Advice]})
+    advice = Choice(Advice, allow_none=True)
     advice_text = String(allow_none=True)
     requested_at = Instant()
     awaiting_at = Instant(allow_none=True)

@@ -4,14 +4,18 @@ from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import sign_in_limiter
+from api.limits import TooManyAttempts, sign_in_limiter
+from api.refusals import GATEWAY
 from api.schemas.auth import RefreshedSchema, RefreshSchema, SignedInSchema, SignInSchema
 from domain import clock
 from domain.database import read_clock, reading, transaction
 from domain.gateways.alipay_login import exchange_code
+from domain.gateways.errors import LoginCodeRefused
 from domain.gateways.miniprogram import code2session
+from domain.merchants.errors import AppNotFound
 from domain.merchants.queries import App, find_app
 from domain.payments.accounts import account_of_merchant
+from domain.shoppers.errors import RefreshTokenInvalid
 from domain.shoppers.registering import Registration, register_shopper
 from domain.shoppers.signing_in import (
     LoginOrigin,
@@ -23,7 +27,17 @@ from domain.shoppers.signing_in import (
 blueprint = Blueprint("auth", __name__, url_prefix="/v1/auth", description="Shoppers' sign-in")
 
 
-@blueprint.route("/sessions", methods=["POST"], headers=("X-Device-Id", "X-Channel"))
+@blueprint.route(
+    "/sessions",
+    methods=["POST"],
+    headers=("X-Device-Id", "X-Channel"),
+    refuses=(
+        AppNotFound,
+        LoginCodeRefused,
+        *GATEWAY,
+        TooManyAttempts,
+    ),
+)
 @blueprint.arguments(SignInSchema)
 @blueprint.response(201, SignedInSchema)
 def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -68,7 +82,7 @@ def _ask_platform(app: App, code: str) -> str:
     return exchange_code(account.provider, code)
 
 
-@blueprint.route("/tokens", methods=["POST"])
+@blueprint.route("/tokens", methods=["POST"], refuses=(RefreshTokenInvalid,), name="refresh_token")
 @blueprint.arguments(RefreshSchema)
 @blueprint.response(201, RefreshedSchema)
 def refresh(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from api.schemas.campaigns import (
     GroupBriefSchema,
 )
 from domain.campaigns import listing
+from domain.campaigns.errors import CampaignNotFound
 from domain.campaigns.listing import GroupBrief, ShownCampaign
 from domain.database import read_clock, reading
 
@@ -48,7 +49,7 @@ def list_campaigns(arguments: dict[str, Any]) -> Response:
     )
 
 
-@blueprint.route("/<id:campaign_id>")
+@blueprint.route("/<id:campaign_id>", refuses=(CampaignNotFound,))
 @blueprint.response(200, CampaignDetailSchema)
 def show_campaign(campaign_id: str) -> Response:
     """Show a campaign with its rules text in the caller's language."""
@@ -60,7 +61,7 @@ def show_campaign(campaign_id: str) -> Response:
     )
 
 
-@blueprint.route("/<id:campaign_id>/groups")
+@blueprint.route("/<id:campaign_id>/groups", refuses=(CampaignNotFound,))
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, GroupPage)
 def list_groups(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:

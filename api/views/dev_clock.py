@@ -7,9 +7,16 @@ from flask import request
 from api.blueprint import Blueprint
 from api.progress import progress_cache
 from api.schemas.clock import AdvanceArguments, ClockSchema
-from api.strangers import refuse_strangers
+from api.strangers import CalledFromElsewhere, refuse_strangers
 from domain.config import settings
-from domain.timekeeping.advancing import ClockView, advance_clock, look_at_clock
+from domain.timekeeping.advancing import (
+    ClockBackwards,
+    ClockFixed,
+    ClockView,
+    NotDrained,
+    advance_clock,
+    look_at_clock,
+)
 
 blueprint = Blueprint(
     "dev-clock", __name__, url_prefix="/v1/dev", description="Development: the business clock"
@@ -26,7 +33,9 @@ def _body(view: ClockView) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/clock", methods=["GET"])
+@blueprint.route(
+    "/clock", methods=["GET"], refuses=(CalledFromElsewhere, ClockFixed), name="look_at_clock"
+)
 @blueprint.response(200, ClockSchema)
 def look() -> dict[str, Any]:
     """Look at the clock, and at what is due."""
@@ -34,7 +43,17 @@ def look() -> dict[str, Any]:
     return _body(look_at_clock())
 
 
-@blueprint.route("/clock", methods=["POST"])
+@blueprint.route(
+    "/clock",
+    methods=["POST"],
+    refuses=(
+        ClockFixed,
+        NotDrained,
+        ClockBackwards,
+        CalledFromElsewhere,
+    ),
+    name="advance_clock",
+)
 @blueprint.arguments(AdvanceArguments)
 @blueprint.response(200, ClockSchema)
 def advance(arguments: dict[str, Any]) -> dict[str, Any]:

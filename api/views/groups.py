@@ -10,15 +10,33 @@ from api.auth import ShopperCaller, optional_shopper, require_merchant_of_shoppe
 from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.progress import progress_cache
+from api.refusals import PLACING
 from api.schemas.groups import GroupSchema
 from api.schemas.orders import OrderSchema, PlaceArguments
 from api.telling import tell_order
+from domain.campaigns.errors import CampaignNotFound
 from domain.checkout.commands import Basket, Client, JoinGroup, OpenGroup
+from domain.checkout.errors import (
+    BudgetExhausted,
+    CampaignNotRunning,
+    StockExhausted,
+    TooLateToOpen,
+    VariantNotSold,
+)
 from domain.checkout.joining import join_group
 from domain.checkout.opening import open_group
 from domain.config import settings
 from domain.database import read_clock, reading
+from domain.groups.errors import (
+    AlreadyInGroup,
+    GroupFull,
+    GroupNotFound,
+    GroupNotOpen,
+    ShareNeeded,
+    TooLateToJoin,
+)
 from domain.groups.queries import GroupView, as_json, read_group, read_version
+from domain.orders.errors import OpenGroupLimitReached, ParticipationLimitReached
 
 blueprint = Blueprint("groups", __name__, url_prefix="/v1", description="Groups")
 
@@ -83,6 +101,18 @@ def _created(body: dict[str, Any]) -> Response:
     methods=["POST"],
     caller="shopper",
     headers=("Idempotency-Key", "X-Device-Id", "X-Channel"),
+    refuses=(
+        *PLACING,
+        ParticipationLimitReached,
+        OpenGroupLimitReached,
+        CampaignNotFound,
+        CampaignNotRunning,
+        TooLateToOpen,
+        BudgetExhausted,
+        StockExhausted,
+        VariantNotSold,
+    ),
+    name="open_group",
 )
 @blueprint.arguments(PlaceArguments)
 @blueprint.response(201, OrderSchema)
@@ -97,6 +127,19 @@ def open_(body: dict[str, Any], campaign_id: str) -> Response:
     methods=["POST"],
     caller="shopper",
     headers=("Idempotency-Key", "X-Device-Id", "X-Channel"),
+    refuses=(
+        *PLACING,
+        ParticipationLimitReached,
+        OpenGroupLimitReached,
+        GroupNotFound,
+        GroupNotOpen,
+        GroupFull,
+        AlreadyInGroup,
+        TooLateToJoin,
+        ShareNeeded,
+        VariantNotSold,
+    ),
+    name="join_group",
 )
 @blueprint.arguments(PlaceArguments)
 @blueprint.response(201, OrderSchema)
@@ -106,7 +149,13 @@ def join(body: dict[str, Any], group_id: str) -> Response:
     return _created(join_group(JoinGroup(basket, group_id), at=read_clock()))
 
 
-@blueprint.route("/groups/<id:group_id>", caller="mall", headers=("If-None-Match",))
+@blueprint.route(
+    "/groups/<id:group_id>",
+    caller="mall",
+    headers=("If-None-Match",),
+    refuses=(GroupNotFound,),
+    name="show_group",
+)
 @blueprint.response(
     200,
     GroupSchema,

@@ -8,7 +8,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from api.blueprint import Blueprint
-from api.schemas.fields import Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    String,
+)
+from api.schemas.problems import ProblemSchema
 from domain.database import merchant_transaction, reading
 from domain.merchants.queries import APP_SECRET_PURPOSE
 from domain.sealing import opens
@@ -19,13 +24,18 @@ _SEALED = text("SELECT secret_sealed FROM merchant_apps LIMIT 1")
 _MIGRATIONS = Path(__file__).parents[2] / "migrations"
 
 
-class HealthSchema(Schema):
+class HealthSchema(Answer):
     """What was found."""
 
-    status = String()
-    schema = String(metadata={"description": "current, or the revision found"})
+    status = Choice(["alive", "ready", "waiting"])
+    schema = String(
+        metadata={"optional": True, "description": "of readiness: current, or the revision found"}
+    )
     sealing = String(
-        metadata={"description": "current, or another: the key does not open what is kept"}
+        metadata={
+            "optional": True,
+            "description": "of readiness: current, or another: the key does not open what is kept",
+        }
     )
 
 
@@ -34,16 +44,17 @@ def _heads() -> frozenset[str]:
     return frozenset(ScriptDirectory(str(_MIGRATIONS)).get_heads())
 
 
-@blueprint.route("/healthz")
+@blueprint.route("/healthz", name="check_liveness")
 @blueprint.response(200, HealthSchema)
 def live() -> dict[str, Any]:
     """Say that the process answers."""
     return {"status": "alive"}
 
 
-@blueprint.route("/readyz")
+@blueprint.route("/readyz", name="check_readiness")
 @blueprint.response(200, HealthSchema)
-@blueprint.alt_response(503, response="DEFAULT_ERROR")
+@blueprint.alt_response(503, schema=HealthSchema)
+@blueprint.alt_response(503, schema=ProblemSchema, content_type="application/problem+json")
 def ready() -> Any:
     """Say whether this process can serve: both database roles, the schema, the sealing key."""
     with reading() as session:

@@ -19,7 +19,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/coupons")
+@blueprint.route("/coupons", name="list_coupons")
 @blueprint.arguments(InstrumentFilters, location="query")
 @blueprint.response(200, page_of(CouponSchema))
 def my_coupons(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def my_coupons(arguments: dict[str, Any]) -> dict[str, Any]:
     return _list(InstrumentKind.COUPON, arguments)
 
 
-@blueprint.route("/passes")
+@blueprint.route("/passes", name="list_passes")
 @blueprint.arguments(InstrumentFilters, location="query")
 @blueprint.response(200, page_of(PassSchema))
 def my_passes(arguments: dict[str, Any]) -> dict[str, Any]:

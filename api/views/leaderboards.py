@@ -30,7 +30,7 @@ class LeaderboardNotFound(NotFound):
     """There is no leaderboard of this name."""
 
 
-@blueprint.route("/<name>")
+@blueprint.route("/<name>", refuses=(LeaderboardNotFound,))
 @blueprint.response(200, LeaderboardSchema)
 def show_leaderboard(name: str) -> dict[str, Any]:
     """Show `hottest` (campaigns most people paid in today) or `fastest` (quickest groups)."""

@@ -4,8 +4,9 @@ from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import phone_limiter
+from api.limits import TooManyAttempts, phone_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
+from api.refusals import GATEWAY
 from api.schemas.fields import NothingSchema
 from api.schemas.me import (
     AddressListSchema,
@@ -20,7 +21,9 @@ from api.schemas.me import (
     SeenSchema,
 )
 from domain.database import read_clock, reading, transaction
+from domain.gateways.errors import PhoneCodeRefused
 from domain.gateways.miniprogram import MiniProgram
+from domain.merchants.errors import AppNotOnWechat
 from domain.merchants.queries import find_wechat_app
 from domain.notices.queries import NoticeView, list_notices, list_unseen_results, mark_seen
 from domain.referrals.invitees import list_invitees
@@ -31,6 +34,7 @@ from domain.shoppers.addresses import (
     list_addresses,
     remove_address,
 )
+from domain.shoppers.errors import AddressNotFound, PhoneTaken, TooManyAddresses
 from domain.shoppers.following import follow_merchant, unfollow_merchant
 from domain.shoppers.phones import bind_phone, find_app_id
 from domain.shoppers.queries import ShopperSelf, find_self
@@ -51,7 +55,7 @@ def show_me() -> ShopperSelf:
         return find_self(session, caller.key)
 
 
-@blueprint.route("/follow", methods=["POST"])
+@blueprint.route("/follow", methods=["POST"], name="follow_merchant")
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(204)
 def follow(_: dict[str, Any]) -> None:
@@ -62,7 +66,7 @@ def follow(_: dict[str, Any]) -> None:
         follow_merchant(session, caller.key, at=at)
 
 
-@blueprint.route("/follow", methods=["DELETE"])
+@blueprint.route("/follow", methods=["DELETE"], name="unfollow_merchant")
 @blueprint.response(204)
 def unfollow() -> None:
     """Follow the merchant no more; may be repeated."""
@@ -71,7 +75,17 @@ def unfollow() -> None:
         unfollow_merchant(session, caller.key)
 
 
-@blueprint.route("/phone", methods=["POST"])
+@blueprint.route(
+    "/phone",
+    methods=["POST"],
+    refuses=(
+        PhoneCodeRefused,
+        PhoneTaken,
+        AppNotOnWechat,
+        TooManyAttempts,
+        *GATEWAY,
+    ),
+)
 @blueprint.arguments(PhoneCodeSchema)
 @blueprint.response(200, PhoneSchema)
 def keep_phone(arguments: dict[str, Any]) -> dict[str, str]:
@@ -86,7 +100,7 @@ def keep_phone(arguments: dict[str, Any]) -> dict[str, str]:
     return {"phone": phone}
 
 
-@blueprint.route("/addresses")
+@blueprint.route("/addresses", name="list_addresses")
 @blueprint.response(200, AddressListSchema)
 def show_addresses() -> dict[str, Any]:
     """List my addresses, the default first."""
@@ -95,7 +109,7 @@ def show_addresses() -> dict[str, Any]:
         return {"items": list_addresses(session, caller.key), "next_cursor": None}
 
 
-@blueprint.route("/addresses", methods=["POST"])
+@blueprint.route("/addresses", methods=["POST"], refuses=(TooManyAddresses,))
 @blueprint.arguments(NewAddressSchema)
 @blueprint.response(201, AddressSchema)
 def keep_address(arguments: dict[str, Any]) -> KeptAddress:
@@ -109,7 +123,7 @@ def keep_address(arguments: dict[str, Any]) -> KeptAddress:
         )
 
 
-@blueprint.route("/addresses/<id:address_id>", methods=["DELETE"])
+@blueprint.route("/addresses/<id:address_id>", methods=["DELETE"], refuses=(AddressNotFound,))
 @blueprint.response(204)
 def drop_address(address_id: str) -> None:
     """Remove an address; orders keep their own copy."""
@@ -119,7 +133,7 @@ def drop_address(address_id: str) -> None:
         remove_address(session, caller.key, address_id, at=at)
 
 
-@blueprint.route("/invitees")
+@blueprint.route("/invitees", name="list_invitees")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(InviteeSchema))
 def show_invitees(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -132,7 +146,7 @@ def show_invitees(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "me.invitees", lambda invitee: (invitee.row_id,))
 
 
-@blueprint.route("/notices")
+@blueprint.route("/notices", name="list_notices")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(NoticeSchema))
 def show_notices(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -146,7 +160,7 @@ def show_notices(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer | {"items": [_written(notice) for notice in answer["items"]]}
 
 
-@blueprint.route("/results")
+@blueprint.route("/results", name="list_results")
 @blueprint.response(200, ResultListSchema)
 def show_results() -> dict[str, Any]:
     """List how my groups ended, as far as I have not seen it: for the pop-up."""

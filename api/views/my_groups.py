@@ -19,7 +19,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_my_groups")
 @blueprint.arguments(MembershipFilters, location="query")
 @blueprint.response(200, page_of(MembershipSchema))
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -8,15 +8,19 @@ from api.auth import require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import PageArguments, answer_page, page_of, read_page
+from api.refusals import GATEWAY, PLACING
 from api.schemas.fields import NothingSchema
 from api.schemas.orders import BuyAloneArguments, OrderSchema, PreparedPaymentSchema
 from api.telling import tell_order
 from domain.checkout.buying_alone import buy_alone
 from domain.checkout.commands import Basket, BuyAlone, Client
+from domain.checkout.errors import StockExhausted, VariantNotSold
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.paying import PreparePayment, prepare_payment
 from domain.database import read_clock, reading
+from domain.orders.errors import NothingToPay, OrderNotCancellable, OrderNotFound
 from domain.orders.queries import find_order, list_orders
+from domain.points.errors import NotForPoints, TooFewPoints
 
 blueprint = Blueprint("orders", __name__, url_prefix="/v1", description="Orders", caller="shopper")
 
@@ -34,7 +38,17 @@ def _answer(status: int, body: dict[str, Any]) -> Response:
 
 
 @blueprint.route(
-    "/orders", methods=["POST"], headers=("Idempotency-Key", "X-Device-Id", "X-Channel")
+    "/orders",
+    methods=["POST"],
+    headers=("Idempotency-Key", "X-Device-Id", "X-Channel"),
+    refuses=(
+        *PLACING,
+        VariantNotSold,
+        StockExhausted,
+        NotForPoints,
+        TooFewPoints,
+    ),
+    name="buy_alone",
 )
 @blueprint.arguments(BuyAloneArguments)
 @blueprint.response(201, OrderSchema)
@@ -57,7 +71,9 @@ def buy(body: dict[str, Any]) -> Response:
     )
 
 
-@blueprint.route("/orders/<id:order_id>", methods=["GET"])
+@blueprint.route(
+    "/orders/<id:order_id>", methods=["GET"], refuses=(OrderNotFound,), name="show_order"
+)
 @blueprint.response(200, OrderSchema)
 def read(order_id: str) -> Response:
     """Read one of my orders."""
@@ -65,7 +81,7 @@ def read(order_id: str) -> Response:
         return _answer_order(200, find_order(session, require_shopper().key, order_id).to_json())
 
 
-@blueprint.route("/me/orders", methods=["GET"])
+@blueprint.route("/me/orders", methods=["GET"], name="list_orders")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(OrderSchema))
 def mine(arguments: dict[str, Any]) -> Response:
@@ -85,7 +101,14 @@ def mine(arguments: dict[str, Any]) -> Response:
 
 
 @blueprint.route(
-    "/orders/<id:order_id>/cancellation", methods=["POST"], headers=("Idempotency-Key",)
+    "/orders/<id:order_id>/cancellation",
+    methods=["POST"],
+    headers=("Idempotency-Key",),
+    refuses=(
+        OrderNotFound,
+        OrderNotCancellable,
+    ),
+    name="give_up_order",
 )
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, OrderSchema)
@@ -96,7 +119,17 @@ def give_up(_: dict[str, Any], order_id: str) -> Response:
     return _answer_order(201, give_up_order(caller.key, order_id, key, at=read_clock()))
 
 
-@blueprint.route("/orders/<id:order_id>/payments", methods=["POST"], headers=("Idempotency-Key",))
+@blueprint.route(
+    "/orders/<id:order_id>/payments",
+    methods=["POST"],
+    headers=("Idempotency-Key",),
+    refuses=(
+        OrderNotFound,
+        NothingToPay,
+        *GATEWAY,
+    ),
+    name="pay_order",
+)
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, PreparedPaymentSchema)
 def pay(_: dict[str, Any], order_id: str) -> Response:

@@ -30,7 +30,7 @@ def show_points() -> PointsView:
         return read_points(session, caller.key, at=at)
 
 
-@blueprint.route("/entries")
+@blueprint.route("/entries", name="list_points_entries")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(PointsEntrySchema))
 def show_entries(arguments: dict[str, Any]) -> dict[str, Any]:

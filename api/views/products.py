@@ -6,6 +6,7 @@ from api import auth
 from api.blueprint import Blueprint
 from api.paging import answer_page, page_of, read_page
 from api.schemas.products import ProductArguments, ShownProductSchema
+from domain.catalog.errors import ProductNotFound
 from domain.catalog.shown import ProductFilter, ShownProduct, find_shown, list_shown
 from domain.database import reading
 
@@ -18,7 +19,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_products")
 @blueprint.arguments(ProductArguments, location="query")
 @blueprint.response(200, page_of(ShownProductSchema))
 def list_(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def list_(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "products", lambda product: (product.row_id,))
 
 
-@blueprint.route("/<id:product_id>")
+@blueprint.route("/<id:product_id>", refuses=(ProductNotFound,), name="show_product")
 @blueprint.response(200, ShownProductSchema)
 def show(product_id: str) -> ShownProduct:
     """Show a product."""

@@ -7,13 +7,17 @@ from flask import Response
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import share_code_limiter, share_link_limiter
+from api.limits import TooManyAttempts, share_code_limiter, share_link_limiter
 from api.micro_cache import MicroCache
+from api.refusals import GATEWAY
 from api.schemas.fields import NothingSchema
 from api.schemas.shares import SharedGroupSchema, ShareLinkSchema, ShareSchema
 from domain.database import read_clock, reading, transaction
 from domain.gateways.miniprogram import MOST_LINK_DAYS, CodeImage, MiniProgram
+from domain.groups.errors import GroupNotFound
+from domain.merchants.errors import AppNotOnWechat
 from domain.merchants.queries import find_wechat_app
+from domain.referrals.errors import GroupNotShareable, ShareNotFound
 from domain.referrals.queries import SharedPlace, find_shared_place
 from domain.referrals.sharing import share_group
 from domain.referrals.visiting import Visitor, visit_share
@@ -28,7 +32,16 @@ codes: MicroCache[CodeImage] = MicroCache(life_seconds=_CODE_KEPT_SECONDS, most_
 links: MicroCache[tuple[str, datetime]] = MicroCache(life_seconds=_LINK_KEPT_SECONDS)
 
 
-@blueprint.route("/groups/<id:group_id>/shares", methods=["POST"], caller="shopper")
+@blueprint.route(
+    "/groups/<id:group_id>/shares",
+    methods=["POST"],
+    caller="shopper",
+    refuses=(
+        GroupNotFound,
+        GroupNotShareable,
+    ),
+    name="share_group",
+)
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, ShareSchema)
 def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
@@ -44,7 +57,13 @@ def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/shares/<share:token>", caller="anyone", headers=("X-Device-Id",))
+@blueprint.route(
+    "/shares/<share:token>",
+    caller="anyone",
+    headers=("X-Device-Id",),
+    refuses=(ShareNotFound,),
+    name="open_share",
+)
 @blueprint.response(200, SharedGroupSchema)
 def visit(token: str) -> dict[str, Any]:
     """Open a share: records the visit; signing in is not needed."""
@@ -76,7 +95,17 @@ def visit(token: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/shares/<share:token>/qr", caller="anyone")
+@blueprint.route(
+    "/shares/<share:token>/qr",
+    caller="anyone",
+    refuses=(
+        ShareNotFound,
+        AppNotOnWechat,
+        TooManyAttempts,
+        *GATEWAY,
+    ),
+    name="show_share_code",
+)
 @blueprint.response(200, content_type="image/png", schema={"type": "string", "format": "binary"})
 def show_code(token: str) -> Response:
     """Draw the code that leads to a share when WeChat scans it; PNG, or JPEG as WeChat chooses.
@@ -92,7 +121,18 @@ def show_code(token: str) -> Response:
     return answer
 
 
-@blueprint.route("/shares/<share:token>/link", methods=["POST"], caller="shopper")
+@blueprint.route(
+    "/shares/<share:token>/link",
+    methods=["POST"],
+    caller="shopper",
+    refuses=(
+        ShareNotFound,
+        AppNotOnWechat,
+        TooManyAttempts,
+        *GATEWAY,
+    ),
+    name="make_share_link",
+)
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, ShareLinkSchema)
 def make_link(_: dict[str, Any], token: str) -> dict[str, Any]:

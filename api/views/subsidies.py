@@ -20,7 +20,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_subsidies")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(MySubsidySchema))
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def show_wallet() -> dict[str, int]:
         return {"balance_fen": read_balance(session, auth.require_shopper().key)}
 
 
-@blueprint.route("/entries")
+@blueprint.route("/entries", name="list_wallet_entries")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(WalletEntrySchema))
 def show_entries(arguments: dict[str, Any]) -> dict[str, Any]:

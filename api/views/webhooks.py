@@ -3,8 +3,11 @@
 from flask import Response, request
 
 from api.blueprint import Blueprint
+from api.refusals import GATEWAY
 from domain.checkout.hearing_gateways import hear_callback
 from domain.database import read_clock
+from domain.gateways.errors import InvalidCallback
+from domain.payments.errors import UnknownGatewayAccount
 
 blueprint = Blueprint(
     "callbacks", __name__, url_prefix="/v1/callbacks", description="For payment gateways"
@@ -14,6 +17,12 @@ blueprint = Blueprint(
 @blueprint.route(
     "/<any(wechat, alipay):gateway>/<account>/<any(payment, refund, transfer):kind>",
     methods=["POST"],
+    refuses=(
+        UnknownGatewayAccount,
+        InvalidCallback,
+        *GATEWAY,
+    ),
+    name="hear_callback",
 )
 @blueprint.response(204)
 def hear(gateway: str, account: str, kind: str) -> Response:  # noqa: ARG001 - callbacks say what they are

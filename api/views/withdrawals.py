@@ -11,6 +11,17 @@ from api.schemas.withdrawals import OwnWithdrawalSchema, WithdrawalSchema, Withd
 from domain.checkout.withdrawing import Withdraw, cancel_withdrawal, withdraw
 from domain.database import read_clock, reading
 from domain.payments.accounts import find_account
+from domain.payments.errors import NoGatewayAccount
+from domain.withdrawals.errors import (
+    BalanceTooLow,
+    WithdrawalDayLimitReached,
+    WithdrawalNotCancellable,
+    WithdrawalNotFound,
+    WithdrawalRunning,
+    WithdrawalsOff,
+    WithdrawalTooLarge,
+    WithdrawalTooSmall,
+)
 from domain.withdrawals.queries import find_withdrawal, list_withdrawals
 
 blueprint = Blueprint(
@@ -22,7 +33,21 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("", methods=["POST"], headers=("Idempotency-Key",))
+@blueprint.route(
+    "",
+    methods=["POST"],
+    headers=("Idempotency-Key",),
+    refuses=(
+        WithdrawalsOff,
+        WithdrawalRunning,
+        WithdrawalTooSmall,
+        WithdrawalTooLarge,
+        WithdrawalDayLimitReached,
+        BalanceTooLow,
+        NoGatewayAccount,
+    ),
+    name="withdraw",
+)
 @blueprint.arguments(WithdrawArguments)
 @blueprint.response(201, OwnWithdrawalSchema)
 def start(body: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +57,7 @@ def start(body: dict[str, Any]) -> dict[str, Any]:
     return _answer(caller.key, withdraw(command, at=read_clock()))
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_withdrawals")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(WithdrawalSchema))
 def mine(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -52,14 +77,23 @@ def mine(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer | {"items": [line.describe(language) for line in answer["items"]]}
 
 
-@blueprint.route("/<id:withdrawal_id>")
+@blueprint.route("/<id:withdrawal_id>", refuses=(WithdrawalNotFound,), name="show_withdrawal")
 @blueprint.response(200, OwnWithdrawalSchema)
 def read(withdrawal_id: str) -> dict[str, Any]:
     """Read one of my withdrawals, with what confirming it needs while it awaits me."""
     return _answer(auth.require_shopper().key, withdrawal_id)
 
 
-@blueprint.route("/<id:withdrawal_id>/cancellation", methods=["POST"], headers=("Idempotency-Key",))
+@blueprint.route(
+    "/<id:withdrawal_id>/cancellation",
+    methods=["POST"],
+    headers=("Idempotency-Key",),
+    refuses=(
+        WithdrawalNotFound,
+        WithdrawalNotCancellable,
+    ),
+    name="cancel_withdrawal",
+)
 @blueprint.arguments(NothingSchema, required=False)
 @blueprint.response(201, OwnWithdrawalSchema)
 def cancel(_: dict[str, Any], withdrawal_id: str) -> dict[str, Any]:

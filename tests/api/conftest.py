@@ -9,11 +9,15 @@ from api.views import campaigns as campaign_views
 from api.views import shares as share_views
 from launcher.addresses import DatabaseUrls
 from tests.api.callers import Caller, Mall, open_mall
+from tests.contract import strict_client_of
 
 
 @pytest.fixture(scope="session")
 def app(database: DatabaseUrls) -> Flask:
-    return create_app()
+    """The application; its test clients hold every answer to `/openapi.json`."""
+    app = create_app()
+    app.test_client_class = strict_client_of(app)
+    return app
 
 
 @pytest.fixture

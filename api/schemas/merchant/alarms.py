@@ -2,14 +2,22 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    String,
+)
 from api.schemas.merchant.refunds import AccountBriefSchema
+from domain.analytics.alarms import ALARMS
 
 
-class AlarmSchema(Schema):
+class AlarmSchema(Answer):
     """What waits for a person; `sentence` is by Accept-Language."""
 
-    kind = String()
+    kind = Choice(ALARMS)
     account = ma.fields.Nested(AccountBriefSchema, allow_none=True)
     count = Count()
     amount_fen = Fen(allow_none=True)
@@ -17,7 +25,7 @@ class AlarmSchema(Schema):
     sentence = String()
 
 
-class AlarmsSchema(Schema):
+class AlarmsSchema(Answer):
     """A merchant's alarms."""
 
     items = ma.fields.List(ma.fields.Nested(AlarmSchema))

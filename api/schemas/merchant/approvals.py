@@ -6,7 +6,16 @@ from typing import Any
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 from api.schemas.merchant.gifts import ClawBackSchema, NewGiftSchema
 from api.schemas.merchant.pushes import NewPushSchema
 from domain.interventions.approving import ACTS
@@ -18,7 +27,7 @@ STATES = ("pending", "approved", "refused", "withdrawn")
 class ClawBackCommand(ClawBackSchema):
     """What a claw-back takes."""
 
-    source = String(required=True, validate=ma.validate.OneOf([source.value for source in Source]))
+    source = Choice(Source, required=True)
     source_id = PublicId(required=True)
 
 
@@ -63,7 +72,7 @@ COMMANDS: Mapping[str, type[ma.Schema]] = {
 class NewApprovalSchema(Schema):
     """What is asked for, and why."""
 
-    kind = String(required=True, validate=ma.validate.OneOf(list(ACTS)))
+    kind = Choice(ACTS, required=True)
     command = ma.fields.Dict(
         required=True,
         keys=String(),
@@ -92,18 +101,18 @@ class ApprovalDecisionSchema(Schema):
 class ApprovalFilters(PageArguments):
     """Which approvals."""
 
-    state = String(load_default=None, validate=ma.validate.OneOf(STATES))
+    state = Choice(STATES, load_default=None)
 
 
-class ApprovalSchema(Schema):
+class ApprovalSchema(Answer):
     """An act that a second person decides, or decided; people by their names."""
 
     id = PublicId()
-    kind = String()
+    kind = Choice(ACTS)
     command = ma.fields.Dict()
     amount_fen = Fen(metadata={"description": "what it moved when it was asked for"})
     reason = String()
-    state = String(validate=ma.validate.OneOf(STATES))
+    state = Choice(STATES)
     requested_by = String()
     requested_at = Instant()
     decided_by = String(allow_none=True)

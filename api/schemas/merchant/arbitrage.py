@@ -4,7 +4,16 @@ from typing import Any
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Count, Fen, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Count,
+    Fen,
+    PublicId,
+    Schema,
+    String,
+)
 from domain.planner.arbitrage import BUYERS, Verdict
 from domain.planner.forming import PRESETS
 from domain.planner.offers import EFFORT_FEN, Kind
@@ -21,9 +30,7 @@ LONGEST_DELAY_SECONDS = 30 * 86_400
 class OfferedSubsidySchema(Schema):
     """The subsidy of a failed group's member; a random one by its mean and its largest amount."""
 
-    kind = String(
-        load_default=Kind.CASH.value, validate=ma.validate.OneOf([kind.value for kind in Kind])
-    )
+    kind = Choice(Kind, load_default=Kind.CASH.value)
     amount_fen = Fen(required=True, metadata={"description": "the mean of a random one"})
     largest_fen = Fen(metadata={"description": "amount_fen unless given"})
     per_invite_fen = Fen(load_default=0)
@@ -81,7 +88,7 @@ class OfferSchema(Schema):
     subsidy = ma.fields.Nested(OfferedSubsidySchema, required=True)
     levers = ma.fields.Nested(OfferedLeversSchema, load_default=dict)
     reward = ma.fields.Nested(OfferedRewardSchema, load_default=dict)
-    behaviour = String(load_default="warm", validate=ma.validate.OneOf(list(PRESETS)))
+    behaviour = Choice(PRESETS, load_default="warm")
     assumptions = ma.fields.Nested(AssumptionsSchema, load_default=dict)
 
     @ma.validates_schema
@@ -96,10 +103,10 @@ class OfferSchema(Schema):
                 raise ma.ValidationError({"subsidy": {name: ["subsidy_not_below_price"]}})
 
 
-class BuyerSchema(Schema):
+class BuyerSchema(Answer):
     """What opening a group is worth to a buyer."""
 
-    name = String(validate=ma.validate.OneOf(list(BUYERS)))
+    name = Choice(BUYERS)
     value_fen = Fen(metadata={"description": "what the product is worth to this buyer"})
     share_fen = Fen(least=None, metadata={"description": "what sharing the group brings"})
     hide_fen = Fen(least=None, metadata={"description": "what not sharing it brings"})
@@ -109,7 +116,7 @@ class BuyerSchema(Schema):
     )
 
 
-class FarmerSchema(Schema):
+class FarmerSchema(Answer):
     """What opening brings to one who does not want the product, and never shares."""
 
     gain_fen = Fen(least=None)
@@ -118,10 +125,10 @@ class FarmerSchema(Schema):
     )
 
 
-class ArbitrageSchema(Schema):
+class ArbitrageSchema(Answer):
     """Whether an opener gains more by not sharing."""
 
-    verdict = String(validate=ma.validate.OneOf([verdict.value for verdict in Verdict]))
+    verdict = Choice(Verdict)
     code = String()
     sentence = String()
     success_bps = Count(metadata={"description": "groups that form, shared or not"})
@@ -138,9 +145,9 @@ class VariantArbitrageSchema(ArbitrageSchema):
     title = String()
 
 
-class CampaignArbitrageSchema(Schema):
+class CampaignArbitrageSchema(Answer):
     """The test of a campaign's draft: the worst variant's verdict, and each variant's."""
 
-    verdict = String(validate=ma.validate.OneOf([verdict.value for verdict in Verdict]))
+    verdict = Choice(Verdict)
     sentence = String()
     variants = ma.fields.List(ma.fields.Nested(VariantArbitrageSchema))

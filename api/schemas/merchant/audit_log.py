@@ -3,10 +3,15 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Instant,
+    PublicId,
+    String,
+)
 
 
-class AuditEntrySchema(Schema):
+class AuditEntrySchema(Answer):
     """One write by staff."""
 
     at = Instant()

@@ -4,8 +4,21 @@ import marshmallow as ma
 
 from api.paging import PageArguments
 from api.schemas.campaigns import TotalsSchema
-from api.schemas.fields import Boolean, Count, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+    answer_of,
+)
 from domain.campaigns.phases import CampaignPhase
+from domain.publishing.warnings import Severity
 from domain.states import CampaignState
 from domain.terms import (
     LARGEST_GROUP,
@@ -28,10 +41,7 @@ class PriceSchema(Schema):
 class SubsidyRuleSchema(Schema):
     """What each paid member of a failed group gets."""
 
-    kind = String(
-        load_default=SubsidyKind.CASH.value,
-        validate=ma.validate.OneOf([kind.value for kind in SubsidyKind]),
-    )
+    kind = Choice(SubsidyKind, load_default=SubsidyKind.CASH.value)
     amount_fen = Fen(
         least=1,
         required=True,
@@ -124,15 +134,35 @@ class TermsChangeSchema(Schema):
     levers = ma.fields.Nested(LeversSchema)
 
 
-class PublishedSchema(Schema):
+class AcknowledgementSchema(Schema):
+    """A warning that is accepted."""
+
+    code = String(required=True, validate=ma.validate.Length(min=1, max=64))
+    reason = Text(most=500, required=True)
+
+
+class AcknowledgedSchema(Answer):
+    """A warning that was accepted at a publication."""
+
+    code = String()
+    severity = Choice(Severity)
+    reason = String()
+
+
+ShownSubsidyRuleSchema = answer_of(SubsidyRuleSchema, "ShownSubsidyRule")
+ShownTermsSchema = answer_of(TermsSchema, "ShownTerms")
+"""The rules of a campaign, all of them."""
+
+
+class PublishedSchema(Answer):
     """The rules that new groups are opened under."""
 
     number = ma.fields.Integer()
     published_at = Instant()
     starts_at = Instant()
     ends_at = Instant()
-    terms = ma.fields.Nested(TermsSchema)
-    acknowledged = ma.fields.List(ma.fields.Dict())
+    terms = ma.fields.Nested(ShownTermsSchema)
+    acknowledged = ma.fields.List(ma.fields.Nested(AcknowledgedSchema))
 
 
 class PublishedRulesSchema(PublishedSchema):
@@ -150,16 +180,16 @@ class PublishedRulesSchema(PublishedSchema):
     caps_text_en = ma.fields.List(String())
 
 
-class MerchantCampaignSchema(Schema):
+class MerchantCampaignSchema(Answer):
     """A campaign: `terms`, `starts_at`, `ends_at` are the draft's; `published` is in force."""
 
     id = PublicId()
     product_id = PublicId()
     product_title = String()
     title = String()
-    state = String()
-    phase = String(
-        validate=ma.validate.OneOf(PHASES),
+    state = Choice(CampaignState)
+    phase = Choice(
+        PHASES,
         metadata={"description": "the state, and of a published one where the clock is"},
     )
     starts_at = Instant()
@@ -170,7 +200,7 @@ class MerchantCampaignSchema(Schema):
     stock_units = Count()
     stock_committed = Count()
     stock_consumed = Count()
-    terms = ma.fields.Nested(TermsSchema)
+    terms = ma.fields.Nested(ShownTermsSchema)
     rule_version = ma.fields.Integer(allow_none=True)
     published = ma.fields.Nested(PublishedSchema, allow_none=True)
     has_unpublished_changes = Boolean()
@@ -209,33 +239,24 @@ class CampaignChangeSchema(Schema):
 class CampaignFilters(PageArguments):
     """Which campaigns."""
 
-    state = String(
-        load_default=None, validate=ma.validate.OneOf([state.value for state in CampaignState])
-    )
-    phase = String(load_default=None, validate=ma.validate.OneOf(PHASES))
+    state = Choice(CampaignState, load_default=None)
+    phase = Choice(PHASES, load_default=None)
 
 
-class WarningSchema(Schema):
+class WarningSchema(Answer):
     """What publishing would warn of."""
 
     code = String()
-    severity = String(metadata={"description": "amber, or red: needs an owner"})
+    severity = Choice(Severity, metadata={"description": "red needs an owner"})
     sentence = String()
 
 
-class CheckSchema(Schema):
+class CheckSchema(Answer):
     """Warnings, and the text that would be shown."""
 
     warnings = ma.fields.List(ma.fields.Nested(WarningSchema))
     rules_text_zh = ma.fields.List(String())
     rules_text_en = ma.fields.List(String())
-
-
-class AcknowledgementSchema(Schema):
-    """A warning that is accepted."""
-
-    code = String(required=True, validate=ma.validate.Length(min=1, max=64))
-    reason = Text(most=500, required=True)
 
 
 class PublicationSchema(Schema):

@@ -5,7 +5,15 @@ from typing import Any
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, DayOn, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Count,
+    DayOn,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+)
 from domain.analytics.definitions import DEFINITIONS
 
 LONGEST = timedelta(days=366)
@@ -16,14 +24,14 @@ _FIGURES = {
     )
     for definition in DEFINITIONS
 }
-FiguresSchema = Schema.from_dict(dict(_FIGURES), name="Figures")
+FiguresSchema = Answer.from_dict(dict(_FIGURES), name="Figures")
 """All figures of one day or span; null where there is nothing to divide by."""
 
-DayFiguresSchema = Schema.from_dict({"on": DayOn(), **_FIGURES}, name="DayFigures")
+DayFiguresSchema = Answer.from_dict({"on": DayOn(), **_FIGURES}, name="DayFigures")
 """The figures of one day."""
 
 
-class DefinitionSchema(Schema):
+class DefinitionSchema(Answer):
     """What a figure means, in the language asked for."""
 
     key = String()
@@ -31,7 +39,7 @@ class DefinitionSchema(Schema):
     sentence = String()
 
 
-class PeriodFiguresSchema(Schema):
+class PeriodFiguresSchema(Answer):
     """The figures of a period, of the one before it, and of each day."""
 
     from_on = DayOn()
@@ -49,7 +57,7 @@ class PeriodFiguresSchema(Schema):
     definitions = ma.fields.List(ma.fields.Nested(DefinitionSchema))
 
 
-class StepClockSchema(Schema):
+class StepClockSchema(Answer):
     """One step after a deadline: its members, those who wait for it, the seconds of the others.
 
     Percentiles are null where no member has come so far.
@@ -65,7 +73,7 @@ class StepClockSchema(Schema):
     max_seconds = Count(allow_none=True)
 
 
-class ClocksSchema(Schema):
+class ClocksSchema(Answer):
     """The steps of the members decided in a period, in their order."""
 
     from_on = DayOn()

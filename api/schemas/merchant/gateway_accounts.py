@@ -2,7 +2,13 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    PublicId,
+    Schema,
+    Text,
+)
 from domain.payments.quotas import OPERATIONS
 
 
@@ -12,8 +18,8 @@ class ToppedUpSchema(Schema):
     reason = Text(most=500, required=True)
 
 
-class ResumedSchema(Schema):
+class ResumedSchema(Answer):
     """What went on: refunds, transfers, both, or neither as nothing waited."""
 
     id = PublicId()
-    resumed = ma.fields.List(String(validate=ma.validate.OneOf(OPERATIONS)))
+    resumed = ma.fields.List(Choice(OPERATIONS))

@@ -3,14 +3,14 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Count, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import Answer, Choice, Count, Instant, PublicId, Schema, String, Text
 from api.schemas.merchant.refunds import AccountBriefSchema
 from domain.payments.findings import FindingKind
 
 _KINDS = [kind.value for kind in FindingKind]
 
 
-class DifferingFieldSchema(Schema):
+class DifferingFieldSchema(Answer):
     """One field: what we know, and what the gateway said."""
 
     name = String()
@@ -18,12 +18,12 @@ class DifferingFieldSchema(Schema):
     theirs = ma.fields.Raw(allow_none=True, metadata={"type": ["string", "integer", "null"]})
 
 
-class GatewayFindingSchema(Schema):
+class GatewayFindingSchema(Answer):
     """A statement that differs from our books, or could not be read; `said` is its raw text."""
 
     id = PublicId()
     account = ma.fields.Nested(AccountBriefSchema)
-    kind = String(metadata={"enum": _KINDS})
+    kind = Choice(_KINDS)
     number = String(metadata={"description": "our number of what it is about, or empty"})
     heard_by = String()
     problem = String()
@@ -40,8 +40,8 @@ class GatewayFindingSchema(Schema):
 class FindingFilters(PageArguments):
     """Which findings: open ones, resolved ones, or all; of one kind, or of all."""
 
-    state = String(load_default=None, validate=ma.validate.OneOf(["open", "resolved"]))
-    kind = String(load_default=None, validate=ma.validate.OneOf(_KINDS))
+    state = Choice(["open", "resolved"], load_default=None)
+    kind = Choice(_KINDS, load_default=None)
 
 
 class FindingResolutionSchema(Schema):

@@ -2,11 +2,22 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 from domain.terms import SubsidyKind
 
 MOST_FEN = 100_000_00
 """No gift is above 100,000 yuan: that is a slip of the keyboard."""
+KINDS = [kind for kind in SubsidyKind if kind is not SubsidyKind.EXTERNAL_POINTS]
 
 
 def check_threshold(threshold_fen: object, value_fen: object) -> None:
@@ -16,19 +27,19 @@ def check_threshold(threshold_fen: object, value_fen: object) -> None:
             raise ma.ValidationError("threshold_below_value", "threshold_fen")
 
 
-class GiftShopperSchema(Schema):
+class GiftShopperSchema(Answer):
     """Whose gift it is."""
 
     id = PublicId()
     nickname = String()
 
 
-class GiftSchema(Schema):
+class GiftSchema(Answer):
     """A gift out of the goodwill budget."""
 
     id = PublicId()
     shopper = ma.fields.Nested(GiftShopperSchema)
-    kind = String()
+    kind = Choice(KINDS)
     amount_fen = Fen()
     clawed_back_fen = Fen()
     reason = String()
@@ -39,12 +50,7 @@ class NewGiftSchema(Schema):
     """What is given, to whom, and why; threshold and validity are of coupons and passes."""
 
     shopper_id = PublicId(required=True)
-    kind = String(
-        required=True,
-        validate=ma.validate.OneOf(
-            [kind.value for kind in SubsidyKind if kind is not SubsidyKind.EXTERNAL_POINTS]
-        ),
-    )
+    kind = Choice(KINDS, required=True)
     amount_fen = Fen(required=True, validate=ma.validate.Range(1, MOST_FEN))
     threshold_fen = Fen(load_default=0)
     valid_days = Count(load_default=30, least=1, most=3650)
@@ -63,7 +69,7 @@ class ClawBackSchema(Schema):
     reason = Text(most=500, required=True)
 
 
-class ClawedBackSchema(Schema):
+class ClawedBackSchema(Answer):
     """What was taken back."""
 
     id = PublicId()

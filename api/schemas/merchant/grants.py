@@ -3,26 +3,39 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, DayOn, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    DayOn,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
+from api.schemas.merchant.shoppers import FLAGS
 from api.schemas.orders import PartSchema
 from api.schemas.subsidies import ExternalPointsSchema
+from domain.risk.rules import Outcome
 from domain.states import GrantState
 from domain.terms import SubsidyKind
 
 
-class GrantShopperSchema(Schema):
+class GrantShopperSchema(Answer):
     """Whose subsidy it is."""
 
     id = PublicId()
     nickname = String()
-    flag = String(allow_none=True)
+    flag = Choice(FLAGS, allow_none=True)
 
 
-class FiredRuleSchema(Schema):
+class FiredRuleSchema(Answer):
     """A risk rule that fired."""
 
     rule = String()
-    outcome = String()
+    outcome = Choice(Outcome)
 
 
 class IssuedPointsSchema(ExternalPointsSchema):
@@ -31,7 +44,7 @@ class IssuedPointsSchema(ExternalPointsSchema):
     error = String(allow_none=True)
 
 
-class GrantSchema(Schema):
+class GrantSchema(Answer):
     """A subsidy; `risk` are the rules that fired when it was decided."""
 
     id = PublicId()
@@ -40,8 +53,8 @@ class GrantSchema(Schema):
     campaign_id = PublicId()
     campaign_title = String()
     shopper = ma.fields.Nested(GrantShopperSchema)
-    kind = String()
-    state = String()
+    kind = Choice(SubsidyKind)
+    state = Choice(GrantState)
     quote_fen = Fen()
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
@@ -58,26 +71,22 @@ class GrantSchema(Schema):
 class GrantFilters(PageArguments):
     """Which subsidies: days are Asia/Shanghai, both included."""
 
-    state = String(
-        load_default=None, validate=ma.validate.OneOf([state.value for state in GrantState])
-    )
-    kind = String(
-        load_default=None, validate=ma.validate.OneOf([kind.value for kind in SubsidyKind])
-    )
+    state = Choice(GrantState, load_default=None)
+    kind = Choice(SubsidyKind, load_default=None)
     campaign_id = PublicId(load_default=None)
     shopper_id = PublicId(load_default=None)
     decided_from = DayOn(load_default=None)
     decided_to = DayOn(load_default=None)
 
 
-class RewardShopperSchema(Schema):
+class RewardShopperSchema(Answer):
     """A referrer, or who was brought."""
 
     id = PublicId()
     nickname = String()
 
 
-class RewardSchema(Schema):
+class RewardSchema(Answer):
     """A referrer's reward."""
 
     id = PublicId()
@@ -85,7 +94,7 @@ class RewardSchema(Schema):
     shopper = ma.fields.Nested(RewardShopperSchema)
     order_id = PublicId()
     campaign_id = PublicId()
-    outcome = String(validate=ma.validate.OneOf(["formed", "failed"]))
+    outcome = Choice(["formed", "failed"])
     amount_fen = Fen()
     clawed_back_fen = Fen()
     issued_at = Instant()

@@ -5,29 +5,41 @@ from typing import Any
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Boolean, Count, DayOn, Fen, Instant, PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Boolean,
+    Choice,
+    Count,
+    DayOn,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+)
 from api.schemas.merchant.refunds import RefundQueueSchema
+from api.schemas.merchant.shoppers import FLAGS
 from api.schemas.orders import PartSchema
-from domain.states import GroupState
+from domain.states import GrantState, GroupState, OrderState, RefundState, SeatState
 
 
-class MemberRefundSchema(Schema):
+class MemberRefundSchema(Answer):
     """How the refund of what a member paid by the gateway stands."""
 
-    state = String()
+    state = Choice(RefundState)
     amount_fen = Fen()
     requested_at = Instant(allow_none=True)
     accepted_at = Instant(allow_none=True)
     arrived_at = Instant(allow_none=True)
 
 
-class MerchantGroupSchema(Schema):
+class MerchantGroupSchema(Answer):
     """A group; `paid_seats` is how many were paid when it ended, null until then."""
 
     id = PublicId()
     campaign_id = PublicId()
     campaign_title = String()
-    state = String()
+    state = Choice(GroupState)
     end_reason = String(allow_none=True)
     size = Count()
     taken = Count()
@@ -41,26 +53,26 @@ class MerchantGroupSchema(Schema):
     leader_nickname = String(allow_none=True)
 
 
-class MemberSubsidySchema(Schema):
+class MemberSubsidySchema(Answer):
     """How a member's subsidy stands."""
 
     id = PublicId()
-    state = String()
+    state = Choice(GrantState)
     amount_fen = Fen()
     parts = ma.fields.List(ma.fields.Nested(PartSchema))
     issued_at = Instant(allow_none=True)
 
 
-class MerchantMemberSchema(Schema):
+class MerchantMemberSchema(Answer):
     """An order that has or had a seat in a group."""
 
     order_id = PublicId()
     shopper_id = PublicId()
     nickname = String()
-    flag = String(allow_none=True)
+    flag = Choice(FLAGS, allow_none=True)
     is_leader = Boolean()
-    state = String()
-    seat_state = String()
+    state = Choice(OrderState)
+    seat_state = Choice(SeatState)
     price_fen = Fen()
     wallet_fen = Fen()
     quote_fen = Fen()
@@ -71,10 +83,10 @@ class MerchantMemberSchema(Schema):
     subsidy = ma.fields.Nested(MemberSubsidySchema, allow_none=True)
 
 
-GroupMoveSchema = Schema.from_dict(
+GroupMoveSchema = Answer.from_dict(
     {
-        "from": String(),
-        "to": String(),
+        "from": Choice(GroupState),
+        "to": Choice(GroupState),
         "at": Instant(),
         "by": String(
             metadata={"description": "shopper, staff, gateway, settlement or another part of us"}
@@ -98,9 +110,7 @@ class MerchantGroupDetailSchema(MerchantGroupSchema):
 class GroupFilters(PageArguments):
     """Which groups; days are those of opening."""
 
-    state = String(
-        load_default=None, validate=ma.validate.OneOf([state.value for state in GroupState])
-    )
+    state = Choice(GroupState, load_default=None)
     campaign_id = PublicId(load_default=None)
     from_on = DayOn(load_default=None)
     to_on = DayOn(load_default=None)
@@ -118,7 +128,7 @@ class BoardArguments(Schema):
     campaign_id = PublicId(load_default=None)
 
 
-class BoardSchema(Schema):
+class BoardSchema(Answer):
     """Counts of what is running, and of what is stuck."""
 
     open = Count()
@@ -138,7 +148,7 @@ class BoardSchema(Schema):
     server_time = Instant()
 
 
-class SettlementSchema(Schema):
+class SettlementSchema(Answer):
     """How far the groups that came due are settled, and until when their refunds are accepted.
 
     Parked groups wait for a person; they are not among those left. `expected_end_at` is at the

@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from api.schemas.fields import (
+    Answer,
     Count,
     Fen,
     ImageAddress,
@@ -14,7 +15,11 @@ from api.schemas.fields import (
     String,
     Text,
 )
-from api.schemas.merchant.campaigns import AcknowledgementSchema, SubsidyRuleSchema
+from api.schemas.merchant.campaigns import (
+    AcknowledgementSchema,
+    ShownSubsidyRuleSchema,
+    SubsidyRuleSchema,
+)
 
 
 def _images(**options: object) -> ma.fields.List[str]:
@@ -25,7 +30,7 @@ def _images(**options: object) -> ma.fields.List[str]:
     )
 
 
-class VariantSchema(Schema):
+class VariantSchema(Answer):
     """A variant; the unit cost never reaches shoppers."""
 
     id = PublicId(attribute="public_id")
@@ -73,7 +78,7 @@ class VariantChangeSchema(Schema):
             raise ma.ValidationError("required", "reason")
 
 
-class ProductSchema(Schema):
+class ProductSchema(Answer):
     """A product with its variants."""
 
     id = PublicId()
@@ -83,7 +88,7 @@ class ProductSchema(Schema):
     images = ma.fields.List(String())
     created_at = Instant()
     default_subsidy = ma.fields.Nested(
-        SubsidyRuleSchema,
+        ShownSubsidyRuleSchema,
         allow_none=True,
         metadata={"description": "of its campaigns that name no subsidy"},
     )

@@ -2,7 +2,17 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 
 
 class NewProgrammeSchema(Schema):
@@ -18,7 +28,7 @@ class NewProgrammeSchema(Schema):
     points_per_yuan = Count(least=1, most=100_000, required=True)
 
 
-class MovedPointsSchema(Schema):
+class MovedPointsSchema(Answer):
     """A file of a programme's points: its number, and what is in it."""
 
     export = Count()
@@ -27,12 +37,12 @@ class MovedPointsSchema(Schema):
     amount_fen = Fen()
 
 
-class ProgrammeSchema(Schema):
+class ProgrammeSchema(Answer):
     """A brand's programme, with what is on its way to it."""
 
     id = PublicId()
     name = String()
-    delivery = String(validate=ma.validate.OneOf(["webhook", "export"]))
+    delivery = Choice(["webhook", "export"])
     url = String(allow_none=True)
     points_per_yuan = Count()
     created_at = Instant()
@@ -52,13 +62,13 @@ class AddedProgrammeSchema(ProgrammeSchema):
     secret = String(allow_none=True, metadata={"description": "whsec_…, shown this once"})
 
 
-class SecretSchema(Schema):
+class SecretSchema(Answer):
     """A programme's new secret."""
 
     secret = String(metadata={"description": "whsec_…, shown this once"})
 
 
-class ProgrammeListSchema(Schema):
+class ProgrammeListSchema(Answer):
     """All programmes: there are few."""
 
     items = ma.fields.List(ma.fields.Nested(ProgrammeSchema))

@@ -2,7 +2,17 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 from api.schemas.merchant.gifts import MOST_FEN, check_threshold
 from domain.subsidies.segments import Segment
 
@@ -10,9 +20,9 @@ from domain.subsidies.segments import Segment
 class NewPushSchema(Schema):
     """A coupon for every shopper of a segment, and why."""
 
-    segment = String(
+    segment = Choice(
+        Segment,
         required=True,
-        validate=ma.validate.OneOf([segment.value for segment in Segment]),
         metadata={
             "description": "won: a group of theirs formed; subsidised: got a subsidy; dormant:"
             " paid nothing for so many days; followers: follow the shop"
@@ -32,11 +42,11 @@ class NewPushSchema(Schema):
         check_threshold(given["threshold_fen"], given["value_fen"])
 
 
-class OrderedPushSchema(Schema):
+class OrderedPushSchema(Answer):
     """A push as it was ordered: what is set aside is its worst case."""
 
     id = PublicId()
-    segment = String()
+    segment = Choice(Segment)
     dormant_days = Count(allow_none=True)
     value_fen = Fen()
     threshold_fen = Fen()

@@ -1,9 +1,9 @@
 """Reconciliations and their differences, as staff see them."""
 
-import marshmallow as ma
-
 from api.paging import PageArguments
 from api.schemas.fields import (
+    Answer,
+    Choice,
     Count,
     DayOn,
     Fen,
@@ -25,7 +25,7 @@ _KINDS = [
 _SUBJECTS = ["payment", "refund", "transfer", "unreadable"]
 
 
-class ReconciliationSchema(Schema):
+class ReconciliationSchema(Answer):
     """A day of a gateway account: lines of its bill, those that match, differences found, open."""
 
     id = PublicId()
@@ -43,17 +43,17 @@ class ReconciliationSchema(Schema):
 class TaskFilters(PageArguments):
     """Which differences: open ones, resolved ones, or all."""
 
-    state = String(load_default=None, validate=ma.validate.OneOf(["open", "resolved"]))
+    state = Choice(["open", "resolved"], load_default=None)
 
 
-class TaskSchema(Schema):
+class TaskSchema(Answer):
     """A difference, with what was said of it. A transfer that came back has a negative amount."""
 
     id = PublicId()
     reconciliation_id = PublicId()
     on_date = DayOn()
-    kind = String(metadata={"enum": _KINDS})
-    subject = String(metadata={"enum": _SUBJECTS})
+    kind = Choice(_KINDS)
+    subject = Choice(_SUBJECTS)
     text = String()
     number = String()
     gateway_no = String(allow_none=True)

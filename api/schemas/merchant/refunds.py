@@ -3,18 +3,28 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Count, Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Count,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
 from domain.states import RefundState
 
 
-class RefundShopperSchema(Schema):
+class RefundShopperSchema(Answer):
     """Whose money it is."""
 
     id = PublicId()
     nickname = String()
 
 
-class RefundSchema(Schema):
+class RefundSchema(Answer):
     """A refund; `error_code` is what the gateway refused it with."""
 
     id = PublicId()
@@ -22,7 +32,7 @@ class RefundSchema(Schema):
     group_id = PublicId(allow_none=True)
     shopper = ma.fields.Nested(RefundShopperSchema)
     purpose = String()
-    state = String()
+    state = Choice(RefundState)
     amount_fen = Fen()
     error_code = String(allow_none=True)
     requested_at = Instant()
@@ -33,9 +43,7 @@ class RefundSchema(Schema):
 class RefundFilters(PageArguments):
     """Which refunds."""
 
-    state = String(
-        load_default=None, validate=ma.validate.OneOf([state.value for state in RefundState])
-    )
+    state = Choice(RefundState, load_default=None)
 
 
 class RetrySchema(Schema):
@@ -44,7 +52,7 @@ class RetrySchema(Schema):
     reason = Text(most=500, required=True)
 
 
-class AccountBriefSchema(Schema):
+class AccountBriefSchema(Answer):
     """A gateway account, as staff know it."""
 
     id = PublicId()
@@ -52,7 +60,7 @@ class AccountBriefSchema(Schema):
     mch_no = String()
 
 
-class RefundQueueSchema(Schema):
+class RefundQueueSchema(Answer):
     """What waits at one gateway account, and when it will have been accepted."""
 
     account = ma.fields.Nested(AccountBriefSchema)
@@ -68,7 +76,7 @@ class RefundQueueSchema(Schema):
     )
 
 
-class RefundQueuesSchema(Schema):
+class RefundQueuesSchema(Answer):
     """The queues of a merchant's accounts."""
 
     items = ma.fields.List(ma.fields.Nested(RefundQueueSchema))

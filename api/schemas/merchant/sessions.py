@@ -2,7 +2,16 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Instant, PublicId, Schema, String, Typed
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Typed,
+)
+from domain.merchants.rules import Role
 
 
 class StaffSignInSchema(Schema):
@@ -12,22 +21,22 @@ class StaffSignInSchema(Schema):
     password = String(required=True, load_only=True, validate=ma.validate.Length(min=1, max=200))
 
 
-class StaffSchema(Schema):
+class StaffSchema(Answer):
     """A member of staff."""
 
     id = PublicId()
     name = String()
-    role = String()
+    role = Choice(Role)
 
 
-class MerchantSchema(Schema):
+class MerchantSchema(Answer):
     """A merchant."""
 
     id = PublicId()
     name = String()
 
 
-class StaffSelfSchema(Schema):
+class StaffSelfSchema(Answer):
     """Who is signed in."""
 
     staff = ma.fields.Nested(StaffSchema)

@@ -2,7 +2,7 @@
 
 import marshmallow as ma
 
-from api.schemas.fields import Boolean, Count, Fen, Schema, Text
+from api.schemas.fields import Answer, Boolean, Count, Fen, Schema, Text
 from domain.withdrawals.rules import LEAST_FEN, MOST_FEN
 
 POINTS_PER_YUAN = (1, 2, 4, 5, 10, 20, 25, 50, 100, 200, 500, 1000)
@@ -31,7 +31,7 @@ class LimitsSchema(Schema):
     withdrawal_tax_category = Text(most=64)
 
 
-class SettingsSchema(LimitsSchema):
+class SettingsSchema(LimitsSchema, Answer):
     """A merchant's own limits."""
 
     withdrawal_max_fen = Fen(metadata={"description": "the most of one withdrawal"})

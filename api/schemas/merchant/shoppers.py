@@ -3,15 +3,26 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import Fen, Instant, PublicId, Schema, String, Text
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    Fen,
+    Instant,
+    PublicId,
+    Schema,
+    String,
+    Text,
+)
+
+FLAGS = ("review", "block")
 
 
-class ShopperSchema(Schema):
+class ShopperSchema(Answer):
     """A shopper."""
 
     id = PublicId()
     nickname = String()
-    flag = String(allow_none=True)
+    flag = Choice(FLAGS, allow_none=True)
     created_at = Instant()
     orders = ma.fields.Integer()
     subsidies_fen = Fen()
@@ -26,5 +37,5 @@ class ShopperFilters(PageArguments):
 class FlagSchema(Schema):
     """A flag: review holds subsidies, block refuses joins, null lifts it."""
 
-    flag = String(required=True, allow_none=True, validate=ma.validate.OneOf(["review", "block"]))
+    flag = Choice(FLAGS, required=True, allow_none=True)
     reason = Text(most=500, required=True)

@@ -3,17 +3,22 @@
 import marshmallow as ma
 
 from api.paging import PageArguments
-from api.schemas.fields import PublicId, Schema, String
+from api.schemas.fields import (
+    Answer,
+    Choice,
+    PublicId,
+    String,
+)
 from api.schemas.withdrawals import STATES, WithdrawalSchema
 
 
 class WithdrawalFilters(PageArguments):
     """Which withdrawals to list."""
 
-    state = String(load_default=None, validate=ma.validate.OneOf(STATES))
+    state = Choice(STATES, load_default=None)
 
 
-class PayeeSchema(Schema):
+class PayeeSchema(Answer):
     """Whose it is."""
 
     id = PublicId()

@@ -8,6 +8,7 @@ from api import auth
 from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import answer_page, page_of, read_page
+from api.refusals import ACTING
 from api.schemas.merchant.approvals import (
     ApprovalDecisionSchema,
     ApprovalFilters,
@@ -17,6 +18,7 @@ from api.schemas.merchant.approvals import (
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.approving import Ask, Decide, ask_approval, decide_approval
 from domain.merchants.approvals import find_approval, list_approvals
+from domain.merchants.errors import ApprovalDecided, ApprovalNotFound, ApprovalOutdated, ApprovalOwn
 from domain.merchants.rules import Role
 
 blueprint = Blueprint(
@@ -28,7 +30,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_approvals")
 @blueprint.arguments(ApprovalFilters, location="query")
 @blueprint.response(200, page_of(ApprovalSchema))
 def list_(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -46,7 +48,7 @@ def list_(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.approvals", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<id:approval_id>")
+@blueprint.route("/<id:approval_id>", refuses=(ApprovalNotFound,), name="show_approval")
 @blueprint.response(200, ApprovalSchema)
 def show(approval_id: str) -> Any:
     """Show an approval."""
@@ -55,7 +57,14 @@ def show(approval_id: str) -> Any:
         return find_approval(session, caller.merchant_id, approval_id)
 
 
-@blueprint.route("", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",))
+@blueprint.route(
+    "",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(*ACTING,),
+    name="ask_approval",
+)
 @blueprint.arguments(NewApprovalSchema)
 @blueprint.response(201, ApprovalSchema)
 def ask(arguments: dict[str, Any]) -> Response:
@@ -78,6 +87,13 @@ def ask(arguments: dict[str, Any]) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ApprovalNotFound,
+        ApprovalDecided,
+        ApprovalOwn,
+        ApprovalOutdated,
+        *ACTING,
+    ),
 )
 @blueprint.arguments(ApprovalDecisionSchema)
 @blueprint.response(200, ApprovalSchema)
@@ -91,6 +107,12 @@ def approve(arguments: dict[str, Any], approval_id: str) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ApprovalNotFound,
+        ApprovalDecided,
+        ApprovalOwn,
+    ),
+    name="refuse_approval",
 )
 @blueprint.arguments(ApprovalDecisionSchema)
 @blueprint.response(200, ApprovalSchema)
@@ -104,6 +126,12 @@ def refuse(arguments: dict[str, Any], approval_id: str) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ApprovalNotFound,
+        ApprovalDecided,
+        ApprovalOwn,
+    ),
+    name="withdraw_approval",
 )
 @blueprint.arguments(ApprovalDecisionSchema)
 @blueprint.response(200, ApprovalSchema)

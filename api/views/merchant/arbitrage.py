@@ -10,6 +10,7 @@ from api.schemas.merchant.arbitrage import (
     CampaignArbitrageSchema,
     OfferSchema,
 )
+from domain.campaigns.errors import CampaignNotFound, TermsInvalid
 from domain.planner.arbitrage import Arbitrage, check_arbitrage
 from domain.planner.forming import PRESETS, Behaviour
 from domain.planner.offers import Assumptions, InviteReward, Kind, Levers, Offer, Subsidy
@@ -25,7 +26,13 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/campaigns/<id:campaign_id>/arbitrage")
+@blueprint.route(
+    "/campaigns/<id:campaign_id>/arbitrage",
+    refuses=(
+        CampaignNotFound,
+        TermsInvalid,
+    ),
+)
 @blueprint.response(200, CampaignArbitrageSchema)
 def show_arbitrage(campaign_id: str) -> dict[str, Any]:
     """Test whether an opener gains more by not sharing, by a campaign's draft."""

@@ -18,7 +18,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_audit_log")
 @blueprint.arguments(AuditFilters, location="query")
 @blueprint.response(200, page_of(AuditEntrySchema))
 def list_entries(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from api.blueprint import Blueprint
 from api.schemas.merchant.groups import BoardArguments, BoardSchema, SettlementSchema
 from domain.analytics.live_board import count_board
 from domain.analytics.settling import show_progress
+from domain.campaigns.errors import CampaignNotFound
 from domain.database import merchant_transaction, read_clock
 
 blueprint = Blueprint(
@@ -18,7 +19,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", refuses=(CampaignNotFound,))
 @blueprint.arguments(BoardArguments, location="query")
 @blueprint.response(200, BoardSchema)
 def show_board(arguments: dict[str, Any]) -> dict[str, Any]:

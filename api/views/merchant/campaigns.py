@@ -22,18 +22,32 @@ from api.schemas.merchant.campaigns import (
 )
 from domain.campaigns import queries
 from domain.campaigns.drafting import ChangedCampaign, NewCampaign, change_campaign, draft_campaign
+from domain.campaigns.errors import (
+    BudgetBelowCommitments,
+    CampaignChanged,
+    CampaignNotFound,
+    CampaignNotMovable,
+    CampaignOver,
+    RuleVersionNotFound,
+    StockBelowCommitments,
+    TermsInvalid,
+)
 from domain.campaigns.moving import move_campaign
 from domain.campaigns.phases import CampaignPhase, in_phase, phase_of
 from domain.campaigns.queries import CampaignView
 from domain.campaigns.rules import TermsDraft
 from domain.campaigns.versions import find_version, list_versions
+from domain.catalog.errors import ProductNotFound
 from domain.catalog.queries import find_product
 from domain.database import merchant_transaction, read_clock
 from domain.errors import Rejected
 from domain.interventions.approval_limits import check_limit, check_raise
 from domain.merchants.auditing import audit
+from domain.merchants.errors import ApprovalNeeded
 from domain.merchants.rules import Role
 from domain.models import Campaign
+from domain.points.errors import ProgrammeNotFound
+from domain.publishing.errors import CampaignWindowPast, NothingToPublish, WarningsNotAcknowledged
 from domain.publishing.publishing import (
     Acknowledgement,
     PublishCampaign,
@@ -80,7 +94,17 @@ def list_campaigns(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer | {"items": [_shown(view, at) for view in answer["items"]]}
 
 
-@blueprint.route("", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        ProductNotFound,
+        TermsInvalid,
+        ApprovalNeeded,
+        ProgrammeNotFound,
+    ),
+)
 @blueprint.arguments(NewCampaignSchema)
 @blueprint.response(201, MerchantCampaignSchema)
 def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -112,14 +136,29 @@ def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign.public_id), at)
 
 
-@blueprint.route("/<id:campaign_id>")
+@blueprint.route("/<id:campaign_id>", refuses=(CampaignNotFound,))
 @blueprint.response(200, MerchantCampaignSchema)
 def show_campaign(campaign_id: str) -> dict[str, Any]:
     """Show a campaign."""
     return _found(auth.require_staff(), campaign_id)
 
 
-@blueprint.route("/<id:campaign_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:campaign_id>",
+    methods=["PATCH"],
+    role=Role.OPERATOR,
+    refuses=(
+        CampaignNotFound,
+        CampaignOver,
+        TermsInvalid,
+        BudgetBelowCommitments,
+        StockBelowCommitments,
+        CampaignChanged,
+        ReasonMissing,
+        ApprovalNeeded,
+        ProgrammeNotFound,
+    ),
+)
 @blueprint.arguments(CampaignChangeSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -152,7 +191,7 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
         return _shown(queries.find_campaign(session, caller.merchant_id, campaign_id), at)
 
 
-@blueprint.route("/<id:campaign_id>/rules")
+@blueprint.route("/<id:campaign_id>/rules", refuses=(CampaignNotFound,), name="list_campaign_rules")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(PublishedRulesSchema))
 def list_rules(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -172,7 +211,11 @@ def list_rules(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return answer | {"items": [asdict(one) | caps for one in answer["items"]]}
 
 
-@blueprint.route("/<id:campaign_id>/rules/<int:number>")
+@blueprint.route(
+    "/<id:campaign_id>/rules/<int:number>",
+    refuses=(CampaignNotFound, RuleVersionNotFound),
+    name="show_campaign_rules",
+)
 @blueprint.response(200, PublishedRulesSchema)
 def show_rules(campaign_id: str, number: int) -> dict[str, Any]:
     """Show the published rules of one version: what groups opened under it are settled by."""
@@ -182,7 +225,16 @@ def show_rules(campaign_id: str, number: int) -> dict[str, Any]:
         return asdict(found) | read_live_caps(session, caller.merchant_id)
 
 
-@blueprint.route("/<id:campaign_id>/check")
+@blueprint.route(
+    "/<id:campaign_id>/check",
+    refuses=(
+        CampaignNotFound,
+        CampaignOver,
+        CampaignWindowPast,
+        TermsInvalid,
+    ),
+    name="check_campaign",
+)
 @blueprint.response(200, CheckSchema)
 def check(campaign_id: str) -> dict[str, Any]:
     """Say what publishing would warn of, and show the rules text."""
@@ -203,7 +255,20 @@ def check(campaign_id: str) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/<id:campaign_id>/publication", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:campaign_id>/publication",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        CampaignNotFound,
+        CampaignOver,
+        CampaignWindowPast,
+        TermsInvalid,
+        NothingToPublish,
+        WarningsNotAcknowledged,
+    ),
+    name="publish_campaign",
+)
 @blueprint.arguments(PublicationSchema)
 @blueprint.response(201, MerchantCampaignSchema)
 def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -214,7 +279,16 @@ def publish(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _found(caller, campaign_id)
 
 
-@blueprint.route("/<id:campaign_id>/pause", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:campaign_id>/pause",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        CampaignNotFound,
+        CampaignNotMovable,
+    ),
+    name="pause_campaign",
+)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -222,7 +296,16 @@ def pause(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PAUSED, "campaign.paused", arguments["reason"])
 
 
-@blueprint.route("/<id:campaign_id>/resumption", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:campaign_id>/resumption",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        CampaignNotFound,
+        CampaignNotMovable,
+    ),
+    name="resume_campaign",
+)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
@@ -230,7 +313,16 @@ def resume(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     return _move(campaign_id, CampaignState.PUBLISHED, "campaign.resumed", arguments["reason"])
 
 
-@blueprint.route("/<id:campaign_id>/end", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:campaign_id>/end",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        CampaignNotFound,
+        CampaignNotMovable,
+    ),
+    name="end_campaign",
+)
 @blueprint.arguments(ReasonSchema)
 @blueprint.response(200, MerchantCampaignSchema)
 def end(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]:

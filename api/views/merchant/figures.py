@@ -11,6 +11,7 @@ from domain.analytics.clocks import measure_clocks
 from domain.analytics.counting import Period
 from domain.analytics.definitions import CLOCKS, DEFINITIONS
 from domain.analytics.figures import measure_period
+from domain.campaigns.errors import CampaignNotFound
 from domain.database import merchant_transaction, read_clock
 
 Measured = TypeVar("Measured")
@@ -24,7 +25,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", refuses=(CampaignNotFound,))
 @blueprint.arguments(FiguresArguments, location="query")
 @blueprint.response(200, PeriodFiguresSchema)
 def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ def show_figures(arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@blueprint.route("/clocks")
+@blueprint.route("/clocks", refuses=(CampaignNotFound,))
 @blueprint.arguments(FiguresArguments, location="query")
 @blueprint.response(200, ClocksSchema)
 def show_clocks(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from api.schemas.merchant.gateway_accounts import ResumedSchema, ToppedUpSchema
 from domain.database import read_clock
 from domain.interventions.topping_up import SayToppedUp, say_topped_up
 from domain.merchants.rules import Role
+from domain.payments.errors import UnknownGatewayAccount
 
 blueprint = Blueprint(
     "merchant-gateway-accounts",
@@ -26,6 +27,8 @@ blueprint = Blueprint(
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(UnknownGatewayAccount,),
+    name="top_up_account",
 )
 @blueprint.arguments(ToppedUpSchema)
 @blueprint.response(200, ResumedSchema)

@@ -17,6 +17,7 @@ from domain.database import merchant_transaction, read_clock
 from domain.interventions.resolving_findings import ResolveFinding, resolve_gateway_finding
 from domain.merchants.rules import Role
 from domain.payments import findings
+from domain.payments.errors import FindingNotFound, FindingResolved
 
 blueprint = Blueprint(
     "merchant-gateway-findings",
@@ -27,7 +28,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_gateway_findings")
 @blueprint.arguments(FindingFilters, location="query")
 @blueprint.response(200, page_of(GatewayFindingSchema))
 def list_findings(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -52,6 +53,8 @@ def list_findings(arguments: dict[str, Any]) -> dict[str, Any]:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(FindingNotFound, FindingResolved),
+    name="resolve_gateway_finding",
 )
 @blueprint.arguments(FindingResolutionSchema)
 @blueprint.response(200, GatewayFindingSchema)

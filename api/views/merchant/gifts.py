@@ -17,8 +17,16 @@ from api.schemas.merchant.gifts import (
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.giving import Gift, give
 from domain.interventions.taking_back import TakeBack, take_back
+from domain.merchants.errors import ApprovalNeeded
 from domain.merchants.rules import Role
 from domain.settlement.issuing import Source
+from domain.shoppers.errors import ShopperNotFound
+from domain.subsidies.errors import (
+    GoodwillExhausted,
+    GrantNotFound,
+    NothingToClawBack,
+    NotWholePoints,
+)
 from domain.subsidies.gifts import list_gifts
 from domain.terms import SubsidyKind
 
@@ -31,7 +39,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/gifts")
+@blueprint.route("/gifts", name="list_gifts")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(GiftSchema))
 def list_(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +56,19 @@ def list_(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.gifts", lambda line: (line.row_id,))
 
 
-@blueprint.route("/gifts", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",))
+@blueprint.route(
+    "/gifts",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        ShopperNotFound,
+        GoodwillExhausted,
+        NotWholePoints,
+        ApprovalNeeded,
+    ),
+    name="give_gift",
+)
 @blueprint.arguments(NewGiftSchema)
 @blueprint.response(201, GiftSchema)
 def give_(arguments: dict[str, Any]) -> Response:
@@ -66,6 +86,11 @@ def give_(arguments: dict[str, Any]) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        NothingToClawBack,
+        ApprovalNeeded,
+    ),
 )
 @blueprint.arguments(ClawBackSchema)
 @blueprint.response(200, ClawedBackSchema)
@@ -79,6 +104,11 @@ def claw_back_grant(arguments: dict[str, Any], source_id: str) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        NothingToClawBack,
+        ApprovalNeeded,
+    ),
 )
 @blueprint.arguments(ClawBackSchema)
 @blueprint.response(200, ClawedBackSchema)
@@ -92,6 +122,11 @@ def claw_back_reward(arguments: dict[str, Any], source_id: str) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        NothingToClawBack,
+        ApprovalNeeded,
+    ),
 )
 @blueprint.arguments(ClawBackSchema)
 @blueprint.response(200, ClawedBackSchema)

@@ -16,9 +16,11 @@ from domain.database import merchant_transaction, read_clock
 from domain.interventions import deciding_grants
 from domain.interventions.deciding_grants import DecideGrant
 from domain.interventions.retrying_grants import retry_grant
+from domain.merchants.errors import ApprovalNeeded
 from domain.merchants.rules import Role
 from domain.states import GrantState
 from domain.subsidies import queries
+from domain.subsidies.errors import GrantEmpty, GrantNotFound, GrantNotHeld, GrantNotStuck
 from domain.subsidies.queries import GrantFilter
 from domain.terms import SubsidyKind
 
@@ -62,7 +64,7 @@ def _filter(arguments: dict[str, Any]) -> GrantFilter:
     )
 
 
-@blueprint.route("/<id:grant_id>")
+@blueprint.route("/<id:grant_id>", refuses=(GrantNotFound,), name="show_grant")
 @blueprint.response(200, GrantSchema)
 def show(grant_id: str) -> Any:
     """Show a subsidy."""
@@ -72,7 +74,15 @@ def show(grant_id: str) -> Any:
 
 
 @blueprint.route(
-    "/<id:grant_id>/retry", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+    "/<id:grant_id>/retry",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        GrantNotStuck,
+    ),
+    name="retry_grant",
 )
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantSchema)
@@ -82,7 +92,17 @@ def retry(arguments: dict[str, Any], grant_id: str) -> Response:
 
 
 @blueprint.route(
-    "/<id:grant_id>/release", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+    "/<id:grant_id>/release",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        GrantNotHeld,
+        GrantEmpty,
+        ApprovalNeeded,
+    ),
+    name="release_grant",
 )
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantSchema)
@@ -92,7 +112,16 @@ def release(arguments: dict[str, Any], grant_id: str) -> Response:
 
 
 @blueprint.route(
-    "/<id:grant_id>/denial", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+    "/<id:grant_id>/denial",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        GrantNotFound,
+        GrantNotHeld,
+        ApprovalNeeded,
+    ),
+    name="deny_grant",
 )
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, GrantSchema)

@@ -13,7 +13,9 @@ from api.schemas.merchant.groups import (
 )
 from domain.analytics import live_board
 from domain.analytics.live_board import GroupFilter
+from domain.campaigns.errors import CampaignNotFound
 from domain.database import merchant_transaction
+from domain.groups.errors import GroupNotFound
 from domain.states import GroupState
 
 blueprint = Blueprint(
@@ -25,7 +27,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", refuses=(CampaignNotFound,))
 @blueprint.arguments(GroupFilters, location="query")
 @blueprint.response(200, page_of(MerchantGroupSchema))
 def list_groups(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +52,7 @@ def list_groups(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.groups", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<id:group_id>")
+@blueprint.route("/<id:group_id>", refuses=(GroupNotFound,))
 @blueprint.response(200, MerchantGroupDetailSchema)
 def show_group(group_id: str) -> dict[str, Any]:
     """Show a group with all who ever had a seat in it, and its recorded moves."""

@@ -17,14 +17,24 @@ from api.schemas.merchant.products import (
 )
 from api.views.merchant.campaigns import read_subsidy
 from domain.campaigns.drafting import check_default_subsidy
+from domain.campaigns.errors import TermsInvalid
 from domain.catalog import queries
 from domain.catalog.changing import change_product
 from domain.catalog.creating import NewProduct, NewVariant, add_variant, create_product
+from domain.catalog.errors import (
+    AlonePriceAboveList,
+    PointsPriceNotWhole,
+    ProductNotFound,
+    StockBelowZero,
+    VariantNotFound,
+)
 from domain.catalog.queries import ProductView
 from domain.database import merchant_transaction, read_clock
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
 from domain.models import Variant
+from domain.points.errors import ProgrammeNotFound
+from domain.publishing.errors import WarningsNotAcknowledged
 from domain.publishing.publishing import Acknowledgement
 from domain.publishing.repricing import ChangeVariant, change_variant_on_sale
 
@@ -52,7 +62,17 @@ def list_products(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.products", lambda product: (product.key[1],))
 
 
-@blueprint.route("/products", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/products",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        TermsInvalid,
+        AlonePriceAboveList,
+        PointsPriceNotWhole,
+        ProgrammeNotFound,
+    ),
+)
 @blueprint.arguments(NewProductSchema)
 @blueprint.response(201, ProductSchema)
 def add_product(arguments: dict[str, Any]) -> ProductView:
@@ -80,7 +100,7 @@ def add_product(arguments: dict[str, Any]) -> ProductView:
     return product
 
 
-@blueprint.route("/products/<id:product_id>")
+@blueprint.route("/products/<id:product_id>", refuses=(ProductNotFound,))
 @blueprint.response(200, ProductSchema)
 def show_product(product_id: str) -> ProductView:
     """Show a product."""
@@ -89,7 +109,16 @@ def show_product(product_id: str) -> ProductView:
         return queries.find_product(session, caller.merchant_id, product_id)
 
 
-@blueprint.route("/products/<id:product_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route(
+    "/products/<id:product_id>",
+    methods=["PATCH"],
+    role=Role.OPERATOR,
+    refuses=(
+        ProductNotFound,
+        TermsInvalid,
+        ProgrammeNotFound,
+    ),
+)
 @blueprint.arguments(ProductChangeSchema)
 @blueprint.response(200, ProductSchema)
 def edit_product(arguments: dict[str, Any], product_id: str) -> ProductView:
@@ -125,7 +154,17 @@ def _read_default_subsidy(session: Session, merchant_id: int, arguments: dict[st
         arguments["default_subsidy"] = rule.to_json()
 
 
-@blueprint.route("/products/<id:product_id>/variants", methods=["POST"], role=Role.OPERATOR)
+@blueprint.route(
+    "/products/<id:product_id>/variants",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    refuses=(
+        ProductNotFound,
+        AlonePriceAboveList,
+        PointsPriceNotWhole,
+    ),
+    name="add_variant",
+)
 @blueprint.arguments(NewVariantSchema)
 @blueprint.response(201, VariantSchema)
 def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Variant:
@@ -146,7 +185,18 @@ def add_variant_of_product(arguments: dict[str, Any], product_id: str) -> Varian
     return variant
 
 
-@blueprint.route("/variants/<id:variant_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route(
+    "/variants/<id:variant_id>",
+    methods=["PATCH"],
+    role=Role.OPERATOR,
+    refuses=(
+        VariantNotFound,
+        AlonePriceAboveList,
+        PointsPriceNotWhole,
+        StockBelowZero,
+        WarningsNotAcknowledged,
+    ),
+)
 @blueprint.arguments(VariantChangeSchema)
 @blueprint.response(200, VariantSchema)
 def edit_variant(arguments: dict[str, Any], variant_id: str) -> Variant:

@@ -29,6 +29,16 @@ from domain.interventions.programmes import (
     renew_secret,
 )
 from domain.merchants.rules import Role
+from domain.points.errors import (
+    ExportNotFound,
+    ExportNotOpen,
+    NotAWebhook,
+    NotByFile,
+    NothingToExport,
+    ProgrammeNotFound,
+    ProgrammeTaken,
+    ProgrammeUrlNotAllowed,
+)
 from domain.points.programmes import find_programme, list_programmes, write_export
 
 blueprint = Blueprint(
@@ -40,7 +50,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_programmes")
 @blueprint.response(200, ProgrammeListSchema)
 def list_() -> dict[str, Any]:
     """List programmes, with what is on its way to them."""
@@ -49,7 +59,16 @@ def list_() -> dict[str, Any]:
         return {"items": list_programmes(session, caller.merchant_id), "next_cursor": None}
 
 
-@blueprint.route("", methods=["POST"], role=Role.OWNER)
+@blueprint.route(
+    "",
+    methods=["POST"],
+    role=Role.OWNER,
+    refuses=(
+        ProgrammeUrlNotAllowed,
+        ProgrammeTaken,
+    ),
+    name="add_programme",
+)
 @blueprint.arguments(NewProgrammeSchema)
 @blueprint.response(201, AddedProgrammeSchema)
 def add(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -59,7 +78,16 @@ def add(arguments: dict[str, Any]) -> dict[str, Any]:
     return {**asdict(added), "secret": secret}
 
 
-@blueprint.route("/<id:programme_id>/secret", methods=["POST"], role=Role.OWNER)
+@blueprint.route(
+    "/<id:programme_id>/secret",
+    methods=["POST"],
+    role=Role.OWNER,
+    refuses=(
+        ProgrammeNotFound,
+        NotAWebhook,
+    ),
+    name="renew_programme_secret",
+)
 @blueprint.arguments(ProgrammeReasonSchema)
 @blueprint.response(200, SecretSchema)
 def renew(arguments: dict[str, Any], programme_id: str) -> dict[str, str]:
@@ -74,6 +102,12 @@ def renew(arguments: dict[str, Any], programme_id: str) -> dict[str, str]:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ProgrammeNotFound,
+        NotByFile,
+        NothingToExport,
+    ),
+    name="export_points",
 )
 @blueprint.arguments(ProgrammeReasonSchema)
 @blueprint.response(200, MovedPointsSchema)
@@ -82,9 +116,17 @@ def export(arguments: dict[str, Any], programme_id: str) -> Response:
     return _move(export_points, programme_id, arguments)
 
 
-@blueprint.route("/<id:programme_id>/points.csv")
+@blueprint.route(
+    "/<id:programme_id>/points.csv",
+    refuses=(
+        ProgrammeNotFound,
+        NotByFile,
+        ExportNotFound,
+    ),
+    name="download_points",
+)
 @blueprint.arguments(ExportArguments, location="query")
-@blueprint.response(200, content_type="text/csv")
+@blueprint.response(200, {"type": "string"}, content_type="text/csv")
 def download(arguments: dict[str, Any], programme_id: str) -> Response:
     """Download a file: what was exported under its number."""
     caller = auth.require_staff()
@@ -101,6 +143,12 @@ def download(arguments: dict[str, Any], programme_id: str) -> Response:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ProgrammeNotFound,
+        NotByFile,
+        ExportNotOpen,
+    ),
+    name="confirm_points",
 )
 @blueprint.arguments(ConfirmPointsSchema)
 @blueprint.response(200, MovedPointsSchema)

@@ -11,7 +11,9 @@ from api.paging import PageArguments, answer_page, page_of, read_page
 from api.schemas.merchant.pushes import NewPushSchema, OrderedPushSchema, PushSchema
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.pushing import Push, push_coupon
+from domain.merchants.errors import ApprovalNeeded
 from domain.merchants.rules import Role
+from domain.subsidies.errors import GoodwillExhausted, SegmentEmpty
 from domain.subsidies.pushes import list_pushes
 from domain.subsidies.segments import Segment
 
@@ -24,7 +26,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_coupon_pushes")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(PushSchema))
 def list_(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -41,7 +43,18 @@ def list_(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.pushes", lambda line: (line.row_id,))
 
 
-@blueprint.route("", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",))
+@blueprint.route(
+    "",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        SegmentEmpty,
+        GoodwillExhausted,
+        ApprovalNeeded,
+    ),
+    name="push_coupon",
+)
 @blueprint.arguments(NewPushSchema)
 @blueprint.response(201, OrderedPushSchema)
 def push(arguments: dict[str, Any]) -> Response:

@@ -18,6 +18,11 @@ from api.schemas.merchant.reconciliations import (
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.resolving_differences import ResolveDifference, resolve_difference
 from domain.merchants.rules import Role
+from domain.reconciliation.errors import (
+    ReconciliationNotFound,
+    ReconciliationTaskNotFound,
+    ReconciliationTaskResolved,
+)
 from domain.reconciliation.reporting import (
     TaskLine,
     find_reconciliation,
@@ -36,7 +41,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("/reconciliations")
+@blueprint.route("/reconciliations", name="list_reconciliations")
 @blueprint.arguments(PageArguments, location="query")
 @blueprint.response(200, page_of(ReconciliationSchema))
 def show_days(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -53,8 +58,12 @@ def show_days(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.reconciliations", lambda line: (line.row_id,))
 
 
-@blueprint.route("/reconciliations/<id:reconciliation_id>/csv")
-@blueprint.response(200, content_type="text/csv")
+@blueprint.route(
+    "/reconciliations/<id:reconciliation_id>/csv",
+    refuses=(ReconciliationNotFound,),
+    name="download_reconciliation",
+)
+@blueprint.response(200, {"type": "string"}, content_type="text/csv")
 def download_csv(reconciliation_id: str) -> Response:
     """Download a day: each line of the bill with ours beside it, then what the bill lacks."""
     caller = auth.require_staff()
@@ -69,7 +78,7 @@ def download_csv(reconciliation_id: str) -> Response:
     )
 
 
-@blueprint.route("/reconciliation-tasks")
+@blueprint.route("/reconciliation-tasks", name="list_reconciliation_tasks")
 @blueprint.arguments(TaskFilters, location="query")
 @blueprint.response(200, page_of(TaskSchema))
 def show_tasks(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -94,6 +103,11 @@ def show_tasks(arguments: dict[str, Any]) -> dict[str, Any]:
     methods=["POST"],
     role=Role.OPERATOR,
     headers=("Idempotency-Key",),
+    refuses=(
+        ReconciliationTaskNotFound,
+        ReconciliationTaskResolved,
+    ),
+    name="resolve_reconciliation_task",
 )
 @blueprint.arguments(ResolutionSchema)
 @blueprint.response(200, TaskSchema)

@@ -18,6 +18,7 @@ from domain.database import merchant_transaction, read_clock
 from domain.interventions.retrying_refunds import RetryRefund, retry_refund
 from domain.merchants.rules import Role
 from domain.refunds import queries
+from domain.refunds.errors import RefundNotFound, RefundNotRejected
 from domain.states import RefundState
 
 blueprint = Blueprint(
@@ -48,7 +49,7 @@ def list_refunds(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.refunds", lambda line: (line.row_id,))
 
 
-@blueprint.route("/queue")
+@blueprint.route("/queue", name="show_refund_queue")
 @blueprint.response(200, RefundQueuesSchema)
 def show_queue() -> dict[str, Any]:
     """Show how many refunds wait at each gateway account, how fast they go, and until when."""
@@ -60,7 +61,15 @@ def show_queue() -> dict[str, Any]:
 
 
 @blueprint.route(
-    "/<id:refund_id>/retry", methods=["POST"], role=Role.OPERATOR, headers=("Idempotency-Key",)
+    "/<id:refund_id>/retry",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        RefundNotFound,
+        RefundNotRejected,
+    ),
+    name="retry_refund",
 )
 @blueprint.arguments(RetrySchema)
 @blueprint.response(200, RefundSchema)

@@ -18,7 +18,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_rewards")
 @blueprint.arguments(RewardFilters, location="query")
 @blueprint.response(200, page_of(RewardSchema))
 def list_(arguments: dict[str, Any]) -> dict[str, Any]:

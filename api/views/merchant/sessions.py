@@ -5,7 +5,7 @@ from typing import Any
 from api import auth, request_context
 from api.auth import StaffCaller
 from api.blueprint import Blueprint
-from api.limits import password_limiters
+from api.limits import TooManyAttempts, password_limiters
 from api.schemas.merchant.sessions import (
     StaffSelfSchema,
     StaffSignedInSchema,
@@ -31,7 +31,14 @@ blueprint = Blueprint(
 )
 
 
-@open_blueprint.route("/sessions", methods=["POST"])
+@open_blueprint.route(
+    "/sessions",
+    methods=["POST"],
+    refuses=(
+        WrongLogin,
+        TooManyAttempts,
+    ),
+)
 @open_blueprint.arguments(StaffSignInSchema)
 @open_blueprint.response(201, StaffSignedInSchema)
 def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,13 @@ from domain.database import merchant_transaction, read_clock
 from domain.interventions.approval_limits import check_limit_change, check_raise
 from domain.merchants.auditing import audit
 from domain.merchants.changing_settings import change_settings, read_settings
+from domain.merchants.errors import (
+    ApprovalNeeded,
+    BudgetBelowSpent,
+    PointsOutstanding,
+    PointsPricesNotWhole,
+    TooFewApprovers,
+)
 from domain.merchants.rules import Role
 
 blueprint = Blueprint(
@@ -29,7 +36,18 @@ def show_settings() -> dict[str, Any]:
         return read_settings(session, caller.merchant_id)
 
 
-@blueprint.route("", methods=["PATCH"], role=Role.OWNER)
+@blueprint.route(
+    "",
+    methods=["PATCH"],
+    role=Role.OWNER,
+    refuses=(
+        PointsOutstanding,
+        PointsPricesNotWhole,
+        BudgetBelowSpent,
+        ApprovalNeeded,
+        TooFewApprovers,
+    ),
+)
 @blueprint.arguments(SettingsChangeSchema)
 @blueprint.response(200, SettingsSchema)
 def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:

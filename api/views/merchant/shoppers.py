@@ -9,6 +9,7 @@ from api.schemas.merchant.shoppers import FlagSchema, ShopperFilters, ShopperSch
 from domain.database import merchant_transaction, read_clock
 from domain.merchants.auditing import audit
 from domain.merchants.rules import Role
+from domain.shoppers.errors import ShopperNotFound
 from domain.shoppers.flagging import flag_shopper
 from domain.shoppers.queries import ShopperLine, find_shopper
 from domain.shoppers.queries import list_shoppers as list_them
@@ -40,7 +41,13 @@ def list_shoppers(arguments: dict[str, Any]) -> dict[str, Any]:
     return answer_page(found, page, "merchant.shoppers", lambda line: (line.row_id,))
 
 
-@blueprint.route("/<id:shopper_id>", methods=["PATCH"], role=Role.OPERATOR)
+@blueprint.route(
+    "/<id:shopper_id>",
+    methods=["PATCH"],
+    role=Role.OPERATOR,
+    refuses=(ShopperNotFound,),
+    name="flag_shopper",
+)
 @blueprint.arguments(FlagSchema)
 @blueprint.response(200, ShopperSchema)
 def flag(arguments: dict[str, Any], shopper_id: str) -> ShopperLine:

@@ -19,7 +19,7 @@ blueprint = Blueprint(
 )
 
 
-@blueprint.route("")
+@blueprint.route("", name="list_withdrawals")
 @blueprint.arguments(WithdrawalFilters, location="query")
 @blueprint.response(200, page_of(StaffWithdrawalSchema))
 def show_withdrawals(arguments: dict[str, Any]) -> dict[str, Any]:
