@@ -131,6 +131,7 @@ def changes(t: Texts, entry: Json) -> str:
         for field in dict.fromkeys((*old, *new))
         if old.get(field) != new.get(field) and (old or _says_something(new[field]))
     ]
+    changed.sort(key=lambda field: field.count("."))
     kind = "approval" if entry["action"].startswith("approval.") else entry["subject_kind"]
     lines = [_change(t, kind, field, old, new) for field in changed]
     shown, rest = "<br>".join(lines[:MOST_LINES]), lines[MOST_LINES:]
@@ -168,7 +169,7 @@ def _flat(tree: Json | None, prefix: str = "") -> Json:
 
 
 def _says_something(value: object) -> bool:
-    return value not in (None, "") and not isinstance(value, list)
+    return value is False or (value not in (None, "", 0) and not isinstance(value, list))
 
 
 def _value(t: Texts, kind: str, field: str, value: object) -> str:

@@ -58,7 +58,7 @@ def show(session: Session) -> None:
             st.caption(t("settings.owner_only"))
         for section, names in SECTIONS.items():
             st.html(f'<p class="pb-h">{t(f"settings.{section}")}</p>')
-            with st.grid("auto", min_column_width=340):
+            with st.grid("auto", min_column_width=290):
                 for name in names:
                     _show_setting(session, name, settings[name])
 
@@ -157,7 +157,7 @@ def _write(session: Session, name: str, value: Any) -> str:
         return t("settings.no_cap")
     own: dict[str, Callable[[Any], str]] = {
         "is_withdrawal_on": lambda is_on: t("settings.on" if is_on else "settings.off"),
-        "withdrawal_tax_category": escape,
+        "withdrawal_tax_category": lambda category: escape(t.named("tax_category", category)),
         "points_per_yuan": lambda rate: t("settings.points_a_yuan", number=formats.count(rate)),
         "points_valid_days": lambda days: t("settings.days", number=formats.count(days)),
         "withdrawal_tax_bps": formats.percent,
