@@ -30,7 +30,8 @@ def ask_subsidy(session: Session, draft: Draft) -> None:
         required=True,
         key="subsidy_kind",
     )
-    most_fen = min(draft.prices_fen.values()) - 1
+    lowest_fen = min(draft.prices_fen.values())
+    most_fen = lowest_fen if kind == "pass" else max(1, lowest_fen - 1)
     with st.grid("auto", min_column_width=220):
         amount = ask_yuan(
             t("wizard.subsidy"),

@@ -315,6 +315,15 @@ class TestNewCampaign:
         assert {price["group_price_fen"] for price in sent["terms"]["prices"]} == {2000}
         assert sent["starts_at"].endswith("T16:00:00Z")
 
+    def test_a_pass_alone_may_be_worth_the_group_price(self, pages: Pages) -> None:
+        page = pages.open("new_campaign")
+        button(page, "下一步").click().run()
+        button(page, "下一步").click().run()
+        cash = page.number_input(key="subsidy").max
+        page.segmented_control(key="subsidy_kind").set_value("pass").run()
+
+        assert (cash, page.number_input(key="subsidy").max) == (19.99, 20.0)
+
     def test_rules_typed_are_kept_on_the_way_back(self, pages: Pages) -> None:
         page = pages.open("new_campaign")
         button(page, "下一步").click().run()
