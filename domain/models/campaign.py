@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    FetchedValue,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import (
@@ -67,7 +74,10 @@ class Campaign(Moving, TenantRow, Base):
 
 
 class RuleVersion(TenantRow, Base):
-    """A frozen copy of a campaign's rules, with the text that was shown; append-only."""
+    """A frozen copy of a campaign's rules, with the text that was shown; append-only.
+
+    `chain` is the hash of all that and of the version before, written by a trigger.
+    """
 
     __tablename__ = "rule_versions"
     __table_args__ = (
@@ -84,6 +94,7 @@ class RuleVersion(TenantRow, Base):
     acknowledged: Mapped[list[Any]]
     published_at: Mapped[Instant]
     published_by: Mapped[int]
+    chain: Mapped[bytes] = mapped_column(LargeBinary, FetchedValue())
 
 
 class CampaignMovement(TenantRow, Base):

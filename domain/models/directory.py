@@ -103,7 +103,10 @@ class ClockOffset(Base):
 
 
 class AuditRun(Base):
-    """What a night's audit of the whole mall found; `broken` is a list, empty where all holds."""
+    """What a night's audit of the whole mall found.
+
+    `broken` and `late` are lists, empty where all holds, and where nobody was served late.
+    """
 
     __tablename__ = "audit_runs"
 
@@ -112,6 +115,7 @@ class AuditRun(Base):
     seconds: Mapped[int]
     checks: Mapped[int]
     broken: Mapped[list[Any]]
+    late: Mapped[list[Any]] = mapped_column(server_default=text("'[]'::jsonb"))
 
 
 Index("ix_staff_sessions_staff", StaffSession.merchant_id, StaffSession.staff_id)

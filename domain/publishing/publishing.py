@@ -1,5 +1,6 @@
 """Checking a campaign's draft, and publishing it as a new frozen rule version."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -39,6 +40,8 @@ from domain.publishing.warnings import (
 )
 from domain.states import CampaignState
 from domain.terms import Caps, Terms
+
+logger = logging.getLogger(__name__)
 
 MARGINS = Margins(opening=OPENING_MARGIN, joining=LAST_JOIN)
 
@@ -136,6 +139,7 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
         )
         session.add(version)
         session.flush()
+        session.refresh(version, ["chain"])
         campaign.rule_version_id = version.id
         campaign.starts_at, campaign.ends_at = terms.starts_at, terms.ends_at
         if campaign.state == CampaignState.DRAFT:
@@ -152,6 +156,20 @@ def publish_campaign(command: PublishCampaign, *, at: datetime) -> None:
             before=before,
             after={**campaign_to_json(session, campaign), "number": version.number},
         )
+    _tell_rules(version)
+
+
+def _tell_rules(version: RuleVersion) -> None:
+    """Put the new end of a campaign's chain into the log, out of the database's reach."""
+    logger.info(
+        "rules frozen",
+        extra={
+            "merchant_id": version.merchant_id,
+            "campaign_id": version.campaign_id,
+            "number": version.number,
+            "chain": version.chain.hex(),
+        },
+    )
 
 
 def _check(session: Session, campaign: Campaign, terms: Terms, *, at: datetime) -> Check:
