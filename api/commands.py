@@ -255,9 +255,14 @@ def sample(**amounts: int | None) -> None:
 @click.option("--at-rest", is_flag=True, help="Check what holds once all queues are drained, too.")
 @click.option("--gateway-record", metavar="URL", help="The sandbox's control API (development).")
 @click.option("--sealed-log", type=click.File("rb"), help="A log that tells of seals; - is stdin.")
+@click.option("--in-time", is_flag=True, help="Exit with 1 if somebody was served late, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def audit(
-    at_rest: bool, gateway_record: str | None, sealed_log: BinaryIO | None, as_json: bool
+    at_rest: bool,
+    gateway_record: str | None,
+    sealed_log: BinaryIO | None,
+    in_time: bool,
+    as_json: bool,
 ) -> None:
     """Recount every invariant from rows; exits 1 if one is broken."""
     if gateway_record is not None and settings().environment != "development":
@@ -270,7 +275,7 @@ def audit(
         at=read_clock(), at_rest=at_rest, gateway_record=record, known_seals=seals
     )
     click.echo(json.dumps(report.to_json(), ensure_ascii=False) if as_json else report.to_text())
-    if not report.is_ok:
+    if not report.is_ok or (in_time and report.late):
         sys.exit(1)
 
 
@@ -288,6 +293,7 @@ def audits(nights: int) -> None:
                 "seconds": run.seconds,
                 "checks": run.checks,
                 "broken": run.broken,
+                "late": run.late,
             }
             for run in runs
         ]

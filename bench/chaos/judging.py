@@ -121,7 +121,7 @@ def _audit(verdict: Verdict, control_url: str) -> None:
         verdict.wrong += compare_lines(our_lines(session), record)
     report = audit(at=read_clock(), at_rest=True, gateway_record=record)
     verdict.checks = len(report.lines)
-    verdict.wrong += [line.to_text() for line in report.lines if not line.is_ok]
+    verdict.wrong += [line.to_text() for line in report.broken]
     if report.parked.count:
         verdict.wrong.append(f"{report.parked.count} parked: {report.parked.examples}")
 

@@ -13,11 +13,16 @@ from sqlalchemy import Row
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One sentence that must be true; `invariant` is its number in the product rules, section 9."""
+    """One sentence that must be true; `invariant` is its number in the product rules, section 9.
+
+    One that `is_clock` says that people were served in time: what breaks it is late for ever, and
+    no fault of the books.
+    """
 
     name: str
     invariant: int
     sentence: str
+    is_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,12 @@ EXPLAINED = Check(
     " base, what a new shopper and its invites add, less what levers take; never above the quote,"
     " and below it for a reason that is so; denied nothing, and by its last part.",
 )
+DATED = Check(
+    "grants.dated-by-the-rules",
+    16,
+    "A subsidy keeps its group's deadline, is due the rule's delay after it, was decided when it"
+    " first moved, and issued when it moved there.",
+)
 DRAWN = Check(
     "grants.drawn",
     5,
@@ -179,6 +185,29 @@ PROBES = (
         """,  # noqa: S608 - constants only
     ),
     probe(EXPLAINED, _EXPLAINED),
+    probe(
+        DATED,
+        """
+        WITH moves AS (
+            SELECT merchant_id, subject_id,
+                min(occurred_at) FILTER (WHERE from_state = 'decided') AS decided_at,
+                max(occurred_at) FILTER (WHERE to_state = 'issued') AS issued_at
+            FROM state_moves WHERE machine = 'grant' GROUP BY 1, 2
+        )
+        SELECT format('grant %s/%s: deadline %s of %s, due at %s, decided at %s (%s), issued at %s'
+            ' (%s)', s.merchant_id, s.id, s.deadline_at, g.deadline_at, s.due_at, s.decided_at,
+            m.decided_at, s.issued_at, m.issued_at) AS key
+        FROM grants s
+        LEFT JOIN groups g ON g.merchant_id = s.merchant_id AND g.id = s.group_id
+        LEFT JOIN rule_versions r ON r.merchant_id = g.merchant_id AND r.id = g.rule_version_id
+        LEFT JOIN moves m ON m.merchant_id = s.merchant_id AND m.subject_id = s.id
+        WHERE (s.deadline_at = g.deadline_at AND s.decided_at = m.decided_at
+            AND s.decided_at >= least(g.deadline_at, g.cut_at)
+            AND s.due_at = s.deadline_at + make_interval(
+                secs => coalesce((r.terms -> 'subsidy' ->> 'delay_seconds')::bigint, 0))
+            AND s.issued_at IS NOT DISTINCT FROM m.issued_at) IS NOT TRUE
+        """,
+    ),
     Probe(
         (DRAWN,),
         """

@@ -21,6 +21,12 @@ LED_BY_A_MEMBER = Check(
     2,
     "An open group is led by a paid member; it has no leader only while nobody has paid.",
 )
+LED_BY_THE_EARLIEST = Check(
+    "groups.led-by-the-earliest",
+    2,
+    "The leader of a group is the member who paid earliest of those who were heard of when it came"
+    " to lead; a group that ended without members has none.",
+)
 KEEP_RULES = Check(
     "groups.keep-their-rules",
     2,
@@ -96,6 +102,38 @@ PROBES = (
         WHERE g.state = 'open' AND CASE
             WHEN g.leader_id IS NULL THEN paid.shoppers IS NOT NULL
             ELSE coalesce(g.leader_id <> ALL (paid.shoppers), true) END
+        """,
+    ),
+    probe(
+        LED_BY_THE_EARLIEST,
+        """
+        WITH members AS (
+            SELECT o.merchant_id, o.group_id, o.shopper_id, o.paid_at, o.id, m.id AS heard
+            FROM orders o
+            JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
+                AND m.subject_id = o.id AND m.to_state = 'paid'
+            LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+            WHERE o.group_id IS NOT NULL AND (o.seat_state = 'taken' OR s.id IS NOT NULL)
+        ), led AS (
+            SELECT g.merchant_id, g.id, g.state, g.leader_id, l.id AS order_id, l.paid_at, l.heard
+            FROM groups g
+            LEFT JOIN members l ON l.merchant_id = g.merchant_id AND l.group_id = g.id
+                AND l.shopper_id = g.leader_id
+        )
+        SELECT format('group %s/%s is %s, led by %s, who paid at %s', l.merchant_id, l.id, l.state,
+            l.leader_id, l.paid_at) AS key
+        FROM led l
+        LEFT JOIN (
+            SELECT l.merchant_id, l.id FROM led l
+            JOIN members e ON e.merchant_id = l.merchant_id AND e.group_id = l.id
+                AND (e.paid_at, e.id) < (l.paid_at, l.order_id) AND e.heard < l.heard
+            GROUP BY 1, 2
+        ) before ON before.merchant_id = l.merchant_id AND before.id = l.id
+        WHERE before.id IS NOT NULL OR CASE
+            WHEN l.state IN ('formed', 'formed_short', 'failed', 'cancelled')
+                THEN l.order_id IS NULL
+            WHEN l.state IN ('pending', 'abandoned', 'closed') THEN l.leader_id IS NOT NULL
+            ELSE false END
         """,
     ),
     probe(

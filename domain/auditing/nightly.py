@@ -14,7 +14,7 @@ from sqlalchemy.sql import bindparam
 from domain.auditing.reporting import Report
 from domain.auditing.running import audit
 from domain.clock import shanghai_day
-from domain.database import transaction
+from domain.database import reading, transaction
 
 logger = logging.getLogger(__name__)
 
@@ -23,26 +23,27 @@ NOT_BEFORE = timedelta(hours=4)
 
 _KEEP = text(
     """
-    INSERT INTO audit_runs (on_date, audited_at, seconds, checks, broken)
-    VALUES (:on_date, :at, :seconds, :checks, :broken)
+    INSERT INTO audit_runs (on_date, audited_at, seconds, checks, broken, late)
+    VALUES (:on_date, :at, :seconds, :checks, :broken, :late)
     ON CONFLICT (on_date) DO NOTHING
     """
-).bindparams(bindparam("broken", type_=JSONB))
+).bindparams(bindparam("broken", type_=JSONB), bindparam("late", type_=JSONB))
 _LAST = text(
-    "SELECT on_date, audited_at, seconds, checks, broken FROM audit_runs"
+    "SELECT on_date, audited_at, seconds, checks, broken, late FROM audit_runs"
     " ORDER BY on_date DESC LIMIT :limit"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AuditRun:
-    """One night's audit: checks asked, the broken ones as `Line.to_json` has them."""
+    """One night's audit: checks asked, the broken and the late ones as `Line.to_json` has them."""
 
     on_date: date
     audited_at: datetime
     seconds: int
     checks: int
     broken: list[dict[str, Any]]
+    late: list[dict[str, Any]]
 
 
 def audited_day(at: datetime) -> date:
@@ -51,11 +52,26 @@ def audited_day(at: datetime) -> date:
 
 
 def audit_night(*, at: datetime) -> Report:
-    """Check what holds at any moment, keep the result; what is broken goes to the log as errors."""
+    """Check what holds at any moment, keep the result; what is broken goes to the log as errors.
+
+    Whoever was served late stays so: the log hears of it each time that there are more.
+    """
     began = time.monotonic()
     report = audit(at=at)
-    broken = [line for line in report.lines if not line.is_ok]
-    for line in broken:
+    with reading() as session:
+        last = list_runs(session, limit=1)
+    known = {line["name"]: line["violations"] for run in last for line in run.late}
+    for line in report.late:
+        if line.breaches.count > known.get(line.check.name, 0):
+            logger.error(
+                "members were served late",
+                extra={
+                    "check": line.check.name,
+                    "late": line.breaches.count,
+                    "examples": list(line.breaches.examples),
+                },
+            )
+    for line in report.broken:
         logger.error(
             "an invariant is broken",
             extra={
@@ -72,7 +88,8 @@ def audit_night(*, at: datetime) -> Report:
                 "at": at,
                 "seconds": round(time.monotonic() - began),
                 "checks": len(report.lines),
-                "broken": [line.to_json() for line in broken],
+                "broken": [line.to_json() for line in report.broken],
+                "late": [line.to_json() for line in report.late],
             },
         )
     return report

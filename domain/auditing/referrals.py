@@ -18,6 +18,12 @@ REWARDED = Check(
     " the rules of that order's group give; it has none where the order is under review, and else"
     " only where they give nothing or one of the two is, or was, flagged.",
 )
+BOUND_BY_FIRST = Check(
+    "referrals.bound-by-the-first",
+    12,
+    "The order that bound a shopper was its first by payment of all that had formed, failed or been"
+    " bought alone by then; it was bound, and rewarded, when its group was looked at for rewards.",
+)
 CAME_BY = Check(
     "orders.came-by-their-share",
     12,
@@ -31,6 +37,40 @@ INVITES = Check(
     " decided, up to the rules' most: as many as its orders say, not one less.",
 )
 
+# What ended less than a minute before a binding may have been committed after it.
+_BOUND_BY_FIRST = """
+    WITH ended AS (
+        SELECT o.merchant_id, o.id, o.shopper_id, o.paid_at,
+            coalesce(s.decided_at, g.ended_at, m.occurred_at) AS ended_at
+        FROM orders o
+        LEFT JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+        LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
+        LEFT JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
+            AND m.subject_id = o.id AND m.to_state = 'paid' AND o.group_id IS NULL
+        WHERE o.paid_at IS NOT NULL AND (o.group_id IS NULL OR s.id IS NOT NULL
+            OR (g.state IN ('formed', 'formed_short') AND o.seat_state = 'taken'))
+    ), bound AS (
+        SELECT r.merchant_id, r.id, r.shopper_id, r.order_id, r.bound_at, o.paid_at, w.issued_at,
+            m.at AS rewarded_at
+        FROM referrals r
+        LEFT JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
+        LEFT JOIN rewards w ON w.merchant_id = r.merchant_id AND w.referral_id = r.id
+        LEFT JOIN campaign_movements m ON m.merchant_id = o.merchant_id
+            AND m.group_id = o.group_id AND m.reason = 'rewarded'
+    )
+    SELECT format('referral %s/%s by order %s, paid at %s, bound at %s; order %s was paid at %s and'
+        ' ended at %s', b.merchant_id, b.id, b.order_id, b.paid_at, b.bound_at, e.id, e.paid_at,
+        e.ended_at) AS key
+    FROM bound b
+    JOIN ended e ON e.merchant_id = b.merchant_id AND e.shopper_id = b.shopper_id
+        AND (e.paid_at, e.id) < (b.paid_at, b.order_id)
+        AND e.ended_at < b.bound_at - interval '1 minute'
+    UNION ALL
+    SELECT format('referral %s/%s: bound at %s, its group looked at at %s, rewarded at %s',
+        merchant_id, id, bound_at, rewarded_at, issued_at)
+    FROM bound
+    WHERE (bound_at = rewarded_at AND coalesce(issued_at = bound_at, true)) IS NOT TRUE
+"""
 _CAME_BY = """
     WITH joined AS (
         SELECT o.merchant_id, o.id, o.shopper_id, o.group_id, o.placed_at, o.share_id,
@@ -189,6 +229,7 @@ PROBES: tuple[Probe, ...] = (
                         n.outcome, n.amount_fen) END
         """,
     ),
+    probe(BOUND_BY_FIRST, _BOUND_BY_FIRST),
     probe(CAME_BY, _CAME_BY),
     probe(INVITES, _INVITES),
 )

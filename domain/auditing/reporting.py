@@ -29,9 +29,14 @@ class Line:
 
     def to_text(self) -> str:
         """Write the line, and the rows that break the sentence below it."""
-        verdict = "ok" if self.is_ok else _violations(self.breaches.count)
+        verdict = "ok" if self.is_ok else self._verdict()
         head = f"{verdict:<14} {self.check.name:<36} {self.check.sentence}"
         return "\n".join((head, *(f"{'':<14} - {key}" for key in self.breaches.examples)))
+
+    def _verdict(self) -> str:
+        if self.check.is_clock:
+            return f"{self.breaches.count} late"
+        return _violations(self.breaches.count)
 
     def to_json(self) -> dict[str, Any]:
         """Write the line as JSON."""
@@ -39,6 +44,7 @@ class Line:
             "name": self.check.name,
             "invariant": self.check.invariant,
             "sentence": self.check.sentence,
+            "is_clock": self.check.is_clock,
             "is_ok": self.is_ok,
             "violations": self.breaches.count,
             "examples": list(self.breaches.examples),
@@ -47,20 +53,30 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All lines of an audit; parked work is a warning, not a violation."""
+    """All lines of an audit; parked work is a warning, not a violation, and neither is lateness."""
 
     lines: tuple[Line, ...]
     parked: Breaches
 
     @property
     def is_ok(self) -> bool:
-        """Say whether every sentence is true."""
-        return all(line.is_ok for line in self.lines)
+        """Say whether every sentence about the books is true; clocks are told apart."""
+        return not self.violated
 
     @property
     def violated(self) -> tuple[str, ...]:
-        """Return the names of the checks whose sentence is broken."""
-        return tuple(line.check.name for line in self.lines if not line.is_ok)
+        """Return the names of the checks whose sentence is broken, but for clocks."""
+        return tuple(line.check.name for line in self.broken)
+
+    @property
+    def broken(self) -> list[Line]:
+        """Return the lines whose sentence is broken, but for clocks."""
+        return [line for line in self.lines if not line.is_ok and not line.check.is_clock]
+
+    @property
+    def late(self) -> list[Line]:
+        """Return the clocks that ran out, each with whom it names for ever."""
+        return [line for line in self.lines if not line.is_ok and line.check.is_clock]
 
     def to_text(self) -> str:
         """Write the report for a terminal."""
@@ -72,12 +88,19 @@ class Report:
             lines.extend(f"{'':<14} - {key}" for key in self.parked.examples)
         broken = len(self.violated)
         summary = "all of them hold" if not broken else f"{broken} of them broken"
-        return "\n".join((*lines, "", f"{len(self.lines)} invariants checked: {summary}."))
+        told = [f"{len(self.lines)} invariants checked: {summary}."]
+        if self.late:
+            rows = sum(line.breaches.count for line in self.late)
+            told.insert(
+                0, f"Served late, for ever: {rows} rows, by {len(self.late)} of the clocks."
+            )
+        return "\n".join((*lines, "", *told))
 
     def to_json(self) -> dict[str, Any]:
         """Write the report as JSON."""
         return {
             "is_ok": self.is_ok,
+            "is_in_time": not self.late,
             "lines": [line.to_json() for line in self.lines],
             "warnings": [
                 {

@@ -12,12 +12,18 @@ from sqlalchemy.orm import Session
 
 from domain.auditing import (
     budgets,
+    clocks,
+    copies,
     days,
+    effects,
     facts,
+    frozen_rules,
     grants,
     groups,
+    instants,
     instruments,
     ledger,
+    lives,
     moves,
     payments,
     promises,
@@ -49,6 +55,12 @@ PROBES: tuple[Probe, ...] = (
     *referrals.PROBES,
     *moves.PROBES,
     *facts.PROBES,
+    *instants.PROBES,
+    *effects.PROBES,
+    *copies.PROBES,
+    *lives.PROBES,
+    *frozen_rules.PROBES,
+    *clocks.PROBES,
     *tenants.PROBES,
     *rest.PROBES,
 )
@@ -82,7 +94,7 @@ _PARKED = text(
 def checks(*, at_rest: bool) -> list[Check]:
     """List the checks, in the order of the product rules; those that need rest if wanted."""
     found = [check for p in PROBES if at_rest or not p.needs_rest for check in p.checks]
-    return sorted(found, key=lambda check: check.invariant)
+    return sorted(found, key=lambda check: (check.is_clock, check.invariant))
 
 
 @contextmanager

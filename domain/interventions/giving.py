@@ -158,6 +158,13 @@ def give_gift(session: Session, actor: StaffActor, gift: Gift, *, at: datetime) 
         subject_id=gift_id,
         at=at,
         reason=gift.reason,
-        after={name: body[name] for name in ("kind", "amount_fen")},
+        after={
+            **{name: body[name] for name in ("kind", "amount_fen")},
+            **(
+                {"threshold_fen": gift.threshold_fen, "valid_days": gift.valid_days}
+                if gift.kind.expires
+                else {}
+            ),
+        },
     )
     return body

@@ -6,6 +6,8 @@ dropped first.
 
 from collections.abc import Mapping
 
+from tests.domain.auditing.derived_faults import DERIVED_FAULTS
+
 
 def unposted(kind: str) -> str:
     """Forget one ledger transaction of a kind, with its entries."""
@@ -831,4 +833,5 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE instruments SET expires_at = 'epoch' WHERE state = 'issued'",),
         ("UPDATE point_lots SET expires_at = 'epoch' WHERE left_fen > 0",),
     ),
+    **DERIVED_FAULTS,
 }

@@ -82,6 +82,17 @@ def leave_and_come_back(world: World, at: datetime) -> None:
     world.named["left"] = order
 
 
+def hand_over_the_lead(world: World, at: datetime) -> None:
+    """A leader leaves two others, of whom the first to pay leads from then on."""
+    larger = world.with_campaign(group_size=4)
+    leader = world.stage.shopper()
+    order = larger.stage.open(leader, at)
+    larger.pay(order, at)
+    for n in (1, 2):
+        larger.join(order["group_id"], at + n * MINUTE)
+    larger.give_up(leader, order, at + 3 * MINUTE)
+
+
 def leave_last(world: World, at: datetime) -> None:
     leader = world.stage.shopper()
     order = world.stage.open(leader, at)
@@ -220,11 +231,11 @@ def hold_what_is_short_lived(world: World, at: datetime) -> None:
     """A coupon of a day, and points of a day; some of them pay a seat that is left after that."""
     short = replace(COUPON, valid_days=1)
     world.with_campaign(subsidy=short).open(at)
-    world.live_points(days=1)
+    world.live_points(at, days=1)
     points = world.with_campaign(subsidy=POINTS)
     shopper = world.stage.shopper()
     points.settle_alone(points.open(at, shopper), at + DAY)
-    world.live_points(days=365)
+    world.live_points(at, days=365)
     cheap = world.with_campaign(group_price_fen=500, subsidy_fen=300)
     order = cheap.stage.open(shopper, at + DAY + MINUTE, use_points=True)
     world.named["short_lived"] = (shopper, order)
@@ -356,6 +367,7 @@ STORIES: tuple[Story, ...] = (
     pay_too_late_to_open,
     stay_releasing,
     leave_and_come_back,
+    hand_over_the_lead,
     leave_last,
     let_holds_run_out,
     pay_another_amount,

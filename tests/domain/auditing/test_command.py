@@ -24,11 +24,11 @@ def run(app: Flask, *arguments: str) -> Result:
     return app.test_cli_runner().invoke(args=["audit", *arguments])
 
 
-def break_a_counter(database: DatabaseUrls) -> None:
+def move_an_end(database: DatabaseUrls) -> None:
     assert database.bootstrap is not None
     address = database.bootstrap.replace("+psycopg", "")
     with psycopg.connect(address) as connection:
-        connection.execute("UPDATE campaigns SET people_paid = people_paid + 1")
+        connection.execute("UPDATE campaigns SET ends_at = ends_at + interval '1 day'")
 
 
 def park_some_work(database: DatabaseUrls) -> None:
@@ -56,27 +56,27 @@ def test_broken_invariant_is_named_and_ends_with_1(
     app: Flask, fresh_database: DatabaseUrls
 ) -> None:
     stage = make_stage()
-    break_a_counter(fresh_database)
+    move_an_end(fresh_database)
 
     result = run(app)
 
     assert result.exit_code == 1
-    assert "1 violation    campaigns.totals-recounted" in result.stdout
-    assert f"- campaign {stage.merchant_id}/{stage.campaign.id}: " in result.stdout
+    assert "1 violation    campaigns.follow-their-rules" in result.stdout
+    assert f"- campaign {stage.merchant_id}/{stage.campaign.id} is published, by " in result.stdout
     assert result.stdout.splitlines()[-1].endswith("1 of them broken.")
 
 
 def test_json_has_every_check(app: Flask, fresh_database: DatabaseUrls) -> None:
     make_stage()
-    break_a_counter(fresh_database)
+    move_an_end(fresh_database)
 
     result = run(app, "--json", "--at-rest")
 
     report = json.loads(result.stdout)
     assert not report["is_ok"]
     [broken] = [line for line in report["lines"] if not line["is_ok"]]
-    assert broken["name"] == "campaigns.totals-recounted"
-    assert (broken["invariant"], broken["violations"], len(broken["examples"])) == (7, 1, 1)
+    assert broken["name"] == "campaigns.follow-their-rules"
+    assert (broken["invariant"], broken["violations"], len(broken["examples"])) == (16, 1, 1)
     assert "rest.groups" in {line["name"] for line in report["lines"]}
     assert report["warnings"] == []
 

@@ -24,7 +24,7 @@ from domain.gateways.protocol import GatewayTransfer, TransferStatus
 from domain.idempotency import RequestKey
 from domain.interventions.deciding_grants import DecideGrant
 from domain.interventions.pushing import Push, order_push, worst_case
-from domain.merchants.auditing import StaffActor
+from domain.merchants.auditing import StaffActor, audit
 from domain.merchants.changing_settings import change_settings
 from domain.merchants.rules import Role
 from domain.models import ExternalProgramme
@@ -171,10 +171,22 @@ class World:
         """Settle one group, as the job would when only that is due."""
         self.stage.settle(group_id, at)
 
-    def live_points(self, *, days: int) -> None:
-        """Let points that are issued from now on live so many days."""
+    def live_points(self, at: datetime, *, days: int) -> None:
+        """Let points that are issued from now on live so many days, as staff would."""
+        merchant_id = self.stage.merchant_id
         with transaction() as session:
-            session.execute(text(f"UPDATE merchant_settings SET points_valid_days = {int(days)}"))  # noqa: S608
+            staff = StaffActor(merchant_id, make_staff(session, merchant_id).id, Role.OWNER)
+            before, after = change_settings(session, merchant_id, {"points_valid_days": days})
+            audit(
+                session,
+                staff,
+                "settings.changed",
+                subject_kind="settings",
+                subject_id=None,
+                at=at,
+                before=before,
+                after=after,
+            )
 
     def expire_values(self, at: datetime) -> None:
         while expire_due(at=at):
