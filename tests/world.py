@@ -49,6 +49,52 @@ ADDRESS = {"recipient": "小红", "phone": "13800000000", "region": "上海市",
 _numbers = itertools.count(1)
 
 
+_ENDING_DAY = "CAST(({} - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai' AS date)"
+_OPENED = "SELECT min(id) FROM orders WHERE group_id = g.id"
+_END_DEADLINE = (
+    # The rules that the group is to have been opened under, and those of all others again.
+    """
+    INSERT INTO rule_versions (merchant_id, campaign_id, number, terms, text_zh, text_en,
+        acknowledged, published_at, published_by)
+    SELECT v.merchant_id, v.campaign_id, v.number + n, CASE n WHEN 1 THEN jsonb_set(v.terms,
+            '{life_seconds}', to_jsonb(extract(epoch FROM CAST(:at AS timestamptz) - g.opened_at)))
+        ELSE v.terms END, v.text_zh, v.text_en, v.acknowledged, v.published_at, v.published_by
+    FROM groups g
+    JOIN campaigns c ON c.merchant_id = g.merchant_id AND c.id = g.campaign_id
+    JOIN rule_versions v ON v.merchant_id = c.merchant_id AND v.id = c.rule_version_id
+    CROSS JOIN generate_series(1, 2) AS n
+    WHERE g.public_id = :id ORDER BY n
+    """,
+    """
+    UPDATE campaigns c SET rule_version_id = (
+        SELECT id FROM rule_versions WHERE campaign_id = c.id ORDER BY number DESC LIMIT 1)
+    FROM groups g WHERE g.public_id = :id AND c.id = g.campaign_id
+    """,
+    """
+    UPDATE groups g SET deadline_at = :at, rule_version_id = (
+        SELECT id FROM rule_versions WHERE campaign_id = g.campaign_id
+        ORDER BY number DESC OFFSET 1 LIMIT 1)
+    WHERE public_id = :id
+    """,
+    f"""
+    UPDATE orders o SET cap_on = CASE WHEN o.id = ({_OPENED})
+            THEN {_ENDING_DAY.format("(o.placed_at + (g.deadline_at - g.opened_at))")}
+            ELSE {_ENDING_DAY.format("g.deadline_at")} END,
+        hold_expires_at = CASE WHEN o.id = ({_OPENED}) THEN o.hold_expires_at
+            ELSE least(o.hold_expires_at, g.deadline_at) END
+    FROM groups g WHERE g.public_id = :id AND o.group_id = g.id
+    """,  # noqa: S608 - constants only
+    """
+    UPDATE payments p SET expires_at = o.hold_expires_at FROM orders o, groups g
+    WHERE g.public_id = :id AND o.group_id = g.id AND p.order_id = o.id
+    """,
+    """
+    UPDATE work_rows SET due_at = :at WHERE kind = 'settle_group' AND subject_id =
+        (SELECT id FROM groups WHERE public_id = :id)
+    """,
+)
+
+
 @dataclass
 class Phone:
     """A shopper's phone: a token, and an openid to pay as."""
@@ -136,16 +182,10 @@ class World:
         return leader, leader.buy(leader.open())
 
     def end_deadline(self, group_id: str) -> None:
-        """Move a group's deadline to now, as if its life were over."""
+        """Move a group's deadline to now, as if it had been opened under rules of that life."""
         at = read_clock()
         with transaction() as session:
-            for statement in (
-                "UPDATE groups SET deadline_at = :at WHERE public_id = :id",
-                "UPDATE orders SET hold_expires_at = :at WHERE state = 'placed' AND group_id ="
-                " (SELECT id FROM groups WHERE public_id = :id)",
-                "UPDATE work_rows SET due_at = :at WHERE kind = 'settle_group' AND subject_id ="
-                " (SELECT id FROM groups WHERE public_id = :id)",
-            ):
+            for statement in _END_DEADLINE:
                 session.execute(text(statement), {"at": at, "id": group_id})
 
     def set_platform(self, platform: str) -> None:

@@ -4,8 +4,10 @@ INSERT INTO campaign_movements (merchant_id, campaign_id, group_id, reason, comm
     people_paid, at, folded_at)
 SELECT %(merchant_id)s, %(campaign_id)s, g.id, m.reason, m.committed, m.spent,
     m.stock_committed, m.consumed, m.opened, m.formed, m.failed, m.people, m.at, m.at
-FROM made_groups g CROSS JOIN LATERAL (VALUES
-    ('pending', %(size)s * %(subsidy_fen)s, 0, %(size)s, 0, 0, 0, 0, 0, g.opened_at, true),
+FROM made_groups g
+JOIN made_orders l ON l.group_id = g.id AND l.seat = 0
+CROSS JOIN LATERAL (VALUES
+    ('pending', %(size)s * %(subsidy_fen)s, 0, %(size)s, 0, 0, 0, 0, 0, l.placed_at, true),
     ('opened', 0, 0, 0, 0, 1, 0, 0, 0, g.opened_at, true),
     ('formed', -%(size)s * %(subsidy_fen)s, 0, -%(size)s, %(size)s, 0, 1, 0, g.paid, g.ended_at,
         g.state = 'formed'),

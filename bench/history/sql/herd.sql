@@ -25,7 +25,8 @@ FROM (
             ELSE g.deadline_at - interval '3 minutes' END AS placed_at,
         CASE WHEN seat < g.paid
             THEN g.opened_at + seat * interval '10 seconds' END AS paid_at,
-        CASE WHEN seat < g.paid THEN g.opened_at + interval '5 minutes'
+        CASE WHEN seat < g.paid
+            THEN g.opened_at + seat * interval '10 seconds' + interval '5 minutes'
             ELSE g.deadline_at END AS hold_expires_at,
         CAST(NULL AS timestamptz) AS releasing_at, CAST(NULL AS timestamptz) AS ended_at,
         CAST(NULL AS timestamptz) AS decided_at, g.deadline_at,

@@ -20,7 +20,8 @@ INSERT INTO state_moves
 SELECT %(merchant_id)s, paid_at, m.machine, id, m.old, m.new, 'gateway:callback'
 FROM made_orders CROSS JOIN (VALUES ('order', 'placed', 'paid'), ('seat', 'held', 'taken'))
     AS m (machine, old, new)
-WHERE is_paid;
+WHERE is_paid
+ORDER BY n;
 INSERT INTO state_moves
     (merchant_id, occurred_at, machine, subject_id, from_state, to_state, actor)
 SELECT %(merchant_id)s, decided_at, 'order', id, 'paid',
@@ -58,7 +59,8 @@ SELECT %(merchant_id)s, decided_at, 'refund', refund_id, 'requested', 'sending',
 FROM made_orders WHERE refund_id IS NOT NULL;
 INSERT INTO state_moves
     (merchant_id, occurred_at, machine, subject_id, from_state, to_state, actor)
-SELECT %(merchant_id)s, decided_at, 'refund', refund_id, 'sending', 'accepted', 'driver'
+SELECT %(merchant_id)s, decided_at + interval '1 minute', 'refund', refund_id, 'sending', 'accepted',
+    'driver'
 FROM made_orders WHERE refund_id IS NOT NULL;
 INSERT INTO state_moves
     (merchant_id, occurred_at, machine, subject_id, from_state, to_state, actor)

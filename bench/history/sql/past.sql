@@ -26,22 +26,26 @@ SELECT o.*, nextval(pg_get_serial_sequence('orders', 'id')) AS id,
     CASE WHEN is_paid AND group_state = 'failed'
         THEN nextval(pg_get_serial_sequence('refunds', 'id')) END AS refund_id,
     CASE WHEN is_paid AND group_state = 'failed'
-        THEN nextval(pg_get_serial_sequence('grants', 'id')) END AS grant_id,
-    is_paid AND row_number() OVER (PARTITION BY shopper_id, is_paid ORDER BY n) = 1 AS is_first
+        THEN nextval(pg_get_serial_sequence('grants', 'id')) END AS grant_id
 FROM (
-    SELECT row_number() OVER () - 1 AS n, g.id AS group_id, g.public_id AS group_public_id,
-        g.state AS group_state, seat, seat < g.paid AS is_paid,
-        g.opened_at + seat * interval '10 minutes' - interval '1 minute' AS placed_at,
-        CASE WHEN seat < g.paid THEN g.opened_at + seat * interval '10 minutes' END AS paid_at,
-        g.opened_at + seat * interval '10 minutes' + interval '4 minutes' AS hold_expires_at,
-        CASE WHEN seat >= g.paid
-            THEN g.opened_at + seat * interval '10 minutes' + interval '4 minutes'
-            END AS releasing_at,
-        CASE WHEN seat >= g.paid
-            THEN g.opened_at + seat * interval '10 minutes' + interval '5 minutes'
-            WHEN g.state = 'failed' THEN g.ended_at + interval '1 hour' END AS ended_at,
-        g.ended_at AS decided_at, g.deadline_at,
-        %(first_shopper)s + ((row_number() OVER () - 1) %% %(shoppers)s) AS shopper_id
-    FROM (SELECT * FROM made_groups ORDER BY n) g
-    CROSS JOIN LATERAL generate_series(0, g.paid + g.unpaid - 1) AS seat
+    SELECT i.*, is_paid AND row_number() OVER (PARTITION BY shopper_id, is_paid ORDER BY n) = 1
+        AS is_first
+    FROM (
+        SELECT row_number() OVER () - 1 AS n, g.id AS group_id, g.public_id AS group_public_id,
+            g.state AS group_state, seat, seat < g.paid AS is_paid,
+            g.opened_at + seat * interval '10 minutes' - interval '1 minute' AS placed_at,
+            CASE WHEN seat < g.paid THEN g.opened_at + seat * interval '10 minutes' END AS paid_at,
+            g.opened_at + seat * interval '10 minutes' + interval '4 minutes' AS hold_expires_at,
+            CASE WHEN seat >= g.paid
+                THEN g.opened_at + seat * interval '10 minutes' + interval '4 minutes'
+                END AS releasing_at,
+            CASE WHEN seat >= g.paid
+                THEN g.opened_at + seat * interval '10 minutes' + interval '5 minutes'
+                WHEN g.state = 'failed' THEN g.ended_at + interval '1 hour' END AS ended_at,
+            g.ended_at AS decided_at, g.deadline_at,
+            %(first_shopper)s + ((row_number() OVER () - 1) %% %(shoppers)s) AS shopper_id
+        FROM (SELECT * FROM made_groups ORDER BY n) g
+        CROSS JOIN LATERAL generate_series(0, g.paid + g.unpaid - 1) AS seat
+    ) i
+    ORDER BY n
 ) o;
