@@ -145,6 +145,7 @@ FAULTS: tuple[Fault, ...] = (
         "domain/settlement/applying_payments.py",
         """\
     if payment.state == PaymentState.SUCCEEDED:
+        _compare_transaction(session, payment, paid, at=at)
         return Applied.REPEATED
 """,
         "",
@@ -215,13 +216,12 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "foreign-merchant-believed",
         "another merchant's payment pays our order",
-        "domain/gateways/wechat_callbacks.py",
+        "domain/gateways/wechat_answers.py",
         """\
-            raise InvalidCallback(reason="wrong_merchant")
-        if is_transfer:""",
-        """\
-            pass
-        if is_transfer:""",
+    if said is not None and said != mch_no:
+        raise Contradiction(mch_no=(mch_no, said))
+""",
+        "",
         (
             "tests/domain/gateways/test_callbacks.py",
             "tests/scenarios/test_gateway_faults.py::test_09_callback_of_another_merchant_or_currency_seats_nobody",
@@ -696,5 +696,106 @@ LATE_AFTER = timedelta(minutes=13)
         WHERE t.at <= CAST(:at AS timestamptz) - interval '100 years'
 """,
         ("tests/domain/auditing/test_faults.py",),
+    ),
+    Fault(
+        "cap-of-the-day-of-placing",
+        "a seat counts against the cap of another day than its deadline's",
+        "domain/checkout/joining.py",
+        """\
+        cap_on=clock.ending_day(seen.deadline_at),
+""",
+        """\
+        cap_on=clock.shanghai_day(at),
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "life-cut-short",
+        "a group fails before the time that its rules promise",
+        "domain/settlement/taking.py",
+        """\
+    return min(paid_at + timedelta(seconds=terms.life_seconds), terms.ends_at)
+""",
+        """\
+    return min(paid_at + timedelta(seconds=terms.life_seconds - 1), terms.ends_at)
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "fails-before-its-deadline",
+        "a group fails while friends may still join",
+        "domain/settlement/failing.py",
+        """\
+        and group.cut <= at
+""",
+        """\
+        and group.cut <= at + timedelta(hours=1)
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "paid-when-heard",
+        "who paid in time counts as late, because we heard it late",
+        "domain/settlement/taking.py",
+        """\
+            "paid_at": paid_at,
+            "at": at,
+            "actor": actor,
+            "judged": decision.outcome.value,
+""",
+        """\
+            "paid_at": at,
+            "at": at,
+            "actor": actor,
+            "judged": decision.outcome.value,
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "delay-forgotten",
+        "a subsidy is due at another time than its rule says",
+        "domain/settlement/granting.py",
+        """\
+    return _deadline(failed) + timedelta(seconds=failed.terms.subsidy.delay_seconds)
+""",
+        """\
+    return _deadline(failed) + timedelta(seconds=2 * failed.terms.subsidy.delay_seconds)
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "coupon-of-another-life",
+        "a coupon lives shorter than its rule says",
+        "domain/settlement/issuing.py",
+        """\
+        "expires_at": (at + timedelta(days=issue.valid_days)).isoformat(),
+""",
+        """\
+        "expires_at": (at + timedelta(days=issue.valid_days - 1)).isoformat(),
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "last-payer-leads",
+        "the member who paid last leads",
+        "domain/settlement/leaving.py",
+        """\
+        ORDER BY o.paid_at, o.id LIMIT 1
+""",
+        """\
+        ORDER BY o.paid_at DESC, o.id LIMIT 1
+""",
+        ("tests/domain/auditing/test_running.py",),
+    ),
+    Fault(
+        "texts-out-of-the-chain",
+        "the rules that shoppers were shown can be rewritten unseen",
+        "migrations/sql/frozen_rules_1.sql",
+        """\
+ v.text_zh,
+        v.text_en, v.acknowledged)""",
+        """\
+ v.acknowledged)""",
+        ("tests/domain/auditing/test_running.py",),
     ),
 )
