@@ -185,6 +185,10 @@ class Client:
         """Create a product with its variants."""
         return self._call("POST", "/v1/merchant/products", json=body)
 
+    def change_product(self, product_id: str, body: Json) -> Json:
+        """Change a product's words and pictures."""
+        return self._call("PATCH", f"/v1/merchant/products/{product_id}", json=body)
+
     def add_variant(self, product_id: str, body: Json) -> Json:
         """Add a variant to a product."""
         return self._call("POST", f"/v1/merchant/products/{product_id}/variants", json=body)
@@ -246,6 +250,41 @@ class Client:
         """List what staff did, newest first, one kind of act or all."""
         query = {"action": action, "cursor": cursor, "limit": limit}
         return self._list("/v1/merchant/audit-log", query)
+
+    def list_refunds(
+        self, *, state: str | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page:
+        """List refunds, newest first, in one state or in all."""
+        query = {"state": state, "cursor": cursor, "limit": limit}
+        return self._list("/v1/merchant/refunds", query)
+
+    def retry_refund(self, refund_id: str, reason: str, *, idempotency_key: str) -> Json:
+        """Send a rejected refund again, under the same number."""
+        return self._call(
+            "POST",
+            f"/v1/merchant/refunds/{refund_id}/retry",
+            json={"reason": reason},
+            headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def list_approvals(
+        self, *, state: str | None = None, cursor: str | None = None, limit: int = 20
+    ) -> Page:
+        """List what was asked for above the limit, newest first."""
+        query = {"state": state, "cursor": cursor, "limit": limit}
+        return self._list("/v1/merchant/approvals", query)
+
+    def decide_approval(
+        self, approval_id: str, verdict: str, reason: str, *, idempotency_key: str
+    ) -> Json:
+        """Approve or refuse what another asked for, or withdraw what one asked for oneself."""
+        part = {"approve": "approval", "refuse": "refusal", "withdraw": "withdrawal"}[verdict]
+        return self._call(
+            "POST",
+            f"/v1/merchant/approvals/{approval_id}/{part}",
+            json={"reason": reason},
+            headers={"Idempotency-Key": idempotency_key},
+        )
 
     def ask_approval(self, kind: str, command: Json, reason: str, *, idempotency_key: str) -> Json:
         """Ask a second person for an act; the same key never asks twice."""

@@ -8,6 +8,7 @@ from console import navigation
 from console.browser import current_language, leave_for_login, read_token
 from console.client import ApiError
 from console.parts.account import show_account
+from console.parts.pending_limit import show_pending_limit
 from console.parts.states import guarded, show_error, show_flash
 from console.session import open_session
 from console.texts import Texts
@@ -33,6 +34,7 @@ def main() -> None:
     chosen = st.navigation(navigation.pages_of(session))
     show_account(session)
     show_flash()
+    show_pending_limit(session)
     with guarded(t):
         chosen.run()
 

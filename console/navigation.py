@@ -13,8 +13,8 @@ FIRST_PAGE = "overview"
 SECTIONS = {
     "watch": ("overview", "board"),
     "sell": ("campaigns", "new_campaign", "products"),
-    "care": ("grants", "shoppers"),
-    "house": ("settings", "audit_log", "glossary"),
+    "care": ("grants", "refunds", "shoppers"),
+    "house": ("approvals", "settings", "audit_log", "glossary"),
 }
 ICONS = {
     "overview": ":material/monitoring:",
@@ -23,6 +23,8 @@ ICONS = {
     "new_campaign": ":material/add_circle:",
     "products": ":material/inventory_2:",
     "grants": ":material/redeem:",
+    "refunds": ":material/currency_exchange:",
+    "approvals": ":material/how_to_reg:",
     "shoppers": ":material/group:",
     "settings": ":material/tune:",
     "audit_log": ":material/history:",

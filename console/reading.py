@@ -20,6 +20,13 @@ def figures(client: Client, language: str, period: Period, campaign_id: str | No
     )
 
 
+@st.cache_data(ttl=FRESH_SECONDS, max_entries=2, scope="session", show_spinner=False)
+def pending_limits(_client: Client) -> list[Json]:
+    """Return the changes of the approval limit that somebody asks for."""
+    asked = _client.list_approvals(state="pending", limit=100).items
+    return [one for one in asked if one["kind"] == "approval_limit"]
+
+
 @st.cache_data(ttl=FRESH_SECONDS, max_entries=16, scope="session", show_spinner=False)
 def board(_client: Client) -> Json:
     """Return the live counts, for what may be some seconds old: the API's clock, a warning."""

@@ -12,6 +12,8 @@ PAGES = {
     "products": (OWNER, OPERATOR, VIEWER),
     "shoppers": (OWNER, OPERATOR, VIEWER),
     "grants": (OWNER, OPERATOR, VIEWER),
+    "refunds": (OWNER, OPERATOR, VIEWER),
+    "approvals": (OWNER, OPERATOR, VIEWER),
     "settings": (OWNER, OPERATOR, VIEWER),
     "audit_log": (OWNER, OPERATOR, VIEWER),
     "glossary": (OWNER, OPERATOR, VIEWER),

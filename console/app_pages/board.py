@@ -7,6 +7,7 @@ import streamlit as st
 
 from console import formats
 from console.client import ApiError, Json, Page
+from console.navigation import page_of
 from console.parts.filters import choose_campaign
 from console.parts.group_drawer import open_group_drawer
 from console.parts.group_rows import show_group_rows
@@ -143,6 +144,20 @@ def _show_counts(session: Session, board: Json, campaign_id: str | None) -> None
                 height="stretch",
                 help=t(f"board.{key}_help"),
             )
+    _show_ways_out(session, board)
+
+
+def _show_ways_out(session: Session, board: Json) -> None:
+    """Lead to the refunds that wait for a person."""
+    with st.container(horizontal=True):
+        for state in ("rejected", "abnormal"):
+            if board.get(f"{state}_refunds"):
+                st.page_link(
+                    page_of("refunds", session),
+                    label=session.t(f"refunds.see_{state}"),
+                    icon=":material/currency_exchange:",
+                    query_params={"view": state},
+                )
 
 
 def _trouble_note(session: Session, key: str, board: Json) -> str:

@@ -91,7 +91,7 @@ def _flag(session: Session, grant: Json) -> str:
 def open_decision(session: Session, grant: Json, verdict: str) -> None:
     """Ask for the reason of a decision; its idempotency key is as old as the dialog."""
     t, client = session.t, session.client
-    key = new_idempotency_key()
+    key, approval_key = new_idempotency_key(), new_idempotency_key()
     decide = {
         "release": client.release_grant,
         "deny": client.deny_grant,
@@ -109,4 +109,14 @@ def open_decision(session: Session, grant: Json, verdict: str) -> None:
         confirm=t(f"grants.{verdict}"),
         done=t(f"grants.{verdict}_done"),
         act=lambda reason: decide(grant["id"], reason, idempotency_key=key),
+        ask_approval=(
+            None
+            if verdict == "retry"
+            else lambda reason: client.ask_approval(
+                {"release": "grant_release", "deny": "grant_denial"}[verdict],
+                {"grant_id": grant["id"]},
+                reason,
+                idempotency_key=approval_key,
+            )
+        ),
     )

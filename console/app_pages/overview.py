@@ -85,6 +85,13 @@ def _show_alerts(session: Session, board: Json) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning("  ".join(troubles), icon=":material/notification_important:")
         st.page_link(page_of("board", session), label=t("overview.open_board"))
+        for state in ("rejected", "abnormal"):
+            if board.get(f"{state}_refunds"):
+                st.page_link(
+                    page_of("refunds", session),
+                    label=t(f"refunds.see_{state}"),
+                    query_params={"view": state},
+                )
 
 
 def _show_stamp(session: Session, figures: Json, period: Period, today: object) -> None:

@@ -9,6 +9,7 @@ from console.client import ApiError, Json
 from console.parts.choices import choose_one
 from console.parts.fields import ask_optional_yuan, ask_yuan
 from console.parts.pager import Pager
+from console.parts.product_editing import open_editing
 from console.parts.reasons import LONGEST, SHORTEST
 from console.parts.states import explain, flash, guarded, show_empty
 from console.session import Session
@@ -45,6 +46,10 @@ def _show_product(session: Session, product: Json) -> None:
                 f'<div class="pb-head"><h3>{escape(product["title"])}</h3>{category}</div>'
                 f'<p class="pb-note">{escape(product["description"] or "")}</p>'
             )
+            if session.may("change") and st.button(
+                t("products.edit"), key=f"edit_{product['id']}", icon=":material/edit:"
+            ):
+                open_editing(session, product)
             if session.may("change") and st.button(
                 t("products.stock"), key=f"stock_{product['id']}", icon=":material/inventory:"
             ):

@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from console import formats, markup
+from console.client import new_idempotency_key
 from console.parts.fields import ask_yuan
 from console.parts.reasons import ask_reason
 from console.parts.states import guarded
@@ -38,6 +39,7 @@ SECTIONS = {
     ),
 }
 MAY_BE_NONE = (*SECTIONS["caps"], "approval_limit_fen")
+APPROVALS = {"goodwill_budget_fen": "goodwill_budget", "approval_limit_fen": "approval_limit"}
 FIRST = {
     "daily_subsidy_cap_fen": 3000,
     "monthly_subsidy_cap_fen": 20_000,
@@ -148,7 +150,19 @@ def _save_button(session: Session, name: str, now: Any, wanted: Any) -> None:
             confirm=t("action.save"),
             done=t("settings.saved"),
             act=lambda reason: session.client.change_settings({name: wanted}, reason=reason),
+            ask_approval=_asker(session, name, wanted),
         )
+
+
+def _asker(session: Session, name: str, wanted: Any) -> Callable[[str], object] | None:
+    """Return how a second person is asked for a setting; None where nobody has to be."""
+    kind = APPROVALS.get(name)
+    if kind is None:
+        return None
+    key = new_idempotency_key()
+    return lambda reason: session.client.ask_approval(
+        kind, {name: wanted}, reason, idempotency_key=key
+    )
 
 
 def _write(session: Session, name: str, value: Any) -> str:

@@ -36,8 +36,12 @@ def ask_yuan(
     return fen_of(typed)
 
 
-def ask_optional_yuan(label: str, *, key: str, help_text: str | None = None) -> int | None:
+def ask_optional_yuan(
+    label: str, *, key: str, help_text: str | None = None, value_fen: int | None = None
+) -> int | None:
     """Ask for an amount in yuan that may be left out; returns fen or None."""
+    if value_fen is not None:  # a field that begins with a value could not be cleared
+        st.session_state.setdefault(key, max(0.01, value_fen / 100))
     typed = st.number_input(
         label,
         min_value=0.01,

@@ -10,6 +10,8 @@ from console.texts import Texts
 
 SHORTEST = 2
 LONGEST = 200
+REFUSED_KEY = "reason_refused"
+APPROVAL_NEEDED = "approval_needed"
 
 
 def ask_reason(
@@ -20,11 +22,21 @@ def ask_reason(
     confirm: str,
     done: str,
     act: Callable[[str], object],
+    ask_approval: Callable[[str], object] | None = None,
 ) -> None:
     """Open a dialog that calls `act` with the typed reason; it closes when that succeeded.
 
     `act` must be safe to repeat: after a failed call the same dialog may be confirmed again.
+    Where the act is above the approval limit, `ask_approval` asks a second person for it instead.
     """
+
+    def noted(reason: str) -> None:
+        try:
+            act(reason)
+        except ApiError as error:
+            if error.code == APPROVAL_NEEDED:
+                st.session_state[REFUSED_KEY] = explanation
+            raise
 
     def ask() -> None:
         st.markdown(explanation)
@@ -32,13 +44,31 @@ def ask_reason(
         with st.container(horizontal=True):
             is_confirmed = st.button(confirm, type="primary", key="reason_confirm")
             if st.button(t("action.cancel"), key="reason_cancel"):
+                _forget()
                 st.rerun()
         if is_confirmed and len(reason) < SHORTEST:
             st.warning(t("reason.missing"), icon=":material/edit:")
         elif is_confirmed:
-            carry_out(t, act, reason, done)
+            carry_out(t, noted, reason, done)
+        if ask_approval is not None and st.session_state.get(REFUSED_KEY) == explanation:
+            offer_approval(t, ask_approval, reason)
 
-    st.dialog(title)(ask)()
+    st.dialog(title, on_dismiss=_forget)(ask)()
+
+
+def _forget() -> None:
+    st.session_state.pop(REFUSED_KEY, None)
+
+
+def offer_approval(t: Texts, ask_approval: Callable[[str], object], reason: str) -> None:
+    """Let the same act be asked of a second person, with the reason typed already."""
+    st.caption(t("approvals.needed"))
+    if not st.button(t("approvals.submit"), icon=":material/how_to_reg:", key="reason_approval"):
+        return
+    if len(reason) < SHORTEST:
+        st.warning(t("reason.missing"), icon=":material/edit:")
+        return
+    carry_out(t, ask_approval, reason, t("approvals.submitted"))
 
 
 def ask_for_reason(t: Texts) -> str:

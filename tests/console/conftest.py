@@ -64,6 +64,10 @@ class Pages:
         """Open a page by its address although the role has no link to it."""
         return self._run("navigation", "refuse", (name,), login, language, {})
 
+    def open_part(self, module: str, function: str, *, login: str) -> AppTest:
+        """Draw a part of the frame."""
+        return self._run(module, function, (), login, "zh", {})
+
     def open_dialog(self, module: str, opener: str, *arguments: object) -> AppTest:
         """Keep a dialog open: AppTest runs whole scripts only, which would close a page's own."""
         return self._run(module, opener, arguments, "owner", "zh", {})

@@ -78,6 +78,7 @@ class FakeApi:
         self.groups = made_up.groups(now, self.campaigns)
         self.shoppers = made_up.shoppers(now)
         self.grants = made_up.grants(now, self.groups)
+        self.refunds = made_up.refunds(now, self.groups)
         self.audit_log = made_up.audit_log(now, self.campaigns)
         self.settings: Json = made_up.settings()
         self.programmes: list[Json] = [{"id": made_up.public_id("programme"), "name": "云岭里程"}]
@@ -386,6 +387,47 @@ def ask_approval(api: FakeApi, call: Call) -> Answer:
     return 201, approval
 
 
+def list_approvals(api: FakeApi, call: Call) -> Answer:
+    asked = call.query.get("state")
+    found = [one for one in reversed(api.approvals) if asked in (None, one["state"])]
+    return paged([] if api.is_empty else found, call)
+
+
+def decide_approval(api: FakeApi, call: Call, approval_id: str, how: str) -> Answer:
+    approval = _one(api.approvals, approval_id)
+    is_own = approval["requested_by"] == call.staff["name"]
+    if is_own != (how == "withdrawal"):
+        raise FakeProblem("forbidden")
+    states = {"approval": "approved", "refusal": "refused", "withdrawal": "withdrawn"}
+    _move(approval, ("pending",), states[how])
+    decided = {"decided_by": call.staff["name"], "decision_reason": call.body["reason"]}
+    approval |= {**decided, "decided_at": made_up.stamp(datetime.now(UTC))}
+    return 200, approval
+
+
+def list_refunds(api: FakeApi, call: Call) -> Answer:
+    asked = call.query.get("state")
+    found = [one for one in api.refunds if asked in (None, one["state"])]
+    return paged([] if api.is_empty else found, call)
+
+
+def retry_refund(api: FakeApi, _call: Call, refund_id: str) -> Answer:
+    return 200, _move(_one(api.refunds, refund_id), ("rejected",), "requested")
+
+
+def change_product(api: FakeApi, call: Call, product_id: str) -> Answer:
+    product = _one(api.products, product_id)
+    product |= call.body
+    return 200, product
+
+
+def add_variant(api: FakeApi, call: Call, product_id: str) -> Answer:
+    product = _one(api.products, product_id)
+    variant = {**call.body, "id": made_up.public_id("more", len(product["variants"]))}
+    product["variants"].append(variant)
+    return 201, variant
+
+
 def list_products(api: FakeApi, call: Call) -> Answer:
     return paged([] if api.is_empty else api.products, call)
 
@@ -413,6 +455,7 @@ def read_product(api: FakeApi, _call: Call, product_id: str) -> Answer:
 def change_variant(api: FakeApi, call: Call, variant_id: str) -> Answer:
     variant = _one([one for product in api.products for one in product["variants"]], variant_id)
     variant["stock_units"] += call.body.get("stock_delta", 0)
+    variant |= {key: call.body[key] for key in call.body if key in variant}
     return 200, variant
 
 
@@ -542,6 +585,12 @@ ROUTES: tuple[tuple[str, str, Callable[..., Answer]], ...] = tuple(
         ("GET", "/products", list_products),
         ("POST", "/products", create_product),
         ("GET", f"/products/{ONE}", read_product),
+        ("PATCH", f"/products/{ONE}", change_product),
+        ("POST", f"/products/{ONE}/variants", add_variant),
+        ("GET", "/refunds", list_refunds),
+        ("POST", f"/refunds/{ONE}/retry", retry_refund),
+        ("GET", "/approvals", list_approvals),
+        ("POST", f"/approvals/{ONE}/(approval|refusal|withdrawal)", decide_approval),
         ("PATCH", f"/variants/{ONE}", change_variant),
         ("GET", "/shoppers", list_shoppers),
         ("PATCH", f"/shoppers/{ONE}", flag_shopper),

@@ -461,6 +461,28 @@ def grants(now: datetime, made_groups: list[Json]) -> list[Json]:
     return made
 
 
+def refunds(now: datetime, made_groups: list[Json]) -> list[Json]:
+    """Make refunds; the first is rejected, the second abnormal."""
+    failed = [group for group in made_groups if group["state"] == "failed"]
+    states = ("rejected", "abnormal", "accepted", "arrived")
+    return [
+        {
+            "id": public_id("refund", index),
+            "order_id": public_id("order", group["id"], 0),
+            "group_id": group["id"],
+            "shopper": {"id": public_id("shopper", index), "nickname": SHOPPERS[index]},
+            "purpose": "failed",
+            "state": states[index] if index < len(states) else "arrived",
+            "amount_fen": 1990,
+            "error_code": "NO_AUTH" if index == 0 else None,
+            "requested_at": group["ended_at"],
+            "accepted_at": None if index == 0 else group["ended_at"],
+            "arrived_at": group["ended_at"] if index > 2 else None,
+        }
+        for index, group in enumerate(failed[:6])
+    ]
+
+
 def settings() -> Json:
     """Make a merchant's own limits."""
     return {
