@@ -7,13 +7,13 @@ help:
 	@$(PYTHON) -m launcher --help
 
 run:
-	@$(PYTHON) -m launcher run $(ARGS)
+	@$(PYTHON) -m launcher run $(if $(DEMO),--demo $(DEMO)) $(ARGS)
 
 test:
 	@$(PYTHON) -m launcher test $(ARGS)
 
 demo:
-	@$(PYTHON) -m launcher demo $(if $(SIZE),--size $(SIZE)) $(ARGS)
+	@$(PYTHON) -m launcher demo $(if $(KEEP),--keep) $(if $(SIZE),--size $(SIZE)) $(ARGS)
 
 audit:
 	@$(PYTHON) -m launcher audit $(ARGS)

@@ -44,9 +44,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
 
     def add(
-        name: str, module: str, about: str, *, venv: bool = True, passes_on: bool = False
+        name: str,
+        module: str,
+        about: str,
+        *,
+        venv: bool = True,
+        passes_on: bool = False,
+        own_help: bool = True,
     ) -> argparse.ArgumentParser:
-        command = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+        command = commands.add_parser(
+            name, help=about, description=about, allow_abbrev=False, add_help=own_help
+        )
         command.set_defaults(module=module, needs_venv=venv, passes_on=passes_on)
         return command
 
@@ -54,8 +62,19 @@ def _parser() -> argparse.ArgumentParser:
     for process in PROCESSES:
         run.add_argument(f"--{process}-port", type=int, metavar="N")
     run.add_argument("--only", metavar="NAMES", help="start these processes only, by comma")
+    run.add_argument(
+        "--demo", type=int, metavar="N", help="play a day of N groups into it: its clock moves on"
+    )
     add("test", "testing", "run the tests; further arguments go to pytest", passes_on=True)
-    add("demo", "playing", "play a day of simulated shoppers, then audit", passes_on=True)
+    demo = add(
+        "demo",
+        "playing",
+        "play a day of simulated shoppers, then audit",
+        passes_on=True,
+        own_help=False,
+    )
+    demo.add_argument("--keep", action="store_true", help="leave the stack running afterwards")
+    demo.add_argument("--help", "-h", action="store_true", help="show all options")
     add("bench", "measuring", "measure; further arguments go to the benchmark", passes_on=True)
     add("soak", "measuring", "play random groups and faults, and count every fen", passes_on=True)
     add("chaos", "measuring", "kill and cut the stack under load, then compare", passes_on=True)

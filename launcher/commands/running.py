@@ -5,6 +5,7 @@ import json
 from collections.abc import Collection
 from dataclasses import asdict, fields
 
+from launcher.commands.playing import play_day
 from launcher.errors import CannotGoOn, StopRequested
 from launcher.places import Place, set_aside_foreign_data, standing_place
 from launcher.ports import HOST, Ports, ports_from
@@ -41,10 +42,35 @@ def execute(options: argparse.Namespace) -> int:
             except StopRequested:
                 return 0
             _tell(terminal, place, ports, stack, only)
+            if options.demo:
+                _play(terminal, supervisor, stack, ports, groups=options.demo)
             supervisor.watch()
             terminal.line("\nStopping ...")
     terminal.line("Stopped.")
     return 0
+
+
+def _play(
+    terminal: Terminal, supervisor: Supervisor, stack: Stack, ports: Ports, *, groups: int
+) -> None:
+    """Play a day of simulated shoppers into this stack, so that its console has something to show.
+
+    A play that does not succeed leaves the stack running: what went wrong is to be looked at.
+    """
+    terminal.line(
+        f"\nPlaying a day of {groups} groups into this stack."
+        " Its business clock moves on by about two days and stays there."
+    )
+    try:
+        code = play_day(supervisor, stack, ports, "--size", str(groups))
+    except StopRequested:
+        return
+    if code:
+        terminal.warn("the play did not succeed; the stack keeps running")
+    terminal.line(
+        "\nThe played day is in the console: "
+        + terminal.coloured(f"http://{HOST}:{ports.console}", BOLD)
+    )
 
 
 def _chosen(names: str | None) -> Collection[str]:

@@ -147,6 +147,26 @@ def test_bench_starts_nothing_beside_the_benchmark(launcher):
     assert not (launcher.home / "log").exists()
 
 
+def test_help_of_the_demo_shows_its_own_options_and_starts_nothing(launcher):
+    done = launcher.command("demo", "--help")
+
+    assert done.returncode == 0
+    assert "--keep" in done.stdout
+    assert "--share-rate" in done.stdout
+    assert not (launcher.home / "log").exists()
+
+
+def test_make_hands_its_variables_on():
+    def shown(*arguments):
+        command = ["make", "--dry-run", "PYTHON=python3", *arguments]
+        return subprocess.run(
+            command, cwd=PROJECT, check=True, capture_output=True, text=True
+        ).stdout.strip()
+
+    assert shown("run", "DEMO=100") == "python3 -m launcher run --demo 100"
+    assert shown("demo", "KEEP=1", "SIZE=9") == "python3 -m launcher demo --keep --size 9"
+
+
 def test_audit_without_a_running_stack_says_so(launcher):
     done = launcher.command("audit")
 
