@@ -11,8 +11,9 @@ from console.navigation import page_of
 from console.parts.filters import choose_campaign
 from console.parts.group_drawer import open_group_drawer
 from console.parts.group_rows import show_group_rows
+from console.parts.next_steps import show_no_groups
 from console.parts.pager import Pager
-from console.parts.states import explain, guarded, may_pass, show_empty
+from console.parts.states import explain, guarded, may_pass
 from console.session import Session
 
 EVERY = "5s"
@@ -204,7 +205,7 @@ def _show_running(session: Session, view: str, seen: Seen) -> None:
 
 def _show_groups(session: Session, groups: list[Json], now: datetime) -> None:
     if not groups:
-        show_empty(session.t("board.empty"), session.t("board.empty_next"))
+        show_no_groups(session, session.t("board.empty"))
         return
     show_group_rows(session, groups, now)
 

@@ -39,7 +39,8 @@ def show(session: Session) -> None:
         state = None if view == "all" else view
         page = session.client.list_grants(state=state, cursor=pager.cursor)
         if not page.items:
-            show_empty(t(f"grants.empty_{'held' if view == 'held' else 'other'}"), "")
+            kind = "held" if view == "held" else "other"
+            show_empty(t(f"grants.empty_{kind}"), t(f"grants.empty_{kind}_next"))
             return
         for grant in page.items:
             _show_grant(session, grant)

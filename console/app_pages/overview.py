@@ -15,7 +15,8 @@ from console.comparing import FEW, Kind, compare, likely_range
 from console.navigation import page_of
 from console.parts.daily import show_daily
 from console.parts.filters import choose_campaign, choose_period
-from console.parts.states import guarded, show_empty
+from console.parts.next_steps import show_no_groups
+from console.parts.states import guarded
 from console.periods import Period, local_day
 from console.session import Session
 
@@ -62,7 +63,7 @@ def show(session: Session) -> None:
         figures = reading.figures(session.client, session.language, period, campaign_id)
         _show_stamp(session, figures, period, today)
         if not figures["total"]["groups_opened"] and not figures["total"]["people_paid"]:
-            show_empty(t("overview.empty"), t("overview.empty_next"))
+            show_no_groups(session, t("overview.empty"))
             return
         _show_kpis(session, figures)
         with guarded(t, key="before"):

@@ -30,7 +30,8 @@ def show(session: Session) -> None:
     with st.skeleton(height=300), guarded(t, key="shoppers"):
         page = session.client.list_shoppers(query=query or None, cursor=pager.cursor)
         if not page.items:
-            show_empty(t("shoppers.empty"), t("shoppers.empty_next"))
+            why = "empty" if query else "nobody"
+            show_empty(t(f"shoppers.{why}"), t(f"shoppers.{why}_next"))
             return
         for shopper in page.items:
             _show_shopper(session, shopper)

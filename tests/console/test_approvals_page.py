@@ -29,7 +29,7 @@ def test_what_is_asked_for_is_said_in_words(pages: Pages) -> None:
 
     shown = text_of(pages.open("approvals"))
 
-    assert "追加活动预算" in shown
+    assert "活动预算" in shown
     assert "预算改为 ¥5,000.00" in shown
     assert "小周 提交：大促加量" in shown
 

@@ -52,7 +52,7 @@ class TestOverview:
             for preset in ("today", "yesterday")
         )
 
-        assert (today, yesterday) == ("较上期同一时刻", "较上期")
+        assert (today, yesterday) == ("较同时段", "较上期")
 
     def test_new_shoppers_say_which(self, pages: Pages) -> None:
         page = pages.open("overview")
@@ -480,3 +480,54 @@ class TestOtherPages:
 
         assert "你的角色不能做这件事。" in page.warning[0].value
         assert "重试" not in [one.label for one in page.button]
+
+
+class TestEmpty:
+    """An empty page says what there is and what to do next."""
+
+    def test_running_campaigns_are_named_not_asked_for(self, pages: Pages) -> None:
+        pages.api.groups.clear()
+
+        shown = text_of(pages.open("board"))
+
+        running = sum(one["state"] == "published" for one in pages.api.campaigns)
+        assert f"有 {running} 个活动进行中" in shown
+
+    def test_products_alone_want_a_campaign(self, pages: Pages) -> None:
+        pages.api.groups.clear()
+        pages.api.campaigns.clear()
+
+        shown = text_of(pages.open("board"))
+
+        assert f"已有 {len(pages.api.products)} 个商品，还没有活动" in shown
+
+    def test_nothing_at_all_wants_a_product(self, pages: Pages) -> None:
+        pages.api.is_empty = True
+
+        shown = text_of(pages.open("overview", language="en"))
+
+        assert "create a product first" in shown
+        assert "make run DEMO=100" in shown
+
+    def test_a_draft_wants_to_be_published(self, pages: Pages) -> None:
+        pages.api.groups.clear()
+        pages.api.campaigns[:] = [one for one in pages.api.campaigns if one["state"] == "draft"]
+
+        assert "1 个活动草稿" in text_of(pages.open("board"))
+
+    @pytest.mark.parametrize(
+        ("page", "sentence"),
+        [
+            ("grants", "自动发放"),
+            ("shoppers", "第一次打开小程序"),
+            ("products", "新建一个商品"),
+            ("campaigns", "先添加商品"),
+            ("refunds", "自动退款"),
+        ],
+    )
+    def test_every_list_says_what_fills_it(self, pages: Pages, page: str, sentence: str) -> None:
+        pages.api.is_empty = True
+        pages.api.grants.clear()
+        pages.api.shoppers.clear()
+
+        assert sentence in text_of(pages.open(page))
