@@ -18,6 +18,7 @@ from tests.browser.played import TITLE, World, played_world
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
 
 OpenPage = Callable[..., Page]
+PATIENCE_MILLISECONDS = 40_000
 ROLES = ("owner", "operator", "viewer")
 
 
@@ -29,6 +30,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def sign_in(page: Page, world: World, path: str, login: str) -> None:
+    page.set_default_timeout(PATIENCE_MILLISECONDS)
     page.goto(world.console + path)
     page.fill("#login", login)
     page.fill("#password", world.passwords[login])
