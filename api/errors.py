@@ -13,6 +13,7 @@ from api import limits, request_context
 from api.bodies import dump
 from api.validation import describe_failures
 from domain import errors
+from domain.money import yuan
 from domain.texts import has_text, text
 
 logger = logging.getLogger(__name__)
@@ -65,15 +66,25 @@ def problem(
     details: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Build a problem+json answer; `detail` is the code's text in the caller's language."""
+    """Build a problem+json answer; `detail` is the code's text in the caller's language.
+
+    Where the code has a text for the state that something is in, it is that; amounts are in yuan.
+    """
     details = details or {}
     key = f"errors.{code}" if has_text(f"errors.{code}") else "errors.http_error"
+    if has_text(f"{key}.{details.get('state')}"):
+        key = f"{key}.{details['state']}"
+    amounts = {
+        name.removesuffix("_fen"): yuan(value)
+        for name, value in details.items()
+        if name.endswith("_fen") and isinstance(value, int)
+    }
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
-        "detail": text(key, request_context.language(), **details),
+        "detail": text(key, request_context.language(), **amounts, **details),
         "request_id": request_context.request_id(),
         **{name: value for name, value in details.items() if name not in _RESERVED},
     }

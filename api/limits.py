@@ -95,6 +95,12 @@ def phone_limiter() -> Limiter:
 
 
 @cache
+def payment_check_limiter() -> Limiter:
+    """Return the limiter of payments checked on a client's word, per shopper: gateways count."""
+    return Limiter(burst=_number("PINBU_PAYMENT_CHECKS_PER_MINUTE", 20), window_seconds=60)
+
+
+@cache
 def share_code_limiter() -> Limiter:
     """Return the limiter of pictures to scan, per client address; many share one behind a NAT."""
     return Limiter(burst=_number("PINBU_SHARE_CODES_PER_MINUTE", 300), window_seconds=60)

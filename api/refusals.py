@@ -181,12 +181,14 @@ MEMBERS: Final[Mapping[str, Mapping[str, Json]]] = MappingProxyType(
 
 SOMETIMES: Final[Mapping[str, Mapping[str, Json]]] = MappingProxyType(
     {
+        "already_in_group": {"order_id": _TEXT},
         "approval_own": {"alone_from_at": {"type": "string", "format": "date-time"}},
         "approval_needed": {"amount_fen": _NUMBER},
         "budget_below_commitments": {"bound_fen": _NUMBER},
         "stock_below_commitments": {"bound_units": _NUMBER},
         "stock_below_zero": {"stock_units": _NUMBER},
         "invalid_request": {"errors": _FIELDS},
+        "unpaid_hold_exists": {"order_id": _TEXT},
     }
 )
 """What it may come with: which of two checks found it decides."""

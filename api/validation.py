@@ -42,6 +42,30 @@ def _flatten(messages: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, s
         yield ".".join(path), str(message)
 
 
+_BOUNDS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
+    (re.compile(r"Shorter than minimum length (\d+)\."), "too_short"),
+    (re.compile(r"Longer than maximum length (\d+)\."), "too_long"),
+    (re.compile(r"Length must be between (\d+) and (\d+)\."), "length_between"),
+    (re.compile(r"Length must be (\d+)\."), "length_exactly"),
+    (
+        re.compile(r"Must be greater than or equal to (-?\d+) and less than or equal to (-?\d+)\."),
+        "between",
+    ),
+    (re.compile(r"Must be greater than or equal to (-?\d+)\."), "too_little"),
+    (re.compile(r"Must be less than or equal to (-?\d+)\."), "too_much"),
+)
+
+
+def _sentence(code: str, message: str, language: Language) -> str:
+    """Say what is wrong: with its bounds, where the message names them."""
+    for pattern, name in _BOUNDS:
+        if found := pattern.fullmatch(message):
+            return text(
+                f"fields.{name}", language, first=found[1], last=found[found.lastindex or 1]
+            )
+    return text(f"fields.{code}", language)
+
+
 def describe_failures(messages: dict[str, Any], language: Language) -> dict[str, Any]:
     """Return `errors` (one for each failure) and `field` (the first one's) for a problem's body."""
     failures = []
@@ -53,7 +77,7 @@ def describe_failures(messages: dict[str, Any], language: Language) -> dict[str,
                     "field": field or None,
                     "location": location,
                     "code": code,
-                    "detail": text(f"fields.{code}", language),
+                    "detail": _sentence(code, message, language),
                 }
             )
     first = next((failure["field"] for failure in failures if failure["field"]), None)

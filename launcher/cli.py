@@ -79,8 +79,16 @@ def _parser() -> argparse.ArgumentParser:
     add("soak", "measuring", "play random groups and faults, and count every fen", passes_on=True)
     add("chaos", "measuring", "kill and cut the stack under load, then compare", passes_on=True)
     add("planted", "measuring", "plant faults in the code; show what finds them", passes_on=True)
-    add("audit", "operating", "check the books of the running stack", passes_on=True)
-    add("flask", "operating", "a command of the API on the running stack", passes_on=True)
+    add(
+        "audit", "operating", "check the books of the running stack", passes_on=True, own_help=False
+    )
+    add(
+        "flask",
+        "operating",
+        "a command of the API on the running stack",
+        passes_on=True,
+        own_help=False,
+    )
     add("check", "checking", "lint, types, import rules, schema against models")
     reset = add("reset", "resetting", "delete the local data")
     reset.add_argument("--yes", action="store_true", help="do not ask")

@@ -22,8 +22,8 @@ class WithdrawArguments(Schema):
 
     amount_fen = Fen(
         required=True,
-        least=LEAST_FEN,
-        metadata={"description": f"below {MOST_FEN + 1}, and within the merchant's limits"},
+        least=1,
+        metadata={"description": f"{LEAST_FEN} to {MOST_FEN}, and within the merchant's limits"},
     )
 
 

@@ -101,8 +101,9 @@ def keep_phone(arguments: dict[str, Any]) -> dict[str, str]:
 
 
 @blueprint.route("/addresses", name="list_addresses")
+@blueprint.arguments(NothingSchema, location="query")
 @blueprint.response(200, AddressListSchema)
-def show_addresses() -> dict[str, Any]:
+def show_addresses(_: dict[str, Any]) -> dict[str, Any]:
     """List my addresses, the default first."""
     caller = auth.require_shopper()
     with reading() as session:
@@ -161,8 +162,9 @@ def show_notices(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.route("/results", name="list_results")
+@blueprint.arguments(NothingSchema, location="query")
 @blueprint.response(200, ResultListSchema)
-def show_results() -> dict[str, Any]:
+def show_results(_: dict[str, Any]) -> dict[str, Any]:
     """List how my groups ended, as far as I have not seen it: for the pop-up."""
     caller = auth.require_shopper()
     with reading() as session:

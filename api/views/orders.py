@@ -7,12 +7,14 @@ from flask import Response, jsonify
 from api.auth import require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
+from api.limits import TooManyAttempts, payment_check_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.refusals import GATEWAY, PLACING
 from api.schemas.fields import NothingSchema
 from api.schemas.orders import BuyAloneArguments, OrderSchema, PreparedPaymentSchema
 from api.telling import tell_order
 from domain.checkout.buying_alone import buy_alone
+from domain.checkout.checking_payments import check_payments
 from domain.checkout.commands import Basket, BuyAlone, Client
 from domain.checkout.errors import StockExhausted, VariantNotSold
 from domain.checkout.giving_up import give_up_order
@@ -137,3 +139,18 @@ def pay(_: dict[str, Any], order_id: str) -> Response:
     caller = require_shopper()
     command = PreparePayment(caller.key, order_id, request_key(caller))
     return _answer(201, prepare_payment(command, at=read_clock()))
+
+
+@blueprint.route(
+    "/orders/<id:order_id>/payments/check",
+    methods=["POST"],
+    refuses=(OrderNotFound, TooManyAttempts),
+    name="check_payment",
+)
+@blueprint.arguments(NothingSchema, required=False)
+@blueprint.response(200, OrderSchema)
+def check(_: dict[str, Any], order_id: str) -> Response:
+    """Have my payment looked up now: the client was told that it succeeded. Poll the order then."""
+    caller = require_shopper()
+    payment_check_limiter().spend(caller.key)
+    return _answer_order(200, check_payments(caller.key, order_id, at=read_clock()))

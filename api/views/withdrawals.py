@@ -22,7 +22,7 @@ from domain.withdrawals.errors import (
     WithdrawalTooLarge,
     WithdrawalTooSmall,
 )
-from domain.withdrawals.queries import find_withdrawal, list_withdrawals
+from domain.withdrawals.queries import WithdrawalView, find_withdrawal, list_withdrawals
 
 blueprint = Blueprint(
     "withdrawals",
@@ -81,7 +81,10 @@ def mine(arguments: dict[str, Any]) -> dict[str, Any]:
 @blueprint.response(200, OwnWithdrawalSchema)
 def read(withdrawal_id: str) -> dict[str, Any]:
     """Read one of my withdrawals, with what confirming it needs while it awaits me."""
-    return _answer(auth.require_shopper().key, withdrawal_id)
+    shopper = auth.require_shopper().key
+    with reading() as session:
+        found = find_withdrawal(session, shopper, withdrawal_id)
+    return _answer(shopper, found)
 
 
 @blueprint.route(
@@ -99,17 +102,14 @@ def read(withdrawal_id: str) -> dict[str, Any]:
 def cancel(_: dict[str, Any], withdrawal_id: str) -> dict[str, Any]:
     """Cancel a withdrawal that awaits me; the gateway says when it is over."""
     caller = auth.require_shopper()
-    cancel_withdrawal(caller.key, withdrawal_id, request_key(caller), at=read_clock())
-    return _answer(caller.key, withdrawal_id)
+    key = request_key(caller)
+    return _answer(caller.key, cancel_withdrawal(caller.key, withdrawal_id, key, at=read_clock()))
 
 
-def _answer(shopper: tuple[int, int], withdrawal_id: str) -> dict[str, Any]:
-    with reading() as session:
-        found = find_withdrawal(session, shopper, withdrawal_id)
-        parameters = None
-        if found.awaits_shopper:
+def _answer(shopper: tuple[int, int], found: WithdrawalView) -> dict[str, Any]:
+    parameters = None
+    if found.awaits_shopper:
+        with reading() as session:
             account = find_account(session, (shopper[0], found.gateway_account_id))
-            parameters = account.provider.transfer_parameters(
-                found.package_info or "", found.app_id
-            )
+        parameters = account.provider.transfer_parameters(found.package_info or "", found.app_id)
     return found.describe(request_context.language()) | {"client_parameters": parameters}

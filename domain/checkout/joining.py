@@ -20,7 +20,9 @@ from domain.groups.errors import (
     ShareNeeded,
     TooLateToJoin,
 )
+from domain.orders.queries import find_in_group
 from domain.orders.rules import LAST_JOIN
+from domain.states import GroupState
 from domain.terms import read_terms
 
 _PREPARE: Final = """
@@ -47,6 +49,10 @@ def join_group(command: JoinGroup, *, at: datetime) -> dict[str, Any]:
             _look(command, at=at)
         with placing.placement(command.basket, at=at) as session:
             return _join(session, command, at=at)
+    except AlreadyInGroup:
+        with reading() as session:
+            order_id = find_in_group(session, command.basket.shopper, command.group_id)
+        raise AlreadyInGroup(**({} if order_id is None else {"order_id": order_id})) from None
     except GroupFull:
         if len(_full) >= _MOST_FULL:
             _full.clear()
@@ -97,6 +103,8 @@ def _check_group(group: Row[Any], at: datetime) -> None:
         raise GroupNotFound
     if group.is_in:
         raise AlreadyInGroup
+    if group.state in (GroupState.FORMED, GroupState.FORMED_SHORT):
+        raise GroupFull
     if group.state != "open" or group.deadline_at <= at:
         raise GroupNotOpen(state=group.state)
     if group.deadline_at - at < LAST_JOIN:

@@ -25,7 +25,7 @@ from domain.orders.errors import (
     ReleasesExist,
     UnpaidHoldExists,
 )
-from domain.orders.queries import ADDRESS_PURPOSE, OrderView
+from domain.orders.queries import ADDRESS_PURPOSE, OrderView, find_unpaid
 from domain.public_ids import new_public_id
 from domain.risk.recording import Judged, record_decisions
 from domain.risk.rules import Decision, Outcome, judge_join
@@ -174,16 +174,20 @@ def placement(basket: Basket, *, at: datetime) -> Iterator[Session]:
             record_decisions(
                 session, [Judged(*basket.shopper, None, blocked.decision)], point="join", at=at
             )
-        raise _refusal_of(blocked.decision) from None
+            unpaid_id = find_unpaid(session, basket.shopper)
+        raise _refusal_of(blocked.decision, unpaid_id) from None
 
 
-def _refusal_of(decision: Decision) -> Exception:
-    """Turn a blocking decision into what the shopper is told: a class of reason, not the rule."""
+def _refusal_of(decision: Decision, unpaid_id: str | None) -> Exception:
+    """Turn a blocking decision into what the shopper is told: a class of reason, not the rule.
+
+    An unpaid order in the way is named, unless it was paid or given up by now.
+    """
     fired = {rule["rule"]: rule for rule in decision.fired}
     if "participations_per_day" in fired:
         return ParticipationLimitReached(limit=decision.inputs["participations_limit"])
     if "one_hold_at_a_time" in fired:
-        return UnpaidHoldExists()
+        return UnpaidHoldExists(**({} if unpaid_id is None else {"order_id": unpaid_id}))
     return JoinBlocked(reason_class="account")
 
 

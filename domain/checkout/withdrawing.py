@@ -26,7 +26,12 @@ from domain.withdrawals.errors import (
     WithdrawalNotFound,
     WithdrawalRunning,
 )
-from domain.withdrawals.queries import read_limits, withdrawn_between
+from domain.withdrawals.queries import (
+    WithdrawalView,
+    find_withdrawal,
+    read_limits,
+    withdrawn_between,
+)
 from domain.withdrawals.rules import Payout, plan_payout
 
 ACTIVITY_NAME = "拼团补贴"
@@ -75,8 +80,8 @@ class Withdraw:
     key: RequestKey
 
 
-def withdraw(command: Withdraw, *, at: datetime) -> str:
-    """Take a withdrawal from the wallet and have it sent; returns its public id.
+def withdraw(command: Withdraw, *, at: datetime) -> WithdrawalView:
+    """Take a withdrawal from the wallet and have it sent; returns it as it then is.
 
     May be repeated with its key. Raises WithdrawalsOff, WithdrawalRunning, WithdrawalTooSmall,
     WithdrawalTooLarge, WithdrawalDayLimitReached, BalanceTooLow, NoGatewayAccount, Busy,
@@ -85,12 +90,27 @@ def withdraw(command: Withdraw, *, at: datetime) -> str:
     with transaction() as session:
         done = idempotency.take(session, command.key)
         if done is not None:
-            return str(done["id"])
+            return _answered(session, command.shopper, done)
         payee = _payee(session, command.shopper)
         payout = _plan(session, command, at)
         public_id = _request(session, command.shopper, payee, payout, at=at)
-        idempotency.store(session, command.key, {"id": public_id}, at=at)
-        return public_id
+        return _answer(session, command.shopper, public_id, command.key, at=at)
+
+
+def _answer(
+    session: Session, shopper: tuple[int, int], public_id: str, key: RequestKey, *, at: datetime
+) -> WithdrawalView:
+    """Keep a withdrawal as it is now as the answer to a key: a repeat gets the same."""
+    view = find_withdrawal(session, shopper, public_id)
+    idempotency.store(session, key, view.to_json(), at=at)
+    return view
+
+
+def _answered(session: Session, shopper: tuple[int, int], kept: dict[str, Any]) -> WithdrawalView:
+    """Read a kept answer; earlier releases kept the id only."""
+    if "state" not in kept:
+        return find_withdrawal(session, shopper, kept["id"])
+    return WithdrawalView.from_json(kept)
 
 
 def _payee(session: Session, shopper: tuple[int, int]) -> Row[Any]:
@@ -147,15 +167,16 @@ def _request(
 
 def cancel_withdrawal(
     shopper: tuple[int, int], withdrawal_id: str, key: RequestKey, *, at: datetime
-) -> None:
+) -> WithdrawalView:
     """Have a withdrawal (public id) that awaits its shopper cancelled; the gateway decides.
 
-    May be repeated. Raises WithdrawalNotFound, WithdrawalNotCancellable, Busy,
-    IdempotencyKeyReused.
+    Returns it as it then is. May be repeated with its key. Raises WithdrawalNotFound,
+    WithdrawalNotCancellable, Busy, IdempotencyKeyReused.
     """
     with transaction() as session:
-        if idempotency.take(session, key) is not None:
-            return
+        done = idempotency.take(session, key)
+        if done is not None:
+            return _answered(session, shopper, done)
         found = session.execute(
             _LOCK,
             {"merchant_id": shopper[0], "shopper_id": shopper[1], "public_id": withdrawal_id},
@@ -167,4 +188,4 @@ def cancel_withdrawal(
         if found.cancel_requested_at is None:
             session.execute(_CANCEL, {"merchant_id": shopper[0], "id": found.id, "at": at})
             work.hasten(session, WORK, [(shopper[0], found.id)], due_at=at)
-        idempotency.store(session, key, {"id": withdrawal_id}, at=at)
+        return _answer(session, shopper, withdrawal_id, key, at=at)

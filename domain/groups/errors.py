@@ -8,7 +8,7 @@ class GroupNotFound(NotFound):
 
 
 class GroupFull(Conflict):
-    """All seats are taken or held."""
+    """All seats are taken or held, or the group has formed."""
 
 
 class GroupNotOpen(Conflict):
@@ -16,7 +16,7 @@ class GroupNotOpen(Conflict):
 
 
 class AlreadyInGroup(Conflict):
-    """The shopper has a seat in this group."""
+    """The shopper has a seat in this group, by `order_id`."""
 
 
 class TooLateToJoin(Conflict):

@@ -61,7 +61,8 @@ _SELECT = f"""
             {_STATUS} AS status, g.public_id AS group_id, g.state AS group_state,
             c.public_id AS campaign_id, c.title AS campaign_title, g.size,
             coalesce(g.paid_seats, g.taken) AS taken, g.deadline_at, g.ended_at,
-            g.leader_id IS NOT DISTINCT FROM o.shopper_id AS is_leader, o.price_fen, o.quote_fen,
+            coalesce(g.leader_id = o.shopper_id, g.state IN ('pending', 'abandoned')) AS is_leader,
+            o.price_fen, o.quote_fen,
             coalesce(o.quote_least_fen, 0) AS quote_least_fen, o.placed_at, o.paid_at,
             r.state AS refund_state, r.amount_fen AS refund_fen,
             s.state AS subsidy_state, s.amount_fen AS subsidy_fen

@@ -28,7 +28,7 @@ class OpenGroupLimitReached(Rejected):
 
 
 class UnpaidHoldExists(Conflict):
-    """The shopper has another unpaid hold: pay it or give it up first."""
+    """The shopper has another unpaid hold, `order_id`: pay it or give it up first."""
 
 
 class ReleasesExist(Conflict):

@@ -185,6 +185,37 @@ def _refund(row: RowMapping) -> dict[str, Any] | None:
     }
 
 
+_UNPAID = text(
+    """
+    SELECT public_id FROM orders
+    WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND state = 'placed'
+        AND releasing_at IS NULL
+    """
+)
+_IN_GROUP = text(
+    """
+    SELECT o.public_id FROM orders o
+    JOIN groups g ON g.merchant_id = o.merchant_id AND g.id = o.group_id
+    WHERE o.merchant_id = :merchant_id AND o.shopper_id = :shopper_id AND g.public_id = :group
+        AND o.state IN ('placed', 'paid', 'fulfilling', 'fulfilled', 'aftersale')
+    """
+)
+
+
+def find_unpaid(session: Session, shopper: tuple[int, int]) -> str | None:
+    """Return the public id of the order that a shopper holds unpaid, if there is one."""
+    values = {"merchant_id": shopper[0], "shopper_id": shopper[1]}
+    found: str | None = session.execute(_UNPAID, values).scalar_one_or_none()
+    return found
+
+
+def find_in_group(session: Session, shopper: tuple[int, int], group: str) -> str | None:
+    """Return the public id of a shopper's binding order in a group (public id), if there is one."""
+    values = {"merchant_id": shopper[0], "shopper_id": shopper[1], "group": group}
+    found: str | None = session.execute(_IN_GROUP, values).scalar_one_or_none()
+    return found
+
+
 def find_order(session: Session, shopper: tuple[int, int], public_id: str) -> OrderView:
     """Return an order of a shopper. Raises OrderNotFound, also for somebody else's."""
     row = (

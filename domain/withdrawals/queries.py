@@ -1,12 +1,13 @@
 """Reads of withdrawals, by their shopper and by the merchant's staff."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import RowMapping, text
 from sqlalchemy.orm import Session
 
+from domain.clock import iso
 from domain.states import FINAL_WITHDRAWAL_STATES, WithdrawalState
 from domain.texts import Language
 from domain.texts import text as text_of
@@ -14,6 +15,8 @@ from domain.withdrawals.errors import WithdrawalNotFound
 from domain.withdrawals.rules import CONFIRM_WITHIN, WithdrawalLimits, advise
 
 Key = tuple[int, int]
+
+_INSTANTS = ("requested_at", "awaiting_at", "cancel_requested_at", "ended_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,20 @@ class WithdrawalView:
             "cancel_requested_at": self.cancel_requested_at,
             "ended_at": self.ended_at,
         }
+
+    def to_json(self) -> dict[str, Any]:
+        """Write the withdrawal as the answer to a key is kept."""
+        written = asdict(self)
+        return {**written, **{name: iso(written[name]) for name in _INSTANTS}}
+
+    @classmethod
+    def from_json(cls, kept: dict[str, Any]) -> Self:
+        """Read what `to_json` wrote."""
+        instants = {
+            name: None if kept[name] is None else datetime.fromisoformat(kept[name])
+            for name in _INSTANTS
+        }
+        return cls(**{**kept, **instants})
 
     def describe_to_staff(self, language: Language) -> dict[str, Any]:
         """Return what REST tells of the withdrawal to staff."""

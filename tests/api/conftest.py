@@ -30,6 +30,7 @@ def _forget_what_processes_remember() -> None:
     limits.password_limiters.cache_clear()
     limits.sign_in_limiter.cache_clear()
     limits.phone_limiter.cache_clear()
+    limits.payment_check_limiter.cache_clear()
     limits.share_code_limiter.cache_clear()
     limits.share_link_limiter.cache_clear()
     campaign_views.kept.clear()

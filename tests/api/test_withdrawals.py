@@ -72,6 +72,17 @@ def test_same_key_withdraws_once(me: Caller) -> None:
     assert me.get("/v1/me/wallet").json == {"balance_fen": 600}
 
 
+def test_repeat_answers_as_at_first_whatever_became_of_it(stage: Stage, me: Caller) -> None:
+    """As an order does: how it stands is read from it."""
+    first = withdraw(me, 400)
+    told(stage, first.json["id"], TransferStatus.SUCCESS)
+
+    again = withdraw(me, 400)
+
+    assert (again.status_code, again.json) == (201, first.json)
+    assert me.get(f"{PATH}/{first.json['id']}").json["state"] == "succeeded"
+
+
 def test_one_withdrawal_runs_at_a_time(me: Caller) -> None:
     withdraw(me, 400)
 
@@ -85,7 +96,8 @@ def test_one_withdrawal_runs_at_a_time(me: Caller) -> None:
     [
         (1001, 409, "balance_too_low"),
         (20_001, 422, "withdrawal_too_large"),
-        (9, 422, "invalid_request"),
+        (9, 422, "withdrawal_too_small"),
+        (0, 422, "invalid_request"),
         (-10, 422, "invalid_request"),
         (10.5, 422, "invalid_request"),
         ("10", 422, "invalid_request"),

@@ -338,7 +338,7 @@ class World:
         key = RequestKey.of(
             shopper[0], f"shopper:{shopper[1]}", f"withdraw-{at.timestamp()}", amount_fen
         )
-        public_id = withdraw(Withdraw(shopper, amount_fen, key), at=at)
+        public_id = withdraw(Withdraw(shopper, amount_fen, key), at=at).id
         withdrawal_id = self.id_of("withdrawals", public_id)
         with transaction() as session:
             start_sending(session, (self.stage.merchant_id, withdrawal_id), at=at, actor="test")
