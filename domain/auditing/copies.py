@@ -42,6 +42,12 @@ FIRSTS = Check(
     16,
     "An order is a shopper's first paid one exactly if no other order of its was paid before it.",
 )
+NEWCOMERS = Check(
+    "orders.newcomers-recounted",
+    16,
+    "An order was left exactly if its member moved it out of its group; it was a new shopper's when"
+    " paid exactly if nothing was paid before it but what had been left.",
+)
 RISKS = Check(
     "orders.risks-recounted",
     16,
@@ -154,6 +160,37 @@ PROBES: tuple[Probe, ...] = (
         UNION ALL
         SELECT format('order %s/%s says %s unpaid', merchant_id, id, is_first_paid)
         FROM orders WHERE paid_at IS NULL AND is_first_paid IS NOT NULL
+        """,
+    ),
+    # Leaving takes no lock of the shopper: within a minute of a payment either may have been first.
+    probe(
+        NEWCOMERS,
+        """
+        WITH paid AS (
+            SELECT o.merchant_id, o.id, o.is_new_paid, m.occurred_at,
+                count(*) FILTER (WHERE o.left_at IS NULL) OVER earlier AS kept,
+                max(o.left_at) OVER earlier AS left_at
+            FROM orders o
+            JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
+                AND m.subject_id = o.id AND m.to_state = 'paid'
+            WINDOW earlier AS (
+                PARTITION BY o.merchant_id, o.shopper_id ORDER BY m.id
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        )
+        SELECT format('order %s/%s: new %s, %s kept before it', merchant_id, id, is_new_paid, kept)
+            AS key
+        FROM paid
+        WHERE CASE WHEN is_new_paid
+            THEN kept > 0 OR left_at > occurred_at + interval '1 minute'
+            ELSE is_new_paid IS NOT NULL AND kept = 0
+                AND (left_at IS NULL OR left_at < occurred_at - interval '1 minute') END
+        UNION ALL
+        SELECT format('order %s/%s: left at %s (%s)', o.merchant_id, o.id, o.left_at, m.occurred_at)
+        FROM orders o
+        LEFT JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
+            AND m.subject_id = o.id AND m.from_state = 'paid' AND m.to_state = 'refunding'
+            AND m.actor LIKE 'shopper:%' AND o.group_id IS NOT NULL
+        WHERE o.left_at IS DISTINCT FROM m.occurred_at
         """,
     ),
     probe(

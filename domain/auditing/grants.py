@@ -34,6 +34,11 @@ DATED = Check(
     "A subsidy keeps its group's deadline, is due the rule's delay after it, was decided when it"
     " first moved, and issued when it moved there.",
 )
+EXTRA_ONCE = Check(
+    "grants.extra-once",
+    5,
+    "The extra for new shoppers is decided for a shopper once in its life at a merchant.",
+)
 DRAWN = Check(
     "grants.drawn",
     5,
@@ -43,7 +48,8 @@ DRAWN = Check(
 _EXPLAINED = """
     WITH decided AS (
         SELECT s.merchant_id, s.id, s.state, s.quote_fen, s.amount_fen, s.parts, s.kind, s.group_id,
-            s.shopper_id, s.decided_at, o.placed_at, o.is_first_paid, g.deadline_at,
+            s.shopper_id, s.decided_at, o.placed_at,
+            coalesce(o.is_new_paid, o.is_first_paid, false) AS is_new, g.deadline_at,
             r.terms -> 'subsidy' AS rule, coalesce(r.terms -> 'levers', '{}') AS levers,
             o.quote_fen = s.quote_fen AND o.group_id = s.group_id AND o.shopper_id = s.shopper_id
                 AND o.campaign_id = s.campaign_id
@@ -108,8 +114,11 @@ _EXPLAINED = """
     WHERE (d.is_own AND p.are_true AND p.total_fen = d.amount_fen AND p.bases = 1
         AND d.amount_fen BETWEEN 0 AND d.quote_fen
         AND p.news = d.promised_new
-        AND p.not_firsts = CASE WHEN p.news > 0 AND NOT coalesce(d.is_first_paid, false)
-            THEN 1 ELSE 0 END
+        AND (p.not_firsts = 0 OR p.not_firsts = 1 AND p.news > 0 AND NOT d.is_new)
+        AND (p.news = 0 OR p.not_firsts = 1 OR d.is_new OR EXISTS (
+            SELECT FROM orders e
+            WHERE e.merchant_id = d.merchant_id AND e.shopper_id = d.shopper_id
+                AND e.left_at IS NOT NULL))
         AND (p.lates = 0 OR extract(epoch FROM d.deadline_at - d.placed_at)
             < (d.levers ->> 'least_paid_seconds')::bigint)
         AND (p.fews = 0 OR k.seats < (d.levers ->> 'full_from_seats')::bigint)
@@ -206,6 +215,15 @@ PROBES = (
             AND s.due_at = s.deadline_at + make_interval(
                 secs => coalesce((r.terms -> 'subsidy' ->> 'delay_seconds')::bigint, 0))
             AND s.issued_at IS NOT DISTINCT FROM m.issued_at) IS NOT TRUE
+        """,
+    ),
+    probe(
+        EXTRA_ONCE,
+        """
+        SELECT format('shopper %s/%s: %s extras', merchant_id, shopper_id, count(*)) AS key
+        FROM grants
+        WHERE parts @> '[{"kind": "new_shopper"}]' AND NOT parts @> '[{"by": "not_first"}]'
+        GROUP BY merchant_id, shopper_id HAVING count(*) > 1
         """,
     ),
     Probe(

@@ -92,7 +92,8 @@ _KEEP_RULES = f"""
     ), before AS (
         SELECT u.merchant_id, u.id, sum(o.quote_fen) FILTER (WHERE o.cap_on = u.cap_on)
                 AS promised_fen,
-            count(*) FILTER (WHERE told.occurred_at < u.placed_at) AS paid_before,
+            count(*) FILTER (WHERE told.occurred_at < u.placed_at
+                AND (o.left_at IS NULL OR o.left_at > u.placed_at)) AS paid_before,
             count(*) FILTER (WHERE told.occurred_at <= u.placed_at) AS paid_by_then
         FROM unusual u
         JOIN orders o ON o.merchant_id = u.merchant_id AND o.shopper_id = u.shopper_id

@@ -231,11 +231,12 @@ _PLACE: Final = """
 """
 
 
-_HAS_PAID = text(
+_IS_KNOWN = text(
     """
     SELECT EXISTS (
         SELECT FROM orders
-        WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND paid_at IS NOT NULL)
+        WHERE merchant_id = :merchant_id AND shopper_id = :shopper_id AND paid_at IS NOT NULL
+            AND left_at IS NULL)
     """
 )
 
@@ -351,7 +352,7 @@ def _quote(
     is_new = (
         bool(rule.new_shopper_fen)
         and not session.execute(
-            _HAS_PAID, {"merchant_id": basket.shopper[0], "shopper_id": basket.shopper[1]}
+            _IS_KNOWN, {"merchant_id": basket.shopper[0], "shopper_id": basket.shopper[1]}
         ).scalar_one()
     )
     deadline_at = place.deadline_at or place.terms.ends_at

@@ -25,7 +25,8 @@ class Order(Moving, TenantRow, Base):
     """What one shopper bought: a seat in a group (with its seat's state), or a product alone.
 
     `price_fen` = `instrument_fen` (by a coupon or pass) + `points_fen` + `wallet_fen` (all three
-    taken when placed) + `payable_fen` (gateway). `quote_fen` is the most subsidy that is promised
+    taken when placed) + `payable_fen` (gateway). `is_new_paid` says that nothing had been
+    paid before but such as was left (`left_at`). `quote_fen` is the most subsidy that is promised
     and `quote_least_fen` the least (not known of orders of earlier releases); `quote_parts` says
     how they came about. `cap_fen` is what counts against the caps of `cap_on`: the
     quote while the order may still fail, then what was granted. `hold_expires_at` is also the
@@ -157,6 +158,8 @@ class Order(Moving, TenantRow, Base):
     release_reason: Mapped[str | None]
     paid_at: Mapped[Instant | None]
     is_first_paid: Mapped[bool | None]
+    is_new_paid: Mapped[bool | None]
+    left_at: Mapped[Instant | None]
     ended_at: Mapped[Instant | None]
     address_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     client_address: Mapped[str | None]

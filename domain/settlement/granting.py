@@ -83,6 +83,17 @@ _INVITES = text(
     GROUP BY 1, 2, 3
     """
 )
+_STAYED_ONCE = text(
+    """
+    SELECT o.merchant_id, o.id FROM orders o
+    JOIN unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+        ON o.merchant_id = t.m AND o.id = t.i
+    WHERE NOT EXISTS (
+        SELECT FROM orders e
+        WHERE e.merchant_id = o.merchant_id AND e.shopper_id = o.shopper_id
+            AND e.paid_at IS NOT NULL AND e.left_at IS NULL AND e.id <> o.id)
+    """
+)
 _DECIDE = text(
     """
     INSERT INTO grants (merchant_id, public_id, order_id, group_id, campaign_id, shopper_id, state,
@@ -215,13 +226,14 @@ def _decide(
     )
     invites = _count_invites(session, failed)
     worth = _points_worth(session, failed)
+    new = _find_new(session, orders)
     decisions = {}
     for order in orders:
         of = failed[order.group_key]
         rule = of.terms.subsidy
         outcome = Outcome(
             base_fen=_base(rule, order.public_id, rule.unit_fen(worth.get(order.merchant_id, 1))),
-            is_first_paid=bool(order.is_first_paid),
+            is_new=order.key in new,
             invites=invites.get((*order.group_key, order.shopper_id), 0),
             paid_seats=of.paid_seats,
             is_to_be_held=judged[order.key].outcome is not risk.Outcome.ALLOW,
@@ -229,6 +241,24 @@ def _decide(
         quote = Quote(order.quote_fen or 0, order.quote_parts or [])
         decisions[order.key] = decide_grant(rule, of.terms.levers, quote, outcome)
     return decisions
+
+
+def _find_new(session: Session, orders: Sequence[LockedOrder]) -> set[Key]:
+    """Find whose extra for new shoppers, if it was promised, is due: each shopper's once in a life.
+
+    That is the order that was paid when there was none but such as were left; or, since what was
+    there may have been left later, the only one that was not.
+    """
+    new = {order.key for order in orders if order.is_new}
+    promised = [
+        order.key
+        for order in orders
+        if order.key not in new
+        and any(part["kind"] == "new_shopper" for part in order.quote_parts or [])
+    ]
+    if promised:
+        new |= {(row[0], row[1]) for row in session.execute(_STAYED_ONCE, columns(promised))}
+    return new
 
 
 def _count_invites(

@@ -26,6 +26,7 @@ _HAND_OVER = text(
     RETURNING (SELECT id FROM next) AS order_id, leader_id
     """
 )
+_LEFT = text("UPDATE orders SET left_at = :at WHERE merchant_id = :merchant_id AND id = :id")
 
 
 def may_leave(group: LockedGroup, order: LockedOrder, at: datetime) -> bool:
@@ -44,6 +45,7 @@ def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at:
     move_orders_and_seats(
         session, [order.key], OrderState.REFUNDING, SeatState.RELEASED, at=at, actor=actor
     )
+    session.execute(_LEFT, {"merchant_id": order.merchant_id, "id": order.id, "at": at})
     refund = refund_of(order, "left")
     postings = request_refunds(session, [] if refund is None else [refund], at=at, actor=actor)
     postings += give_back_means(session, [order], at=at, actor=actor)

@@ -76,6 +76,7 @@ class LockedOrder(NamedTuple):
     public_id: str
     share_id: int | None
     is_first_paid: bool | None
+    is_new_paid: bool | None
     risk_outcome: str
     flag: str | None
     payment_id: int | None
@@ -85,6 +86,11 @@ class LockedOrder(NamedTuple):
     def key(self) -> Key:
         """Return (merchant_id, id)."""
         return (self.merchant_id, self.id)
+
+    @property
+    def is_new(self) -> bool:
+        """Say whether its shopper was new when it was paid: nothing paid before was kept."""
+        return bool(self.is_first_paid if self.is_new_paid is None else self.is_new_paid)
 
     @property
     def group_key(self) -> Key:
@@ -121,8 +127,8 @@ _ORDER_COLUMNS = """
     o.merchant_id, o.id, o.group_id, o.campaign_id, o.shopper_id, o.variant_id, o.state,
     o.seat_state, o.price_fen, o.instrument_id, o.instrument_fen, o.points_fen, o.wallet_fen,
     o.payable_fen, o.quote_fen, o.quote_parts, o.placed_on, o.cap_on, o.paid_at, o.release_reason,
-    o.public_id, o.share_id, o.is_first_paid, o.risk_outcome, s.flag, p.id AS payment_id,
-    p.received_fen
+    o.public_id, o.share_id, o.is_first_paid, o.is_new_paid, o.risk_outcome, s.flag,
+    p.id AS payment_id, p.received_fen
 """
 _ORDER_JOINS = """
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id

@@ -38,7 +38,11 @@ _PAID = """
             is_first_paid = NOT EXISTS (
                 SELECT 1 FROM orders e
                 WHERE e.merchant_id = o.merchant_id AND e.shopper_id = o.shopper_id
-                    AND e.paid_at IS NOT NULL AND e.id <> o.id)
+                    AND e.paid_at IS NOT NULL AND e.id <> o.id),
+            is_new_paid = NOT EXISTS (
+                SELECT 1 FROM orders e
+                WHERE e.merchant_id = o.merchant_id AND e.shopper_id = o.shopper_id
+                    AND e.paid_at IS NOT NULL AND e.left_at IS NULL AND e.id <> o.id)
         WHERE o.merchant_id = %(merchant_id)s AND o.id = %(order_id)s
     ), closing AS (
         UPDATE payments SET state = 'closing', moved_at = %(at)s, moved_by = %(actor)s

@@ -117,7 +117,7 @@ class Outcome:
     """
 
     base_fen: int
-    is_first_paid: bool
+    is_new: bool
     invites: int
     paid_seats: int
     is_to_be_held: bool = False
@@ -143,7 +143,7 @@ def decide_grant(
     parts: list[Part] = [{"kind": "base", "amount_fen": outcome.base_fen}]
     if "new_shopper" in promised:
         parts.append({"kind": "new_shopper", "amount_fen": rule.new_shopper_fen})
-        if not outcome.is_first_paid:
+        if not outcome.is_new:
             parts.append({"kind": "cut", "by": "not_first", "amount_fen": -rule.new_shopper_fen})
     counted = min(outcome.invites, rule.invites_most)
     if counted and rule.invite_fen:

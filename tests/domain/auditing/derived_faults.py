@@ -244,6 +244,11 @@ DERIVED_FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("UPDATE orders SET is_first_paid = NULL WHERE state = 'fulfilling'",),
         ("UPDATE orders SET is_first_paid = true WHERE state = 'expired'",),
     ),
+    "orders.newcomers-recounted": (
+        ("UPDATE orders SET is_new_paid = NOT is_new_paid WHERE state = 'fulfilling'",),
+        ("UPDATE orders SET left_at = NULL",),
+        ("UPDATE orders SET left_at = paid_at WHERE state = 'fulfilling'",),
+    ),
     "orders.risks-recounted": (
         ("UPDATE orders SET risk_outcome = 'allow' WHERE risk_outcome = 'review'",),
         ("UPDATE orders SET risk_outcome = 'review' WHERE risk_outcome = 'allow'",),

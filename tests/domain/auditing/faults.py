@@ -311,7 +311,13 @@ FAULTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
             " WHERE parts::text LIKE '%few_paid_seats%'",
         ),
         ("UPDATE shares SET shopper_id = shopper_id + 1",),
-        ("UPDATE orders SET is_first_paid = NOT is_first_paid WHERE group_id IS NOT NULL",),
+        ("UPDATE orders SET is_new_paid = NOT is_new_paid WHERE group_id IS NOT NULL",),
+    ),
+    "grants.extra-once": (
+        (
+            "UPDATE grants SET shopper_id = (SELECT min(shopper_id) FROM grants),"
+            """ parts = parts || '{"kind": "new_shopper", "amount_fen": 0}'""",
+        ),
     ),
     "grants.drawn": (
         (

@@ -137,7 +137,7 @@ def test_promise_and_decision_of_every_combination(case: Case) -> None:
     cut, (_, is_held, state) = CUTS[case.cut], TIMINGS[case.timing]
     outcome = Outcome(
         base_fen=DRAWN if rule_of(case).is_random else 1000,
-        is_first_paid=True,
+        is_new=True,
         invites=1,
         paid_seats=cut.get("paid_seats", 2),
         is_to_be_held=is_held,
@@ -156,7 +156,7 @@ def decided(quote: Quote, rule: SubsidyRule, levers: Levers | None = None, **val
     outcome = Outcome(
         **{
             "base_fen": rule.amount_fen,
-            "is_first_paid": True,
+            "is_new": True,
             "invites": 0,
             "paid_seats": 2,
             **values,
@@ -178,7 +178,7 @@ def test_extra_of_a_new_shopper_is_lost_to_who_paid_before() -> None:
     rule = SubsidyRule(SubsidyKind.CASH, 1000, new_shopper_fen=200)
     quote = quote_subsidy(rule, Levers(), paid_fen=PAID, is_new=True)
 
-    decision = decided(quote, rule, is_first_paid=False)
+    decision = decided(quote, rule, is_new=False)
 
     assert decision.parts == [
         {"kind": "base", "amount_fen": 1000},
