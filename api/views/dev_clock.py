@@ -6,6 +6,7 @@ from flask import request
 
 from api.blueprint import Blueprint
 from api.progress import progress_cache
+from api.refusals import GATEWAY
 from api.schemas.clock import AdvanceArguments, ClockSchema
 from api.strangers import CalledFromElsewhere, refuse_strangers
 from domain.config import settings
@@ -34,7 +35,10 @@ def _body(view: ClockView) -> dict[str, Any]:
 
 
 @blueprint.route(
-    "/clock", methods=["GET"], refuses=(CalledFromElsewhere, ClockFixed), name="look_at_clock"
+    "/clock",
+    methods=["GET"],
+    refuses=(CalledFromElsewhere, ClockFixed, *GATEWAY),
+    name="look_at_clock",
 )
 @blueprint.response(200, ClockSchema)
 def look() -> dict[str, Any]:
@@ -51,6 +55,7 @@ def look() -> dict[str, Any]:
         NotDrained,
         ClockBackwards,
         CalledFromElsewhere,
+        *GATEWAY,
     ),
     name="advance_clock",
 )
