@@ -58,7 +58,9 @@ class OneBase:
                 message = {"type": "http.response.body", "body": body}
             await send(message)
 
-        await self.app(scope, receive, send_with_script)
+        # Streamlit packs some of its pages itself, and then there is no head to find.
+        headers = [one for one in scope["headers"] if one[0] != b"accept-encoding"]
+        await self.app({**scope, "headers": headers}, receive, send_with_script)
 
 
 class KnownPages:

@@ -41,6 +41,6 @@ def execute(options: argparse.Namespace) -> int:
 
 def _pytest(*arguments: str, servers: str = "embedded") -> int:
     return run_in_foreground(
-        [sys.executable, "-m", "pytest", "-n", "2", *arguments],
+        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments],
         {**os.environ, "PINBU_TEST_SERVERS": servers},
     )

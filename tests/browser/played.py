@@ -135,8 +135,9 @@ def _leave_work(api_url: str, gateway_url: str, password: str) -> tuple[str, tup
         _open(phone, campaign_id, variant_id)
     for phone, _ in leaders[2:]:
         _open(phone, campaign_id, variant_id)
-    for name in ("refund_abnormal", "refund_too_old"):
-        gateway.need(Request("faults", "POST", "/control/faults", {"name": name, "count": 1}))
+    # The first refund meets both and is rejected; the second ends as abnormal.
+    for name, count in (("refund_abnormal", 2), ("refund_too_old", 1)):
+        gateway.need(Request("faults", "POST", "/control/faults", {"name": name, "count": count}))
     for wait in (timedelta(seconds=LIFE_SECONDS + 120), *[timedelta(minutes=20)] * 3):
         clock.jump_to(clock.now() + wait)
         clock.drain()
