@@ -294,3 +294,70 @@ def test_a_campaign_is_drafted_for_the_product_that_was_chosen_and_published(
     expect(dialog).to_have_count(0)
 
     assert world.ask(f"/campaigns/{drafted['id']}")["state"] == "published"
+
+
+def test_a_limit_of_the_settings_is_changed(world: World, open_page: OpenPage) -> None:
+    page = open_page()
+    sign_in(page, world, "/settings", "owner")
+    days = world.ask("/settings")["points_valid_days"]
+    card = page.locator(".st-key-setting_points_valid_days")
+    card.get_by_role("spinbutton").fill(str(days + 30))
+    card.get_by_role("spinbutton").press("Tab")
+    expect(card.get_by_role("button", name="保存")).to_be_enabled()
+    card.get_by_role("button", name="保存").click()
+    dialog = dialog_of(page)
+    dialog.get_by_role("textbox").fill("延长一个月")
+    dialog.get_by_role("button", name="保存").click()
+    expect(dialog).to_have_count(0)
+
+    assert world.ask("/settings")["points_valid_days"] == days + 30
+
+
+def test_budget_and_stock_of_a_running_campaign_are_raised(
+    world: World, open_page: OpenPage
+) -> None:
+    page = open_page()
+    sign_in(page, world, f"/campaigns?id={world.campaign_id}", "operator")
+    before = world.ask(f"/campaigns/{world.campaign_id}")
+
+    for label, amount in (("追加预算", "250"), ("追加库存", "30")):
+        page.get_by_role("button", name=label).click()
+        dialog = dialog_of(page)
+        dialog.get_by_role("spinbutton").fill(amount)
+        dialog.get_by_role("spinbutton").press("Tab")
+        expect(dialog.get_by_role("button", name="确认")).to_be_enabled()
+        dialog.get_by_role("textbox").fill("周五用完")
+        dialog.get_by_role("button", name="确认").click()
+        expect(dialog).to_have_count(0)
+        settled(page)
+
+    after = world.ask(f"/campaigns/{world.campaign_id}")
+    assert after["budget_fen"] - before["budget_fen"] == 25_000
+    assert after["stock_units"] - before["stock_units"] == 30
+
+
+def test_expired_campaigns_are_listed_and_show_the_rules_that_shoppers_read(
+    world: World, open_page: OpenPage
+) -> None:
+    page = open_page()
+    sign_in(page, world, "/campaigns?phase=expired", "viewer")
+    expired = world.ask("/campaigns?phase=expired")["items"]
+    expect(page.get_by_role("button", name="查看")).to_have_count(len(expired))
+
+    go(page, world, f"/campaigns?id={expired[0]['id']}")
+
+    [rules] = world.ask(f"/campaigns/{expired[0]['id']}/rules")["items"]
+    for line in rules["rules_text_zh"]:
+        expect(page.get_by_text(line, exact=True)).to_be_visible()
+    expect(page.get_by_text("已到期").first).to_be_visible()
+
+
+def test_each_figure_has_its_small_line(world: World, open_page: OpenPage) -> None:
+    page = open_page()
+    sign_in(page, world, "/", "owner")
+
+    lines = page.locator("img.pb-spark")
+    expect(lines.first).to_be_visible()
+    widths = lines.evaluate_all("all => all.map(one => one.naturalWidth)")
+    assert len(widths) == 12
+    assert min(widths) > 0
