@@ -1,5 +1,8 @@
 """Who is calling, and which role: shoppers by a signed token, staff by an opaque one."""
 
+import hashlib
+import logging
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -17,9 +20,13 @@ from domain.merchants.errors import AppNotFound, RoleTooLow, SessionEnded
 from domain.merchants.queries import find_app, find_staff_of_token
 from domain.merchants.rules import Role
 
+logger = logging.getLogger(__name__)
+
 ACCESS_TOKEN_LIFE = timedelta(minutes=30)
 _ALGORITHM = "HS256"
 _AUDIENCE = "shopper"
+_DEVICE_AUDIENCE = "staff-device"
+DEVICE_TOKEN_LIFE = timedelta(days=180)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,37 @@ def issue_access_token(merchant_id: int, shopper_id: int) -> tuple[str, datetime
         "exp": expires_at,
     }
     return jwt.encode(claims, settings().token_key, algorithm=_ALGORITHM), expires_at
+
+
+def issue_device_token(login: str, device: str | None) -> str:
+    """Sign what a device shows at its next sign-in: that this login has signed in on it before."""
+    issued_at = clock.real_now().replace(microsecond=0)
+    claims = {
+        "aud": _DEVICE_AUDIENCE,
+        "sub": hashlib.sha256(login.encode()).hexdigest(),
+        "jti": device or secrets.token_hex(12),
+        "iat": issued_at,
+        "exp": issued_at + DEVICE_TOKEN_LIFE,
+    }
+    return jwt.encode(claims, settings().token_key, algorithm=_ALGORITHM)
+
+
+def device_of(token: str | None, login: str) -> str | None:
+    """Return the device that a token names, if it is one of this login; any other is unknown."""
+    if not token:
+        return None
+    try:
+        claims = jwt.decode(
+            token,
+            settings().token_key,
+            algorithms=[_ALGORITHM],
+            audience=_DEVICE_AUDIENCE,
+            options={"require": ["aud", "sub", "jti", "iat", "exp"]},
+        )
+    except jwt.PyJWTError:
+        return None
+    is_of_login = claims["sub"] == hashlib.sha256(login.encode()).hexdigest()
+    return str(claims["jti"]) if is_of_login else None
 
 
 def _bearer() -> str | None:
@@ -161,6 +199,7 @@ def require_staff(role: Role = Role.VIEWER) -> StaffCaller:
         )
     caller: StaffCaller = g.staff_caller
     if not caller.role.is_at_least(role):
+        logger.warning("role too low", extra={"role": caller.role.value, "required": role.value})
         raise RoleTooLow(required=role.value)
     return caller
 

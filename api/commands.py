@@ -15,6 +15,7 @@ import click
 
 from api.reconcile_commands import reconcile
 from api.sample import make_sample
+from api.staff_commands import STAFF_COMMANDS
 from domain import work
 from domain.auditing import running as auditing
 from domain.auditing.gateway_record import read_sandbox_record
@@ -342,4 +343,5 @@ COMMANDS: list[click.Command] = [
     audits,
     unpark,
     reconcile,
+    *STAFF_COMMANDS,
 ]

@@ -9,7 +9,7 @@ import sqlalchemy.exc
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from api import limits, request_context
+from api import request_context
 from api.bodies import dump
 from api.validation import describe_failures
 from domain import errors
@@ -19,7 +19,7 @@ from domain.texts import has_text, text
 logger = logging.getLogger(__name__)
 
 STATUSES: Final[tuple[tuple[type[errors.DomainError], int], ...]] = (
-    (limits.TooManyAttempts, 429),
+    (errors.TooManyAttempts, 429),
     (errors.Busy, 409),
     (errors.NotFound, 404),
     (errors.Unauthenticated, 401),
@@ -103,7 +103,7 @@ def on_domain_error(error: errors.DomainError) -> Response:
     """Answer a domain error by its kind."""
     status = status_of(error)
     headers = {}
-    if isinstance(error, errors.Busy | limits.TooManyAttempts):
+    if isinstance(error, errors.Busy | errors.TooManyAttempts):
         headers["Retry-After"] = str(error.details.get("retry_after_seconds", 1))
     if status == 401:
         headers["WWW-Authenticate"] = "Bearer"

@@ -9,15 +9,13 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 
 from domain import clock
 from domain.config import settings
-from domain.errors import DomainError
-
-
-class TooManyAttempts(DomainError):
-    """Too many attempts in a short time; `retry_after_seconds` says when the next may come."""
+from domain.errors import TooManyAttempts
+from domain.merchants.attempts import AttemptLimits
 
 
 def real_seconds() -> float:
@@ -58,6 +56,14 @@ class Limiter:
                 raise TooManyAttempts(retry_after_seconds=max(1, wait))
             bucket.tokens -= 1
 
+    def takes(self, key: Hashable) -> bool:
+        """Count an attempt, and say whether it is within the limit."""
+        try:
+            self.spend(key)
+        except TooManyAttempts:
+            return False
+        return True
+
     def forget(self, key: Hashable) -> None:
         """Forget a key's attempts: the last one succeeded."""
         with self._lock:
@@ -78,14 +84,16 @@ def _number(name: str, default: int) -> int:
     return int(os.environ.get(name, str(default)))
 
 
+def _wide_in_development(usual: int) -> int:
+    """Return a limit that simulated shoppers, all from one address and in a hurry, do not meet."""
+    return usual if settings().environment == "production" else 1_000_000
+
+
 @cache
 def sign_in_limiter() -> Limiter:
-    """Return the limiter of shoppers' sign-ins per client address; many share one behind a NAT.
-
-    In development simulated shoppers all come from one address, so it is wide there.
-    """
-    default = 6_000 if settings().environment == "production" else 1_000_000
-    return Limiter(burst=_number("PINBU_SIGN_INS_PER_MINUTE", default), window_seconds=60)
+    """Return the limiter of shoppers' sign-ins per client address; many share one behind a NAT."""
+    burst = _number("PINBU_SIGN_INS_PER_MINUTE", _wide_in_development(6_000))
+    return Limiter(burst=burst, window_seconds=60)
 
 
 @cache
@@ -113,14 +121,37 @@ def share_link_limiter() -> Limiter:
 
 
 @cache
-def password_limiters() -> tuple[Limiter, Limiter]:
-    """Return the limiters of password attempts: per (login, address), and per login alone.
+def visit_limiter() -> Limiter:
+    """Return the limiter of visits recorded, per shopper, or per network of those not known.
 
-    The second is wider: it slows an attack from many addresses without locking its victim out at
-    the first few.
+    Beyond it a share is shown all the same: many share a network behind a NAT.
     """
-    window = _number("PINBU_PASSWORD_WINDOW_SECONDS", 300)
-    return (
-        Limiter(burst=_number("PINBU_PASSWORD_ATTEMPTS", 5), window_seconds=window),
-        Limiter(burst=_number("PINBU_PASSWORD_ATTEMPTS_PER_LOGIN", 30), window_seconds=window),
+    burst = _number("PINBU_VISITS_PER_MINUTE", _wide_in_development(300))
+    return Limiter(burst=burst, window_seconds=60)
+
+
+@cache
+def order_limiter() -> Limiter:
+    """Return the limiter of orders placed, per shopper: each leaves rows behind, also cancelled."""
+    burst = _number("PINBU_ORDERS_PER_MINUTE", _wide_in_development(30))
+    return Limiter(burst=burst, window_seconds=60)
+
+
+@cache
+def password_limits() -> AttemptLimits:
+    """Return how many failed sign-ins of staff there may be, over all processes.
+
+    The limits of a network and of a login are wider. Neither counts a device that is known.
+    """
+    return AttemptLimits(
+        pair=_number("PINBU_PASSWORD_ATTEMPTS", 5),
+        network=_number("PINBU_PASSWORD_ATTEMPTS_PER_ADDRESS", 50),
+        login=_number("PINBU_PASSWORD_ATTEMPTS_PER_LOGIN", 100),
+        window=timedelta(seconds=_number("PINBU_PASSWORD_WINDOW_SECONDS", 300)),
     )
+
+
+@cache
+def own_password_limiter() -> Limiter:
+    """Return the limiter of changes of one's own password, per person: each tries the old one."""
+    return Limiter(burst=5, window_seconds=300)

@@ -81,6 +81,7 @@ PLACING: Final = (
     orders.UnpaidHoldExists,
     orders.ExpiredHoldLimitReached,
     orders.JoinBlocked,
+    errors.TooManyAttempts,
     *MEANS,
 )
 
@@ -183,7 +184,7 @@ SOMETIMES: Final[Mapping[str, Mapping[str, Json]]] = MappingProxyType(
     {
         "already_in_group": {"order_id": _TEXT},
         "approval_own": {"alone_from_at": {"type": "string", "format": "date-time"}},
-        "approval_needed": {"amount_fen": _NUMBER},
+        "approval_needed": {"amount_fen": _NUMBER, "spent_fen": _NUMBER},
         "budget_below_commitments": {"bound_fen": _NUMBER},
         "stock_below_commitments": {"bound_units": _NUMBER},
         "stock_below_zero": {"stock_units": _NUMBER},

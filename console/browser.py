@@ -8,8 +8,8 @@ import streamlit as st
 from console.signing_in import (
     LANGUAGE_COOKIE,
     LANGUAGE_SECONDS,
-    SESSION_COOKIE,
     forwarded_chain,
+    session_token,
 )
 from console.texts import Texts, choose_language
 
@@ -18,7 +18,7 @@ LANGUAGE_KEY = "language"
 
 def read_token() -> str | None:
     """Return the token of the cookie that the browser opened this tab with."""
-    return st.context.cookies.get(SESSION_COOKIE)
+    return session_token(st.context.cookies)
 
 
 def read_chain() -> str:

@@ -86,9 +86,11 @@ class Client:
             transport=transport or _connections(),
         )
 
-    def sign_in(self, login: str, password: str) -> Json:
+    def sign_in(self, login: str, password: str, *, device_token: str | None = None) -> Json:
         """Open a session of staff; returns its token, the person and the merchant."""
         body = {"login": login, "password": password}
+        if device_token:
+            body["device_token"] = device_token
         return self._call("POST", "/v1/merchant/sessions", json=body)
 
     def read_session(self) -> Json:

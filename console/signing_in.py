@@ -4,6 +4,7 @@ The cookie holds the API's opaque token and nothing else; the API decides at eac
 worth. Frame and pages read it through `session.py`.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -20,6 +21,10 @@ from console.client import ApiError, Client
 from console.texts import LANGUAGES, NAMES, Texts, choose_language
 
 SESSION_COOKIE = "pinbu_session"
+SECURE_SESSION_COOKIE = "__Host-pinbu_session"
+"""Its name behind TLS: browsers keep it to this host, this scheme and all paths."""
+DEVICE_COOKIE = "pinbu_device"
+DEVICE_SECONDS = 180 * 24 * 3600
 LANGUAGE_COOKIE = "pinbu_language"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 OPEN_PATHS = ("/login", "/assets/", "/static/", "/_stcore/", "/favicon")
@@ -28,19 +33,31 @@ SECURITY_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
+    (
+        b"content-security-policy",
+        # Streamlit compiles and styles as it goes; nothing is loaded from afar but pictures.
+        b"default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval';"
+        b" style-src 'self' 'unsafe-inline'; img-src 'self' data: blob: https:;"
+        b" font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:;"
+        b" object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'",
+    ),
 )
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+CLOSED_PATHS = ("/_stcore/metrics",)
 
 
 def show_form(request: Request) -> Response:
     """Show the login form; who is signed in already goes on."""
     language = language_of(request)
     onward = safe_path(request.query_params.get("next"))
-    token = request.cookies.get(SESSION_COOKIE)
+    token = session_token(request.cookies)
     if token and _is_live(token):
         return RedirectResponse(onward, status_code=303)
     notice = "login.ended" if request.query_params.get("ended") else None
     response = _form(request, language=language, onward=onward, notice=notice)
     response.delete_cookie(SESSION_COOKIE, path="/")
+    if _is_https(request):
+        response.delete_cookie(SECURE_SESSION_COOKIE, path="/", secure=True)
     return response
 
 
@@ -54,19 +71,35 @@ async def take_form(request: Request) -> Response:
     login = str(form.get("login", "")).strip().lower()
     client = Client(language=language, forwarded_for=_chain_of(request))
     try:
-        session = await run_in_threadpool(client.sign_in, login, str(form.get("password", "")))
+        session = await run_in_threadpool(
+            client.sign_in,
+            login,
+            str(form.get("password", "")),
+            device_token=request.cookies.get(DEVICE_COOKIE),
+        )
     except ApiError as error:
         return _form(request, language=language, onward=onward, login=login, error=error)
     response = RedirectResponse(onward, status_code=303)
+    is_https = _is_https(request)
     response.set_cookie(
-        SESSION_COOKIE,
+        SECURE_SESSION_COOKIE if is_https else SESSION_COOKIE,
         session["token"],
         expires=datetime.fromisoformat(session["expires_at"]).astimezone(UTC),
         httponly=True,
-        secure=_is_https(request),
+        secure=is_https,
         samesite="lax",
         path="/",
     )
+    if device_token := session.get("device_token"):
+        response.set_cookie(
+            DEVICE_COOKIE,
+            device_token,
+            max_age=DEVICE_SECONDS,
+            httponly=True,
+            secure=is_https,
+            samesite="strict",
+            path="/login",
+        )
     _remember_language(response, language)
     return response
 
@@ -96,7 +129,7 @@ class RequireSession:
         """Pass on what is not a page, or has the cookie."""
         if scope["type"] == "http" and scope["method"] == "GET" and not _is_open(scope["path"]):
             request = Request(scope)
-            if SESSION_COOKIE not in request.cookies and "text/html" in request.headers.get(
+            if session_token(request.cookies) is None and "text/html" in request.headers.get(
                 "accept", ""
             ):
                 query = f"?{request.url.query}" if request.url.query else ""
@@ -114,14 +147,25 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Add the headers to each answer."""
+        """Add the headers to each answer; what is for machines around is not found."""
+        if scope["type"] == "http" and scope["path"] in CLOSED_PATHS:
+            await Response(status_code=404)(scope, receive, send)
+            return
+        more = SECURITY_HEADERS
+        if scope["type"] == "http" and _is_https(Request(scope)):
+            more = (*more, STRICT_TRANSPORT)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def session_token(cookies: Mapping[str, str]) -> str | None:
+    """Return the token of the session's cookie, by either of its names."""
+    return cookies.get(SECURE_SESSION_COOKIE) or cookies.get(SESSION_COOKIE)
 
 
 def safe_path(onward: str | None) -> str:

@@ -41,6 +41,10 @@ class Busy(Conflict):
     """Somebody else holds what this needs; try again shortly."""
 
 
+class TooManyAttempts(DomainError):
+    """Too many attempts in a short time; `retry_after_seconds` says when the next may come."""
+
+
 class Rejected(DomainError):
     """The input is well-formed and against a rule."""
 

@@ -2,19 +2,22 @@
 
 from datetime import datetime
 
+from domain import clock
 from domain.checkout import looking
 from domain.database import read_clock, transaction
 from domain.idempotency import forget_old
 from domain.ledger import sealing
+from domain.merchants.attempts import forget_old_failures
 from domain.settlement import measuring_funds
 from jobs.looping import ASIDE_SECONDS, until_done
 
 
 def forget_idempotency_keys() -> None:
-    """Delete idempotency keys older than 48 hours."""
+    """Delete idempotency keys older than 48 hours, and failed sign-ins of yesterday."""
     at = read_clock()
     with transaction() as session:
         forget_old(session, at=at)
+        forget_old_failures(session, now=clock.real_now())
 
 
 def measure_funds() -> None:

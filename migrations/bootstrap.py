@@ -48,6 +48,13 @@ def bootstrap(superuser_url: str, owner_url: str, core_url: str, merchant_url: s
             ),
         )
         _run(connection, sql.SQL("REVOKE CREATE ON SCHEMA public FROM PUBLIC").format())
+        # Nobody but the owner makes temporary tables: one could stand in the way of a real one.
+        _run(
+            connection,
+            sql.SQL("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC").format(
+                database=sql.Identifier(owner.database or "")
+            ),
+        )
     engine.dispose()
 
 

@@ -11,6 +11,27 @@ from domain.models import Base
 _RUN_LOCK = 7_206_517
 
 
+# A function that is replaced loses its settings, so that this is done after every upgrade. Without
+# a path of its own a trigger would write to a table that its caller has put in the way. A function
+# of SQL alone that reads no table is left out: with a path of its own it is no longer inlined.
+_FIX_SEARCH_PATHS = """
+    DO $$
+    DECLARE f regprocedure;
+    BEGIN
+        FOR f IN
+            SELECT p.oid FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+            WHERE p.pronamespace = 'public'::regnamespace
+                AND NOT (l.lanname = 'sql' AND p.provolatile = 'i')
+                AND pg_get_userbyid(p.proowner) = current_user
+                AND NOT coalesce(array_to_string(p.proconfig, ','), '') LIKE '%search_path=%'
+        LOOP
+            EXECUTE format(
+                'ALTER FUNCTION %s SET search_path = pg_catalog, public, pg_temp', f);
+        END LOOP;
+    END $$
+"""
+
+
 def include_object(_thing: Any, name: str | None, kind: str, reflected: bool, _other: Any) -> bool:
     """Leave out the partitions of time-partitioned tables: their parents are compared."""
     return not (kind == "table" and reflected and name is not None and "_part_" in name)
@@ -31,6 +52,8 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        connection.execute(text(_FIX_SEARCH_PATHS))
+        connection.commit()
     engine.dispose()
 
 

@@ -55,7 +55,8 @@ class RefreshSchema(Schema):
 
 
 class RefreshedSchema(Answer):
-    """A new access token."""
+    """A new access token, and the refresh token for the next time."""
 
     access_token = String()
     expires_at = Instant()
+    refresh_token = String()

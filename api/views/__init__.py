@@ -39,6 +39,7 @@ from api.views.merchant import (
     sessions,
     settings,
     shoppers,
+    staff,
 )
 from api.views.merchant import campaigns as merchant_campaigns
 from api.views.merchant import groups as merchant_groups
@@ -83,6 +84,7 @@ BLUEPRINTS: list[Blueprint] = [
     pushes.blueprint,
     programmes.blueprint,
     approvals.blueprint,
+    staff.blueprint,
     refunds.blueprint,
     merchant_withdrawals.blueprint,
     reconciliations.blueprint,

@@ -4,11 +4,13 @@ from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import TooManyAttempts, sign_in_limiter
+from api.limits import sign_in_limiter
 from api.refusals import GATEWAY
 from api.schemas.auth import RefreshedSchema, RefreshSchema, SignedInSchema, SignInSchema
 from domain import clock
+from domain.addresses import network_of
 from domain.database import read_clock, reading, transaction
+from domain.errors import TooManyAttempts
 from domain.gateways.alipay_login import exchange_code
 from domain.gateways.errors import LoginCodeRefused
 from domain.gateways.miniprogram import code2session
@@ -19,8 +21,8 @@ from domain.shoppers.errors import RefreshTokenInvalid
 from domain.shoppers.registering import Registration, register_shopper
 from domain.shoppers.signing_in import (
     LoginOrigin,
-    find_shopper_of_refresh_token,
     record_login,
+    refresh_login,
     revoke_refresh_token,
 )
 
@@ -45,7 +47,7 @@ def sign_in(arguments: dict[str, Any]) -> dict[str, Any]:
     origin = LoginOrigin(
         request_context.client_address(), request_context.device(), request_context.channel()
     )
-    sign_in_limiter().spend(origin.client_address)
+    sign_in_limiter().spend(network_of(origin.client_address))
     with reading() as session:
         app = find_app(session, arguments["app_id"])
     openid = _ask_platform(app, arguments["code"])
@@ -86,13 +88,19 @@ def _ask_platform(app: App, code: str) -> str:
 @blueprint.arguments(RefreshSchema)
 @blueprint.response(201, RefreshedSchema)
 def refresh(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Get a new access token for a refresh token."""
-    with reading() as session:
-        shopper = find_shopper_of_refresh_token(
-            session, arguments["refresh_token"], now=clock.real_now()
-        )
+    """Get a new access token, and the next refresh token: the one shown is used up.
+
+    Shown again a minute later, it ends the whole login.
+    """
+    shopper, refresh_token = refresh_login(
+        arguments["refresh_token"], at=read_clock(), now=clock.real_now()
+    )
     access_token, expires_at = auth.issue_access_token(*shopper)
-    return {"access_token": access_token, "expires_at": expires_at}
+    return {
+        "access_token": access_token,
+        "expires_at": expires_at,
+        "refresh_token": refresh_token,
+    }
 
 
 @blueprint.route("/sessions/current", methods=["DELETE"])

@@ -9,6 +9,7 @@ from flask import Response, jsonify, request
 from api.auth import ShopperCaller, optional_shopper, require_merchant_of_shopper, require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
+from api.limits import order_limiter
 from api.progress import progress_cache
 from api.refusals import PLACING
 from api.schemas.groups import GroupSchema
@@ -118,7 +119,9 @@ def _created(body: dict[str, Any]) -> Response:
 @blueprint.response(201, OrderSchema)
 def open_(body: dict[str, Any], campaign_id: str) -> Response:
     """Open a group: pending until its leader has paid."""
-    basket = _basket(require_shopper(), body)
+    caller = require_shopper()
+    order_limiter().spend(caller.key)
+    basket = _basket(caller, body)
     return _created(open_group(OpenGroup(basket, campaign_id), at=read_clock()))
 
 
@@ -145,7 +148,9 @@ def open_(body: dict[str, Any], campaign_id: str) -> Response:
 @blueprint.response(201, OrderSchema)
 def join(body: dict[str, Any], group_id: str) -> Response:
     """Join a group: a seat is held until it is paid."""
-    basket = _basket(require_shopper(), body)
+    caller = require_shopper()
+    order_limiter().spend(caller.key)
+    basket = _basket(caller, body)
     return _created(join_group(JoinGroup(basket, group_id), at=read_clock()))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import TooManyAttempts, phone_limiter
+from api.limits import phone_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.refusals import GATEWAY
 from api.schemas.fields import NothingSchema
@@ -21,6 +21,7 @@ from api.schemas.me import (
     SeenSchema,
 )
 from domain.database import read_clock, reading, transaction
+from domain.errors import TooManyAttempts
 from domain.gateways.errors import PhoneCodeRefused
 from domain.gateways.miniprogram import MiniProgram
 from domain.merchants.errors import AppNotOnWechat

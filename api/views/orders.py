@@ -7,7 +7,7 @@ from flask import Response, jsonify
 from api.auth import require_shopper
 from api.blueprint import Blueprint
 from api.idempotency import request_key
-from api.limits import TooManyAttempts, payment_check_limiter
+from api.limits import order_limiter, payment_check_limiter
 from api.paging import PageArguments, answer_page, page_of, read_page
 from api.refusals import GATEWAY, PLACING
 from api.schemas.fields import NothingSchema
@@ -20,6 +20,7 @@ from domain.checkout.errors import StockExhausted, VariantNotSold
 from domain.checkout.giving_up import give_up_order
 from domain.checkout.paying import PreparePayment, prepare_payment
 from domain.database import read_clock, reading
+from domain.errors import TooManyAttempts
 from domain.orders.errors import NothingToPay, OrderNotCancellable, OrderNotFound
 from domain.orders.queries import find_order, list_orders
 from domain.points.errors import NotForPoints, TooFewPoints
@@ -57,6 +58,7 @@ def _answer(status: int, body: dict[str, Any]) -> Response:
 def buy(body: dict[str, Any]) -> Response:
     """Buy a product alone."""
     caller = require_shopper()
+    order_limiter().spend(caller.key)
     basket = Basket(
         shopper=caller.key,
         key=request_key(caller, body),

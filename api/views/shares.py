@@ -7,12 +7,14 @@ from flask import Response
 
 from api import auth, request_context
 from api.blueprint import Blueprint
-from api.limits import TooManyAttempts, share_code_limiter, share_link_limiter
+from api.limits import share_code_limiter, share_link_limiter, visit_limiter
 from api.micro_cache import MicroCache
 from api.refusals import GATEWAY
 from api.schemas.fields import NothingSchema
 from api.schemas.shares import SharedGroupSchema, ShareLinkSchema, ShareSchema
+from domain.addresses import network_of
 from domain.database import read_clock, reading, transaction
+from domain.errors import TooManyAttempts
 from domain.gateways.miniprogram import MOST_LINK_DAYS, CodeImage, MiniProgram
 from domain.groups.errors import GroupNotFound
 from domain.merchants.errors import AppNotOnWechat
@@ -66,12 +68,14 @@ def share(_: dict[str, Any], group_id: str) -> dict[str, Any]:
 )
 @blueprint.response(200, SharedGroupSchema)
 def visit(token: str) -> dict[str, Any]:
-    """Open a share: records the visit; signing in is not needed."""
+    """Open a share: records the visit, once an hour; signing in is not needed."""
     caller = auth.optional_shopper()
+    address = request_context.client_address()
     visitor = Visitor(
         shopper=None if caller is None else caller.key,
-        client_address=request_context.client_address(),
+        client_address=address,
         device=request_context.device(),
+        counts=visit_limiter().takes(network_of(address) if caller is None else caller.key),
     )
     at = read_clock()
     with transaction() as session:
@@ -113,7 +117,7 @@ def show_code(token: str) -> Response:
     The mini-program's page gets `share=<token>` as its scene. Scanning is visiting, drawing is not.
     """
     caller = auth.optional_shopper()
-    share_code_limiter().spend(request_context.client_address())
+    share_code_limiter().spend(network_of(request_context.client_address()))
     place, program = _way_in(token, None if caller is None else caller.merchant_id)
     image = codes.get((place.app_id, token), lambda: program.qr_code(f"share={token}", PAGE))
     answer = Response(image.content, mimetype=image.media_type)

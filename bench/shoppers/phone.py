@@ -257,12 +257,13 @@ class Phone:
         return answer
 
     def _renew(self) -> None:
-        """Get a new access token; one is valid for half an hour."""
+        """Get a new access token; one is valid for half an hour. The refresh token changes too."""
         body = {"refresh_token": self._refresh_token}
         renewed = self._mall.api.need(
             Request("refresh", "POST", "/v1/auth/tokens", body, is_harmless=True)
         )
         self._access_token = renewed["access_token"]
+        self._refresh_token = renewed["refresh_token"]
 
     def _next_key(self, operation: str) -> str:
         """Return the key of one intention: it stays the same however often the call is made."""

@@ -142,6 +142,13 @@ ALARMS: Mapping[str, str] = {
         GROUP BY c.gateway_account_id
         HAVING sum(c.times) >= 20
     """,
+    "sign_ins_refused": """
+        SELECT CAST(NULL AS bigint), count(*), CAST(NULL AS bigint), max(l.at)
+        FROM audit_log l
+        WHERE l.merchant_id = :merchant_id AND l.action = 'session.refused'
+            AND l.at > CAST(:at AS timestamptz) - interval '1 hour'
+        HAVING count(*) >= 20
+    """,
     "reconciliation_open": """
         SELECT r.gateway_account_id, count(*), CAST(NULL AS bigint), min(k.found_at)
         FROM reconciliation_tasks k

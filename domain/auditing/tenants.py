@@ -18,7 +18,7 @@ APPEND_ONLY = (
     "visits",
 )
 SERVING_ROLES = ("pinbu_core", "pinbu_merchant")
-DELETABLE = ("bill_lines", "idempotency_keys")
+DELETABLE = ("bill_lines", "idempotency_keys", "sign_in_failures")
 
 KEYS = Check(
     "tenants.keys-hold-the-merchant",

@@ -116,7 +116,7 @@ def _decide(
         if done is not None:
             return done
         held = find_held(session, actor.merchant_id, command.grant_id)
-        check_limit(session, actor.merchant_id, held.amount_fen)
+        check_limit(session, actor, "grant", held.amount_fen, at=at)
         body = decide(session, actor, command.grant_id, reason=command.reason, at=at)
         idempotency.store(session, command.key, body, at=at, status=200)
     logger.info("held subsidy decided", extra={"grant": command.grant_id, "state": body["state"]})

@@ -82,7 +82,7 @@ def give(actor: StaffActor, key: RequestKey, gift: Gift, *, at: datetime) -> dic
         done = idempotency.take(session, key)
         if done is not None:
             return done
-        check_limit(session, actor.merchant_id, gift.amount_fen)
+        check_limit(session, actor, "gift", gift.amount_fen, at=at)
         body = give_gift(session, actor, gift, at=at)
         idempotency.store(session, key, body, at=at)
     logger.info("gift given", extra={"gift": body["id"], "kind": gift.kind.value})

@@ -62,7 +62,8 @@ def push_coupon(actor: StaffActor, key: RequestKey, push: Push, *, at: datetime)
         done = idempotency.take(session, key)
         if done is not None:
             return done
-        check_limit(session, actor.merchant_id, worst_case(session, actor.merchant_id, push, at=at))
+        most = worst_case(session, actor.merchant_id, push, at=at)
+        check_limit(session, actor, "push", most, at=at)
         body = order_push(session, actor, push, at=at)
         idempotency.store(session, key, body, at=at)
     logger.info("coupon push ordered", extra={"push": body["id"], "shoppers": body["shoppers"]})

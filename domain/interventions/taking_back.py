@@ -67,7 +67,7 @@ def take_back(command: TakeBack, *, at: datetime) -> dict[str, Any]:
             reason=command.reason,
             at=at,
         )
-        check_limit(session, actor.merchant_id, body["clawed_back_fen"])
+        check_limit(session, actor, "clawback", body["clawed_back_fen"], at=at)
         idempotency.store(session, command.key, body, at=at, status=200)
     logger.info("clawed back", extra={"source": command.source.value, "id": command.source_id})
     return body

@@ -11,8 +11,24 @@ class WrongLogin(Unauthenticated):
     """No such login, or another password: which of them is not told."""
 
 
+class WrongPassword(Rejected):
+    """The present password is another one."""
+
+
 class SessionEnded(Unauthenticated):
     """The session or token has run out, was revoked, or never was."""
+
+
+class StaffNotFound(NotFound):
+    """The merchant has no such member of staff, or the person has no login."""
+
+
+class StaffOwn(Forbidden):
+    """Another owner does this: nobody shuts themselves out, or resets what they may change."""
+
+
+class LastOwner(Conflict):
+    """The merchant has no other owner who may sign in."""
 
 
 class RoleTooLow(Forbidden):
@@ -68,7 +84,10 @@ class BudgetBelowSpent(Conflict):
 
 
 class ApprovalNeeded(Conflict):
-    """Above `limit_fen` a second person decides: ask for it with POST /v1/merchant/approvals."""
+    """Above `limit_fen` in a day a second person decides: POST /v1/merchant/approvals.
+
+    `spent_fen` is what the person did alone today of this kind.
+    """
 
 
 class TooFewApprovers(Conflict):

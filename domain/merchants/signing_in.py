@@ -12,8 +12,9 @@ SESSION_LIFE = timedelta(hours=12)
 
 _OPEN = text(
     """
-    INSERT INTO staff_sessions (token_hash, merchant_id, staff_id, created_at, expires_at)
-    VALUES (:token_hash, :merchant_id, :staff_id, :now, :expires_at)
+    INSERT INTO staff_sessions (token_hash, merchant_id, staff_id, created_at, expires_at,
+        client_address)
+    VALUES (:token_hash, :merchant_id, :staff_id, :now, :expires_at, :client_address)
     """
 )
 _REVOKE = text(
@@ -22,7 +23,9 @@ _REVOKE = text(
 )
 
 
-def open_session(session: Session, login: StoredLogin, *, now: datetime) -> str:
+def open_session(
+    session: Session, login: StoredLogin, *, now: datetime, client_address: str | None = None
+) -> str:
     """Open a session after the password fitted; returns the bearer token, which is not stored."""
     token = secrets.token_urlsafe(32)
     session.execute(
@@ -33,6 +36,7 @@ def open_session(session: Session, login: StoredLogin, *, now: datetime) -> str:
             "staff_id": login.staff_id,
             "now": now,
             "expires_at": now + SESSION_LIFE,
+            "client_address": client_address,
         },
     )
     return token

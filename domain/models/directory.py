@@ -77,6 +77,24 @@ class StaffSession(Base):
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     revoked_at: Mapped[Instant | None]
+    client_address: Mapped[str | None]
+
+
+class SignInFailure(Base):
+    """A sign-in of staff that failed or is under way; no tenant's: the login may be nobody's."""
+
+    __tablename__ = "sign_in_failures"
+    __table_args__ = (
+        Index("ix_sign_in_failures_login", "login_hash", "at"),
+        Index("ix_sign_in_failures_network", "network", "at"),
+        Index("ix_sign_in_failures_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(), primary_key=True)
+    login_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    network: Mapped[str]
+    device: Mapped[str | None]
+    at: Mapped[Instant]
 
 
 class ShareToken(Base):
@@ -125,6 +143,7 @@ DIRECTORY = frozenset(
         "merchant_apps",
         "gateway_addresses",
         "staff_logins",
+        "sign_in_failures",
         "staff_sessions",
         "share_tokens",
         "clock_offset",

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Any
 
-from sqlalchemy import CheckConstraint, LargeBinary, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.models.base import Base, FenColumn, Instant, TenantRow, of_merchant, refers
@@ -124,6 +124,22 @@ class RefusedCallbacks(TenantRow, Base):
     last_at: Mapped[Instant]
 
 
+class LoneActs(TenantRow, Base):
+    """What a member of staff did alone on a Shanghai day, by kind: the approval limit's count."""
+
+    __tablename__ = "lone_acts"
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "staff_id", "kind", "on_date"),
+        CheckConstraint("amount_fen >= 0", name="amount_not_negative"),
+        refers("staff_id", to="staff"),
+    )
+
+    staff_id: Mapped[int]
+    kind: Mapped[str]
+    on_date: Mapped[date]
+    amount_fen: Mapped[int]
+
+
 class MerchantFunds(TenantRow, Base):
     """What a merchant's gateway accounts hold, and what wallets and commitments may take of it.
 
@@ -164,7 +180,15 @@ class AuditEntry(TenantRow, Base):
     """One write by staff: who, what, why, before and after; append-only."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (refers("staff_id", to="staff"),)
+    __table_args__ = (
+        refers("staff_id", to="staff"),
+        Index(
+            "ix_audit_log_refused",
+            "merchant_id",
+            "at",
+            postgresql_where=text("action = 'session.refused'"),
+        ),
+    )
 
     staff_id: Mapped[int]
     action: Mapped[str]

@@ -60,6 +60,12 @@ class ShopperLogin(TenantRow, Base):
         UniqueConstraint("merchant_id", "refresh_hash"),
         refers("shopper_id", to="shoppers"),
         Index("ix_shopper_logins_shopper", "merchant_id", "shopper_id"),
+        Index(
+            "ix_shopper_logins_family",
+            "merchant_id",
+            "family_id",
+            postgresql_where=text("family_id IS NOT NULL"),
+        ),
     )
 
     shopper_id: Mapped[int]
@@ -70,6 +76,8 @@ class ShopperLogin(TenantRow, Base):
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     revoked_at: Mapped[Instant | None]
+    family_id: Mapped[int | None]
+    replaced_at: Mapped[Instant | None]
 
 
 class Address(TenantRow, Base):

@@ -1,4 +1,8 @@
-"""Visiting a share: the token finds its merchant; each opening is recorded, append-only."""
+"""Visiting a share: the token finds its merchant; an opening is recorded once, append-only.
+
+Whoever opens the same share again within the hour has visited once. A shopper who opened another
+share in between has come back: the last share visited is what counts for rewards.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +17,15 @@ Key = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who opens a share: a signed-in shopper or nobody known, and where from."""
+    """Who opens a share: a signed-in shopper or nobody known, and where from.
+
+    `counts` is false for whoever opens too many: the share is shown, and nothing recorded.
+    """
 
     shopper: Key | None = None
     client_address: str | None = None
     device: str | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +66,22 @@ _SHARED = text(
 _RECORD = text(
     """
     INSERT INTO visits (merchant_id, occurred_at, share_id, shopper_id, client_address, device)
-    VALUES (:merchant_id, :at, :share_id, :shopper_id, :client_address, :device)
+    SELECT :merchant_id, :at, :share_id, CAST(:shopper_id AS bigint), :client_address, :device
+    WHERE :share_id IS DISTINCT FROM (
+        SELECT v.share_id FROM visits v
+        WHERE v.merchant_id = :merchant_id AND v.shopper_id = :shopper_id
+            AND v.occurred_at > CAST(:at AS timestamptz) - interval '1 hour'
+        ORDER BY v.occurred_at DESC, v.id DESC LIMIT 1
+    ) AND NOT (CAST(:shopper_id AS bigint) IS NULL AND EXISTS (
+        SELECT FROM visits v
+        WHERE v.merchant_id = :merchant_id AND v.share_id = :share_id AND v.shopper_id IS NULL
+            AND coalesce(v.device, v.client_address, '')
+                = coalesce(CAST(:device AS text), CAST(:client_address AS text), '')
+            AND v.occurred_at > CAST(:at AS timestamptz) - interval '1 hour'
+    ))
     """
 )
+_ONE_AT_A_TIME = text("SELECT pg_advisory_xact_lock(hashtextextended(:visitor, 0))")
 
 
 def visit_share(session: Session, token: str, visitor: Visitor, *, at: datetime) -> SharedGroup:
@@ -77,7 +98,9 @@ def visit_share(session: Session, token: str, visitor: Visitor, *, at: datetime)
     key = {"merchant_id": share.merchant_id, "share_id": share.share_id}
     found = dict(session.execute(_SHARED, key).mappings().one())
     shopper_id = None if visitor.shopper is None else visitor.shopper[1]
-    if found.pop("sharer_id") != shopper_id:
+    if found.pop("sharer_id") != shopper_id and visitor.counts:
+        who = shopper_id or visitor.device or visitor.client_address
+        session.execute(_ONE_AT_A_TIME, {"visitor": f"visit/{share.share_id}/{who}"})
         session.execute(
             _RECORD,
             {

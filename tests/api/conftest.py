@@ -26,8 +26,13 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture(autouse=True)
-def _forget_what_processes_remember() -> None:
-    limits.password_limiters.cache_clear()
+def _forget_what_processes_remember(monkeypatch: pytest.MonkeyPatch) -> None:
+    # All tests of a worker come from one address, and failures are counted in the database.
+    monkeypatch.setenv("PINBU_PASSWORD_ATTEMPTS_PER_ADDRESS", "100000")
+    limits.password_limits.cache_clear()
+    limits.own_password_limiter.cache_clear()
+    limits.visit_limiter.cache_clear()
+    limits.order_limiter.cache_clear()
     limits.sign_in_limiter.cache_clear()
     limits.phone_limiter.cache_clear()
     limits.payment_check_limiter.cache_clear()

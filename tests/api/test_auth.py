@@ -244,6 +244,52 @@ class TestRefreshing:
         assert answer.json is not None
         assert Caller(client, answer.json["access_token"]).get("/v1/me").status_code == 200
 
+    def test_refresh_token_brings_the_next_one(
+        self, anyone: Caller, mall: Mall, phone: object
+    ) -> None:
+        token = sign_in(anyone, mall).json["refresh_token"]
+
+        for _ in range(3):
+            answer = anyone.post("/v1/auth/tokens", refresh_token=token)
+            assert answer.status_code == 201
+            assert answer.json["refresh_token"] != token
+            token = answer.json["refresh_token"]
+
+    def test_repeat_of_a_renewal_whose_answer_was_lost_is_taken(
+        self, anyone: Caller, mall: Mall, phone: object
+    ) -> None:
+        token = sign_in(anyone, mall).json["refresh_token"]
+
+        answers = [anyone.post("/v1/auth/tokens", refresh_token=token) for _ in range(2)]
+
+        assert [answer.status_code for answer in answers] == [201, 201]
+
+    def test_refresh_token_shown_again_later_ends_its_whole_login(
+        self, anyone: Caller, mall: Mall, phone: object
+    ) -> None:
+        stolen = sign_in(anyone, mall).json["refresh_token"]
+        other = sign_in(anyone, mall).json["refresh_token"]
+        kept = anyone.post("/v1/auth/tokens", refresh_token=stolen).json["refresh_token"]
+        with transaction() as session:
+            for login in session.scalars(
+                select(ShopperLogin).where(ShopperLogin.replaced_at.is_not(None))
+            ):
+                login.replaced_at = clock.real_now() - timedelta(minutes=2)
+
+        again = anyone.post("/v1/auth/tokens", refresh_token=stolen)
+
+        assert (again.status_code, again.json["code"]) == (401, "refresh_token_invalid")
+        assert anyone.post("/v1/auth/tokens", refresh_token=kept).status_code == 401
+        assert anyone.post("/v1/auth/tokens", refresh_token=other).status_code == 201
+
+    def test_signing_out_ends_the_family(self, anyone: Caller, mall: Mall, phone: object) -> None:
+        first = sign_in(anyone, mall).json["refresh_token"]
+        second = anyone.post("/v1/auth/tokens", refresh_token=first).json["refresh_token"]
+
+        anyone.delete("/v1/auth/sessions/current", refresh_token=first)
+
+        assert anyone.post("/v1/auth/tokens", refresh_token=second).status_code == 401
+
     def test_revoked_refresh_token_is_refused(
         self, anyone: Caller, mall: Mall, phone: object
     ) -> None:

@@ -28,6 +28,7 @@ from domain.models import (
 from domain.payments.accounts import account_of_merchant
 from tests.api.callers import Caller
 from tests.factories.merchants import make_merchant
+from tests.factories.staff import make_staff, make_staff_session
 from tests.sandbox_server import SandboxServer, sandbox, shared_sandbox
 
 pytestmark = pytest.mark.transactional
@@ -67,6 +68,54 @@ def told(result: Any) -> dict[str, Any]:
     (line,) = result.stdout.strip().splitlines()
     answer: dict[str, Any] = json.loads(line)
     return answer
+
+
+class TestStaff:
+    def test_person_is_shut_out_and_let_in_by_the_operator(self, app: Flask) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+            make_staff(session, merchant.id, name="老板")
+            person = make_staff(
+                session, merchant.id, role="operator", name="小李", password="correct horse"
+            )
+            token = make_staff_session(session, person)
+        caller = Caller(app.test_client(), token)
+        who = (merchant.public_id, person.public_id, "--reason", "test")
+
+        lines = run(app, "staff-list", merchant.public_id).stdout.splitlines()
+        told(run(app, "staff-role", *who, "--role", "viewer"))
+        assert caller.get("/v1/merchant/sessions/current").json["staff"]["role"] == "viewer"
+        told(run(app, "sessions-end", *who))
+        ended = caller.get("/v1/merchant/sessions/current")
+        told(run(app, "staff-password", *who, "--password", "another long one"))
+        told(run(app, "staff-disable", *who))
+        back = told(run(app, "staff-enable", *who))
+
+        assert [json.loads(line)["name"] for line in lines] == ["老板", "小李"]
+        assert (ended.status_code, back["disabled"]) == (401, False)
+        with transaction() as session:
+            actions = session.scalars(
+                select(AuditEntry.action)
+                .where(AuditEntry.merchant_id == merchant.id)
+                .order_by(AuditEntry.id)
+            ).all()
+        assert actions == [
+            "staff.role_changed",
+            "staff.sessions_ended",
+            "staff.password_reset",
+            "staff.disabled",
+            "staff.enabled",
+        ]
+
+    def test_last_owner_stays(self, app: Flask) -> None:
+        with transaction() as session:
+            merchant = make_merchant(session)
+            owner = make_staff(session, merchant.id)
+
+        result = run(app, "staff-disable", merchant.public_id, owner.public_id, "--reason", "test")
+
+        assert result.exit_code == 1
+        assert "last_owner" in result.output
 
 
 class TestAdding:

@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from api import errors, limits
+from api import errors
 from domain import errors as kinds
 from domain.database import core_engine, transaction
 from domain.models import Variant
@@ -56,7 +56,7 @@ def throw(error: Exception) -> Callable[[], Any]:
         (kinds.Busy(), 409, "busy"),
         (kinds.Rejected(), 422, "rejected"),
         (kinds.GatewayFailed(), 502, "gateway_failed"),
-        (limits.TooManyAttempts(retry_after_seconds=9), 429, "too_many_attempts"),
+        (kinds.TooManyAttempts(retry_after_seconds=9), 429, "too_many_attempts"),
     ],
 )
 def test_kind_decides_the_status(
@@ -72,7 +72,7 @@ def test_kind_decides_the_status(
 
 def test_busy_says_when_to_come_back(raising: Raising) -> None:
     assert raising(throw(kinds.Busy())).headers["Retry-After"] == "1"
-    assert raising(throw(limits.TooManyAttempts(retry_after_seconds=9))).headers["Retry-After"] == (
+    assert raising(throw(kinds.TooManyAttempts(retry_after_seconds=9))).headers["Retry-After"] == (
         "9"
     )
 
@@ -97,7 +97,7 @@ def test_what_a_gateway_said_stays_in_the_log(raising: Raising) -> None:
 
 
 def test_parameters_are_filled_into_the_detail(raising: Raising) -> None:
-    answer = raising(throw(limits.TooManyAttempts(retry_after_seconds=9)))
+    answer = raising(throw(kinds.TooManyAttempts(retry_after_seconds=9)))
 
     assert answer.json is not None
     assert answer.json["detail"] == "Too many attempts: try again in 9 seconds"

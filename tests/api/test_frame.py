@@ -210,7 +210,8 @@ def test_role_is_asked_for_before_arguments_are_read(
         for method, path, operation in operations
         if operation["security"] == [{"staff": []}]
         and method != "GET"
-        and path not in {"/v1/merchant/sessions/current", "/v1/merchant/arbitrage"}
+        and not path.startswith("/v1/merchant/sessions/current")
+        and path != "/v1/merchant/arbitrage"
     }
 
     assert len(asked) > 10

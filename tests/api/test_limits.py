@@ -1,6 +1,7 @@
 import pytest
 
-from api.limits import Limiter, TooManyAttempts
+from api.limits import Limiter
+from domain.errors import TooManyAttempts
 
 
 class Clock:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from api import limits
 from domain import clock
 from domain.database import transaction
 from domain.public_ids import new_public_id
@@ -204,3 +205,20 @@ def test_means_that_are_wrong_have_their_code(
     answer = ask(calling(mall, stage.shopper()), "/v1/orders", json=body)
 
     assert (answer.status_code, answer.json["code"]) == (status, code)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/orders", f"/v1/groups/{'0' * 20}/orders", f"/v1/campaigns/{'0' * 20}/groups"]
+)
+def test_orders_without_end_are_stopped(
+    mall: Mall, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    monkeypatch.setenv("PINBU_ORDERS_PER_MINUTE", "3")
+    limits.order_limiter.cache_clear()
+    body = {"variant_id": "0" * 20, "address": ADDRESS}
+
+    answers = [ask(mall.shopper, path, json=body) for _ in range(4)]
+
+    assert {answer.status_code for answer in answers[:3]} <= {404, 422}
+    assert answers[3].status_code == 429
+    assert answers[3].json["code"] == "too_many_attempts"

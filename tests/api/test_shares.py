@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from api import limits
 from domain import clock
 from tests.api.callers import Caller, Mall
 from tests.api.stages import calling, fail_group, stage_of
@@ -106,3 +107,20 @@ def test_unknown_tokens_and_strangers_are_refused(mall: Mall, anyone: Caller) ->
     assert anyone.get("/v1/shares/n0th1ng").json["code"] == "share_not_found"
     assert anyone.post(f"/v1/groups/{group_id}/shares").status_code == 401
     assert Caller(anyone.client, "forged").get("/v1/shares/n0th1ng").status_code == 401
+
+
+def test_visits_without_end_are_shown_and_not_recorded(
+    mall: Mall, anyone: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PINBU_VISITS_PER_MINUTE", "3")
+    limits.visit_limiter.cache_clear()
+    stage = stage_of(mall)
+    token = mall.shopper.post(f"/v1/groups/{open_group(stage)}/shares").json["token"]
+
+    answers = [
+        anyone.call("GET", f"/v1/shares/{token}", headers={"X-Device-Id": f"phone-{n}"})
+        for n in range(8)
+    ]
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert stage.one("SELECT count(*) FROM visits WHERE merchant_id = :v", mall.id) == 3

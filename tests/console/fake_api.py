@@ -70,6 +70,7 @@ class FakeApi:
         self.tokens: dict[str, str] = {}
         self.asked: list[tuple[str, str, Json | None]] = []
         self.asked_keys: list[str] = []
+        self.devices: list[str | None] = []
         self.faults: list[str] = []
         self.failing: dict[str, str] = {}
         self.is_empty = False
@@ -149,9 +150,11 @@ class FakeApi:
         password, staff = STAFF.get(body.get("login", ""), ("", {}))
         if not password or body.get("password") != password:
             raise FakeProblem("wrong_password")
+        self.devices.append(body.get("device_token"))
         return 201, {
             "token": self.token_of(body["login"]),
             "expires_at": made_up.stamp(datetime.now(UTC) + timedelta(hours=12)),
+            "device_token": f"device of {body['login']}",
             "staff": staff,
             "merchant": MERCHANT,
         }

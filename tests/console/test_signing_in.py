@@ -106,7 +106,29 @@ def test_behind_https_the_cookie_is_secure(fake_api: FakeApi, app: Starlette) ->
         "POST", "/login", data=OWNER, headers={"Origin": HERE, "X-Forwarded-Proto": "https"}
     )
 
-    assert "Secure" in answer.headers["set-cookie"]
+    cookie, device = answer.headers.get_list("set-cookie")[:2]
+    assert cookie.startswith("__Host-pinbu_session=")
+    assert all(part in cookie for part in ("Secure", "HttpOnly", "Path=/;"))
+    assert all(part in device for part in ("pinbu_device=", "Secure", "HttpOnly", "Path=/login"))
+    assert answer.headers["strict-transport-security"] == "max-age=31536000"
+
+
+def test_device_is_shown_again_at_the_next_sign_in(fake_api: FakeApi, browser: Browser) -> None:
+    first = browser.post("/login", OWNER)
+    browser.cookies["pinbu_device"] = (
+        next(cookie for cookie in first.headers.get_list("set-cookie") if "pinbu_device" in cookie)
+        .split("=", 1)[1]
+        .split(";")[0]
+        .strip('"')
+    )
+
+    assert browser.post("/login", OWNER).status_code == 303
+    assert fake_api.devices == [None, "device of owner"]
+
+
+def test_figures_of_the_server_itself_are_not_found(browser: Browser) -> None:
+    assert browser.get("/_stcore/metrics").status_code == 404
+    assert "frame-ancestors 'none'" in browser.get("/login").headers["content-security-policy"]
 
 
 def test_a_wrong_password_says_so_and_sets_nothing(fake_api: FakeApi, browser: Browser) -> None:

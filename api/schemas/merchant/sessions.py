@@ -19,6 +19,13 @@ class StaffSignInSchema(Schema):
 
     login = Typed(required=True, validate=ma.validate.Length(min=1, max=100))
     password = String(required=True, load_only=True, validate=ma.validate.Length(min=1, max=200))
+    device_token = String(
+        load_default=None,
+        allow_none=True,
+        load_only=True,
+        validate=ma.validate.Length(max=1000),
+        metadata={"description": "of the last sign-in on this device, if there was one"},
+    )
 
 
 class StaffSchema(Answer):
@@ -48,3 +55,6 @@ class StaffSignedInSchema(StaffSelfSchema):
 
     token = String()
     expires_at = Instant()
+    device_token = String(
+        metadata={"description": "to be kept on this device; it opens nothing by itself"}
+    )

@@ -112,7 +112,7 @@ def add_campaign(arguments: dict[str, Any]) -> dict[str, Any]:
     caller = auth.require_staff()
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
-        check_limit(session, caller.merchant_id, arguments["budget_fen"])
+        check_limit(session, caller.actor, "budget_fen", arguments["budget_fen"], at=at)
         product = find_product(session, caller.merchant_id, arguments["product_id"])
         new = NewCampaign(
             product_id=product.key[1],
@@ -174,7 +174,7 @@ def edit_campaign(arguments: dict[str, Any], campaign_id: str) -> dict[str, Any]
             arguments,
             terms=_draft(arguments) if changes_terms else None,
         )
-        check_raise(session, caller.merchant_id, changed.before, changed.after, "budget_fen")
+        check_raise(session, caller.actor, changed.before, changed.after, "budget_fen", at=at)
         _check_reason(changed, arguments["reason"])
         if changed.before != changed.after:
             audit(

@@ -56,7 +56,7 @@ def edit_settings(arguments: dict[str, Any]) -> dict[str, Any]:
     at = read_clock()
     with merchant_transaction(caller.merchant_id) as session:
         before, after = change_settings(session, caller.merchant_id, arguments)
-        check_raise(session, caller.merchant_id, before, after, "goodwill_budget_fen")
+        check_raise(session, caller.actor, before, after, "goodwill_budget_fen", at=at)
         limits = (before["approval_limit_fen"], after["approval_limit_fen"])
         check_limit_change(session, caller.merchant_id, *limits)
         audit(

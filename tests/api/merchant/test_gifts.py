@@ -5,7 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from domain.database import transaction
 from tests.api.callers import Caller, Mall
 from tests.api.stages import fail_group, stage_of
 from tests.scenarios.stage import Stage
@@ -163,3 +165,68 @@ def test_reward_of_another_merchant_is_not_found(mall: Mall, stage: Stage) -> No
     answer = post(mall.operator, f"/v1/merchant/rewards/{'0' * 20}/claw-back", reason="误发")
 
     assert (answer.status_code, answer.json["code"]) == (404, "grant_not_found")
+
+
+class TestLimitOfADay:
+    @pytest.fixture(autouse=True)
+    def _limit(self, mall: Mall, stage: Stage) -> None:
+        answer = mall.owner.patch(
+            SETTINGS, approval_limit_fen=1000, reason="两人", goodwill_budget_fen=3000
+        )
+        assert answer.status_code == 200, answer.json
+
+    def test_cutting_an_act_does_not_avoid_the_second_person(
+        self, mall: Mall, stage: Stage
+    ) -> None:
+        public_id, shopper_id = shopper_of(stage)
+
+        answers = [
+            post(mall.operator, PATH, key=f"k{n}", **gift(public_id, amount_fen=400))
+            for n in range(3)
+        ]
+
+        assert [answer.status_code for answer in answers] == [201, 201, 409]
+        refused = answers[2].json
+        assert refused["code"] == "approval_needed"
+        assert (refused["limit_fen"], refused["amount_fen"], refused["spent_fen"]) == (
+            *(1000, 400, 800),
+        )
+        assert stage.wallet(shopper_id) == 800
+
+    def test_what_was_refused_is_not_counted_and_others_count_alone(
+        self, mall: Mall, stage: Stage
+    ) -> None:
+        public_id, _ = shopper_of(stage)
+
+        refused = post(mall.operator, PATH, **gift(public_id, amount_fen=1100))
+        whole = post(mall.operator, PATH, key="k2", **gift(public_id, amount_fen=1000))
+        again = post(mall.operator, PATH, key="k2", **gift(public_id, amount_fen=1000))
+        other = post(mall.owner, PATH, key="k3", **gift(public_id, amount_fen=1000))
+
+        found = [a.status_code for a in (refused, whole, again, other)]
+        assert found == [409, 201, 201, 201]
+
+    def test_acts_at_once_count_one_another(self, mall: Mall, stage: Stage) -> None:
+        public_id, shopper_id = shopper_of(stage)
+        app = mall.operator.client.application
+
+        def give(n: int) -> int:
+            caller = replace(mall.operator, client=app.test_client())
+            answer = post(caller, PATH, key=f"k{n}", **gift(public_id, amount_fen=400))
+            return int(answer.status_code)
+
+        with ThreadPoolExecutor(6) as pool:
+            statuses = list(pool.map(give, range(6)))
+
+        assert sorted(statuses) == [201, 201, 409, 409, 409, 409]
+        assert stage.wallet(shopper_id) == 800
+
+    def test_next_day_begins_anew(self, mall: Mall, stage: Stage) -> None:
+        public_id, _ = shopper_of(stage)
+        post(mall.operator, PATH, **gift(public_id, amount_fen=1000))
+        with transaction() as session:
+            session.execute(text("UPDATE lone_acts SET on_date = on_date - 1"))
+
+        answer = post(mall.operator, PATH, key="k2", **gift(public_id, amount_fen=1000))
+
+        assert answer.status_code == 201

@@ -8,6 +8,7 @@ from domain.database import transaction
 from domain.referrals.errors import ShareNotFound
 from domain.referrals.sharing import share_group
 from domain.referrals.visiting import SharedGroup, Visitor, visit_share
+from tests.concurrency.racing import race
 from tests.scenarios.stage import Stage, make_stage
 
 pytestmark = pytest.mark.transactional
@@ -98,3 +99,57 @@ def test_own_share_is_not_kept_with_an_order(stage: Stage) -> None:
     stage.join(shopper, group_id, stage.start, share_token=token)
 
     assert stage.one("SELECT share_id FROM orders WHERE shopper_id = :v", shopper[1]) is None
+
+
+def test_opening_again_within_the_hour_is_one_visit(stage: Stage) -> None:
+    token, _ = shared(stage)
+    shopper = stage.shopper()
+
+    for _ in range(3):
+        visit(stage, token, Visitor(shopper, "10.0.0.1", "phone"))
+        visit(stage, token, Visitor(None, "10.0.0.2", None))
+        visit(stage, token, Visitor(None, "10.0.0.2", "phone"))
+
+    assert len(visits(stage, token)) == 3
+
+
+def test_opening_again_after_the_hour_is_another_visit(stage: Stage) -> None:
+    token, _ = shared(stage)
+    shopper = stage.shopper()
+
+    for hours in (0, 0, 1, 2):
+        with transaction() as session:
+            at = stage.start + hours * timedelta(minutes=61)
+            visit_share(session, token, Visitor(shopper), at=at)
+
+    assert len(visits(stage, token)) == 3
+
+
+def test_shopper_who_comes_back_from_another_share_has_visited_last(stage: Stage) -> None:
+    first, _ = shared(stage)
+    second, _ = shared(stage)
+    shopper = stage.shopper()
+
+    for token in (first, second, first, first):
+        visit(stage, token, Visitor(shopper))
+
+    assert len(visits(stage, first)) == 2
+    assert len(visits(stage, second)) == 1
+
+
+def test_visits_at_once_are_one(stage: Stage) -> None:
+    token, _ = shared(stage)
+
+    ends = race([lambda: visit(stage, token, Visitor(None, "10.0.0.9", None))] * 6)
+
+    assert not any(isinstance(end, BaseException) for end in ends)
+    assert len(visits(stage, token)) == 1
+
+
+def test_visit_that_does_not_count_is_shown(stage: Stage) -> None:
+    token, _ = shared(stage)
+
+    found = visit(stage, token, Visitor(None, "10.0.0.9", None, counts=False))
+
+    assert found.group_state == "open"
+    assert visits(stage, token) == []
