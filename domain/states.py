@@ -242,9 +242,9 @@ REFUND = Machine(
     "refunds",
     "state",
     RefundState,
-    ("requested",),
+    ("requested", "accepted"),
     {
-        "requested": ("sending",),
+        "requested": ("sending", "closed"),
         "sending": (
             "accepted",
             "needs_funds",
@@ -260,7 +260,7 @@ REFUND = Machine(
         "accepted": ("arrived", "abnormal", "closed"),
         "abnormal": ("arrived",),
         "closed": ("requested",),
-        "rejected": ("requested", "settled_offline"),
+        "rejected": ("requested", "closed", "settled_offline"),
     },
 )
 GRANT = Machine(

@@ -121,8 +121,13 @@ PROBES = (
                 AND w.group_id = g.id AND w.reason = 'rewarded'
             GROUP BY 1, 2
         ), of_orders AS (
-            SELECT merchant_id, campaign_id, count(*) AS sold FROM orders
-            WHERE campaign_id IS NOT NULL AND state IN ('fulfilling', 'fulfilled', 'aftersale')
+            SELECT o.merchant_id, o.campaign_id, count(*) AS sold FROM orders o
+            WHERE o.campaign_id IS NOT NULL AND (
+                o.state IN ('fulfilling', 'fulfilled', 'aftersale')
+                OR o.state IN ('refunding', 'refunded') AND EXISTS (
+                    SELECT 1 FROM state_moves m
+                    WHERE m.merchant_id = o.merchant_id AND m.machine = 'order'
+                        AND m.subject_id = o.id AND m.to_state = 'fulfilling'))
             GROUP BY 1, 2
         ), of_grants AS (
             SELECT merchant_id, campaign_id, count(*) AS members,

@@ -189,7 +189,7 @@ PROBES: tuple[Probe, ...] = (
         FROM orders o
         LEFT JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
             AND m.subject_id = o.id AND m.from_state = 'paid' AND m.to_state = 'refunding'
-            AND m.actor LIKE 'shopper:%' AND o.group_id IS NOT NULL
+            AND (m.actor LIKE 'shopper:%' OR m.actor LIKE 'gateway:%') AND o.group_id IS NOT NULL
         WHERE o.left_at IS DISTINCT FROM m.occurred_at
         """,
     ),

@@ -59,12 +59,15 @@ _ROWS = " UNION ALL ".join(
     for machine in RECORDED
     if machine.name != "seat"
 )
+_OURS = "(SELECT * FROM refunds WHERE elsewhere_no IS NULL) AS ours"
+_ELSEWHERE = "(SELECT * FROM refunds WHERE elsewhere_no IS NOT NULL) AS elsewhere"
 _EFFECTS = " UNION ALL ".join(
     f"SELECT merchant_id, '{kind}' AS kind, id AS ref_id, {instant} AS said_at FROM {table}"  # noqa: S608
     for kind, table, instant in (
         ("payment.received", "payments", "learned_at"),
-        ("refund.requested", "refunds", "requested_at"),
-        ("refund.arrived", "refunds", "arrived_at"),
+        ("refund.requested", _OURS, "requested_at"),
+        ("refund.arrived", _OURS, "arrived_at"),
+        ("refund.elsewhere", _ELSEWHERE, "arrived_at"),
         ("grant.issued", "grants", "issued_at"),
         ("reward.issued", "rewards", "issued_at"),
         ("gift.issued", "gifts", "issued_at"),
@@ -151,9 +154,15 @@ PROBES: tuple[Probe, ...] = (
         LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
         LEFT JOIN grants s ON s.merchant_id = r.merchant_id AND s.order_id = r.order_id
         LEFT JOIN moves m ON m.merchant_id = r.merchant_id AND m.subject_id = r.id
-        WHERE (CASE WHEN p.outcome <> 'seated' THEN r.purpose = p.outcome
+        WHERE (CASE WHEN r.elsewhere_no IS NOT NULL THEN r.purpose = 'elsewhere'
+                WHEN r.purpose LIKE 'instead%' THEN EXISTS (
+                    SELECT 1 FROM refunds e WHERE e.merchant_id = r.merchant_id
+                        AND e.payment_id = r.payment_id AND e.state = 'closed'
+                        AND r.purpose = 'instead_' || e.id)
+                WHEN p.outcome <> 'seated' THEN r.purpose = p.outcome
                 ELSE r.purpose = CASE WHEN s.id IS NULL THEN 'left' ELSE 'failed' END END
-            AND r.accepted_at IS NOT DISTINCT FROM m.accepted_at
+            AND r.accepted_at IS NOT DISTINCT FROM CASE WHEN r.elsewhere_no IS NULL
+                THEN m.accepted_at ELSE r.requested_at END
             AND r.arrived_at IS NOT DISTINCT FROM m.arrived_at) IS NOT TRUE
         """,
     ),

@@ -57,7 +57,7 @@ _OURS = text(
     JOIN gateway_accounts a ON a.merchant_id = p.merchant_id AND a.id = p.gateway_account_id
     WHERE p.state = 'succeeded'
     UNION ALL
-    SELECT 'refund', a.mch_no, r.public_id, r.amount_fen, CASE r.state
+    SELECT 'refund', a.mch_no, coalesce(r.elsewhere_no, r.public_id), r.amount_fen, CASE r.state
         WHEN 'accepted' THEN 'processing' WHEN 'arrived' THEN 'arrived'
         WHEN 'abnormal' THEN 'abnormal' END
     FROM refunds r

@@ -158,6 +158,12 @@ PROBES = (
                 AND m.subject_id = o.id AND m.from_state = 'taken' AND m.to_state = 'released'
                 AND m.actor = 'shopper:' || o.shopper_id
             WHERE o.state IN ('refunding', 'refunded')
+            UNION
+            SELECT o.merchant_id, o.id FROM orders o
+            JOIN state_moves m ON m.merchant_id = o.merchant_id AND m.machine = 'order'
+                AND m.subject_id = o.id AND m.to_state = 'refunding' AND m.actor LIKE 'gateway:%'
+            JOIN refunds r ON r.merchant_id = o.merchant_id AND r.order_id = o.id
+                AND r.elsewhere_no IS NOT NULL
         ), decisions AS (
             SELECT merchant_id, order_id, count(*) AS decisions FROM grants GROUP BY 1, 2
         ), members AS (

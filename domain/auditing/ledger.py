@@ -25,13 +25,18 @@ MEANS_RETURNED = Check(
     " else not.",
 )
 SALES_POSTED = Check(
-    "orders.sales-posted", 6, "An order that is fulfilled has one transaction of its whole price."
+    "orders.sales-posted",
+    6,
+    "An order that is fulfilled has one transaction of its whole price; one that was refunded"
+    " after that has one back.",
 )
 REFUNDS_POSTED = Check(
     "refunds.posted",
     4,
     "A refund has one transaction of its amount when requested, one when it has arrived, to the"
-    " gateway account it was paid at, and one back if the gateway closed it.",
+    " gateway account it was paid at, and one back if the gateway closed it. One made elsewhere"
+    " has one when it has arrived, and one of the order that pays for it; one that staff settled"
+    " offline has one for that.",
 )
 GRANTS_POSTED = Check(
     "grants.issued-once",
@@ -81,8 +86,9 @@ _BY_KIND = f"""
         WHEN split_part(kind, '.', 1) IN ('wallet', 'points', 'coupon', 'pass')
             AND split_part(kind, '.', 2) IN ('spent', 'returned', 'rest_spent', 'rest_returned')
             THEN '{MEANS_RETURNED.name}'
-        WHEN kind = 'order.sold' THEN '{SALES_POSTED.name}'
-        WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed')
+        WHEN kind IN ('order.sold', 'order.returned') THEN '{SALES_POSTED.name}'
+        WHEN kind IN ('refund.requested', 'refund.arrived', 'refund.closed', 'refund.elsewhere',
+            'refund.covered', 'refund.uncovered', 'refund.settled_offline')
             THEN '{REFUNDS_POSTED.name}'
         WHEN kind IN ('grant.issued', 'reward.issued', 'gift.issued') THEN '{GRANTS_POSTED.name}'
         WHEN kind IN ('instrument.expired', 'points.expired', 'points.return_expired')
@@ -102,6 +108,10 @@ ISSUED = """
 """
 """What was issued: (source, id) names it."""
 
+_WAS_SOLD = """EXISTS (
+    SELECT 1 FROM state_moves m
+    WHERE m.merchant_id = o.merchant_id AND m.machine = 'order' AND m.subject_id = o.id
+        AND m.to_state = 'fulfilling')"""
 _MEANS = """
     SELECT o.merchant_id, o.id, v.means, v.amount, v.source_id, v.destination_id,
         o.state IN ('refunding', 'refunded', 'expired', 'cancelled') AS is_over
@@ -141,6 +151,8 @@ PROBES: tuple[Probe, ...] = (
                 max(id) FILTER (WHERE kind = 'order_deposits') AS deposits,
                 max(id) FILTER (WHERE kind = 'refunds_payable') AS payable,
                 max(id) FILTER (WHERE kind = 'sales') AS sales,
+                max(id) FILTER (WHERE kind = 'refunds_elsewhere') AS elsewhere,
+                max(id) FILTER (WHERE kind = 'settled_offline') AS offline,
                 max(id) FILTER (WHERE kind = 'subsidy_expense') AS expense,
                 max(id) FILTER (WHERE kind = 'withdrawals_payable') AS withdrawals,
                 max(id) FILTER (WHERE kind = 'tax_payable') AS tax,
@@ -177,17 +189,35 @@ PROBES: tuple[Probe, ...] = (
             UNION ALL
             SELECT r.merchant_id, 'refund.requested', r.id, r.amount_fen, b.deposits, b.payable
             FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            WHERE r.elsewhere_no IS NULL
+            UNION ALL
+            SELECT r.merchant_id, v.kind, r.id, r.amount_fen, v.source_id, v.destination_id
+            FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+            LEFT JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
+            LEFT JOIN gateways g
+                ON g.merchant_id = p.merchant_id AND g.owner_id = p.gateway_account_id
+            CROSS JOIN LATERAL (VALUES
+                ('refund.elsewhere', b.elsewhere, g.id, r.state = 'arrived'),
+                ('refund.covered', b.deposits, b.elsewhere, r.is_covered),
+                ('refund.uncovered', b.elsewhere, b.deposits, r.is_covered AND r.state = 'closed')
+            ) AS v (kind, source_id, destination_id, is_owed)
+            WHERE r.elsewhere_no IS NOT NULL AND v.is_owed
+            UNION ALL
+            SELECT r.merchant_id, 'refund.settled_offline', r.id, r.amount_fen, b.payable, b.offline
+            FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
+            WHERE r.state = 'settled_offline'
             UNION ALL
             SELECT r.merchant_id, 'refund.arrived', r.id, r.amount_fen, b.payable, g.id
             FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
             LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
             LEFT JOIN gateways g
                 ON g.merchant_id = p.merchant_id AND g.owner_id = p.gateway_account_id
-            WHERE r.state = 'arrived'
+            WHERE r.state = 'arrived' AND r.elsewhere_no IS NULL
             UNION ALL
             SELECT r.merchant_id, 'refund.closed', r.id, r.amount_fen, b.payable, b.deposits
             FROM refunds r JOIN books b ON b.merchant_id = r.merchant_id
-            WHERE r.state = 'closed'
+            WHERE r.state = 'closed' AND r.elsewhere_no IS NULL
             UNION ALL
             SELECT m.merchant_id, m.means || v.suffix, m.id, m.amount,
                 CASE WHEN v.is_back THEN m.destination_id ELSE m.source_id END,
@@ -201,6 +231,11 @@ PROBES: tuple[Probe, ...] = (
             SELECT o.merchant_id, 'order.sold', o.id, o.price_fen, b.deposits, b.sales
             FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
             WHERE o.state IN ('fulfilling', 'fulfilled', 'aftersale')
+                OR o.state IN ('refunding', 'refunded') AND {_WAS_SOLD}
+            UNION ALL
+            SELECT o.merchant_id, 'order.returned', o.id, o.price_fen, b.sales, b.deposits
+            FROM orders o JOIN books b ON b.merchant_id = o.merchant_id
+            WHERE o.state IN ('refunding', 'refunded') AND {_WAS_SOLD}
             UNION ALL
             SELECT i.merchant_id, i.source || '.issued', i.id, i.amount_fen,
                 CASE i.source WHEN 'grant' THEN b.expense WHEN 'reward' THEN b.rewards
@@ -303,7 +338,16 @@ PROBES: tuple[Probe, ...] = (
                 FROM orders WHERE state IN ('placed', 'paid')
                 UNION ALL
                 SELECT merchant_id, 'refunds_payable', 0, amount_fen
-                FROM refunds WHERE state NOT IN ('arrived', 'closed')
+                FROM refunds
+                WHERE state NOT IN ('arrived', 'closed', 'settled_offline') AND elsewhere_no IS NULL
+                UNION ALL
+                SELECT merchant_id, 'settled_offline', 0, amount_fen
+                FROM refunds WHERE state = 'settled_offline'
+                UNION ALL
+                SELECT merchant_id, 'refunds_elsewhere', 0,
+                    CASE WHEN is_covered AND state <> 'closed' THEN amount_fen ELSE 0 END
+                        - CASE state WHEN 'arrived' THEN amount_fen ELSE 0 END
+                FROM refunds WHERE elsewhere_no IS NOT NULL
                 UNION ALL
                 SELECT merchant_id, 'gateway', gateway_account_id, -received_fen
                 FROM payments WHERE state = 'succeeded'

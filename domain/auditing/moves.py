@@ -13,10 +13,15 @@ CHAINED = Check(
 
 _EDGES = rows_of((m.name, old, new) for m in RECORDED for old, new in m.pairs())
 _WEIGHTS = " ".join(f"WHEN '{m.name}' THEN {weight}" for weight, m in enumerate(RECORDED, start=1))
+_STARTS = {
+    "refund": "CASE WHEN elsewhere_no IS NULL THEN 'requested' ELSE 'accepted' END",
+}
+"""Where a machine begins, if it depends on the row."""
 _PRESENT = " UNION ALL ".join(
     f"""
             SELECT merchant_id, id, '{m.name}', {weight} * (
-                (hashtext('{m.initial[0]}') >> 6) - (hashtext({m.column}) >> 6))
+                (hashtext({_STARTS.get(m.name, f"'{m.initial[0]}'")}) >> 6)
+                - (hashtext({m.column}) >> 6))
             FROM {m.table} WHERE {m.column} IS NOT NULL"""  # noqa: S608 - constants only
     for weight, m in enumerate(RECORDED, start=1)
 )

@@ -12,8 +12,8 @@ _MARGIN = f"interval '{OPENING_MARGIN // timedelta(seconds=1)} seconds'"
 SEATED_OR_REFUNDED = Check(
     "payments.seated-or-refunded",
     3,
-    "A successful payment has either paid an order that is live, or exactly one refund that is not"
-    " closed, of all that was received.",
+    "A successful payment has either paid an order that is live, or its refunds that are not closed"
+    " (one of ours at most, and those made elsewhere) are all that was received.",
 )
 OUTCOME_TRUE = Check(
     "payments.outcome-is-true",
@@ -168,7 +168,10 @@ PROBES: tuple[Probe, ...] = (
         (SEATED_OR_REFUNDED, OUTCOME_TRUE),
         f"""
         WITH returned AS (
-            SELECT merchant_id, payment_id, count(*) AS refunds, max(amount_fen) AS amount
+            SELECT merchant_id, payment_id, count(*) FILTER (WHERE elsewhere_no IS NULL) AS refunds,
+                sum(amount_fen) AS amount, bool_or(elsewhere_no IS NOT NULL) AS is_beside,
+                bool_or(elsewhere_no IS NULL AND state IN ('sending', 'unknown', 'needs_funds'))
+                    AS is_under_way
             FROM refunds WHERE state <> 'closed' GROUP BY 1, 2
         ), rules AS (
             SELECT merchant_id, id, (terms ->> 'ends_at')::timestamptz - {_MARGIN} AS opens_until
@@ -176,13 +179,19 @@ PROBES: tuple[Probe, ...] = (
         ), judged AS (
             SELECT p.merchant_id, p.id, p.outcome, p.received_fen, p.succeeded_at,
                 p.order_id, o.state AS order_state, r.refunds, r.amount,
-                CASE WHEN p.outcome = 'seated' AND o.state IN ({_LIVE}) THEN r.refunds IS NULL
-                    ELSE coalesce(r.refunds = 1 AND r.amount = p.received_fen, false) END
+                CASE WHEN p.outcome = 'seated' AND o.state IN ({_LIVE})
+                    THEN coalesce(r.refunds, 0) = 0
+                    ELSE coalesce(r.refunds <= 1 AND (r.amount = p.received_fen
+                        OR r.is_beside AND r.is_under_way AND r.amount > p.received_fen), false) END
                     AS is_settled,
                 coalesce((p.received_fen <> p.amount_fen) = (p.outcome = 'wrong_amount')
                     AND CASE p.outcome
                     WHEN 'seated' THEN true
                     WHEN 'wrong_amount' THEN true
+                    WHEN 'refunded_elsewhere' THEN EXISTS (
+                        SELECT 1 FROM refunds e
+                        WHERE e.merchant_id = p.merchant_id AND e.payment_id = p.id
+                            AND e.elsewhere_no IS NOT NULL)
                     WHEN 'duplicate' THEN o.paid_at IS NOT NULL
                     WHEN 'closed_payment' THEN EXISTS (
                         SELECT 1 FROM state_moves m

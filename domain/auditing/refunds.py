@@ -24,7 +24,7 @@ PROBES = (
         """
         SELECT format('payment %s/%s, %s: %s refunds', merchant_id, payment_id, purpose, count(*))
             AS key
-        FROM refunds WHERE state <> 'closed'
+        FROM refunds WHERE state <> 'closed' AND elsewhere_no IS NULL
         GROUP BY merchant_id, payment_id, purpose HAVING count(*) > 1
         """,
     ),
@@ -34,9 +34,14 @@ PROBES = (
         SELECT format('payment %s/%s: received %s fen, refunds of %s fen', r.merchant_id,
             r.payment_id, p.received_fen, r.amount) AS key
         FROM (
-            SELECT merchant_id, payment_id, sum(amount_fen) FILTER (WHERE state <> 'closed')
+            SELECT merchant_id, payment_id, sum(amount_fen) FILTER (WHERE state <> 'closed'
+                    AND NOT (is_beside AND state IN ('sending', 'unknown', 'needs_funds')))
                 AS amount, min(order_id) AS first_order, max(order_id) AS last_order
-            FROM refunds GROUP BY 1, 2
+            FROM (
+                SELECT *, bool_or(elsewhere_no IS NOT NULL)
+                    OVER (PARTITION BY merchant_id, payment_id) AS is_beside
+                FROM refunds
+            ) all_refunds GROUP BY 1, 2
         ) r
         LEFT JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
         WHERE coalesce(r.amount, 0) > coalesce(p.received_fen, 0)
@@ -49,11 +54,14 @@ PROBES = (
         """
         WITH returned AS (
             SELECT p.merchant_id, p.order_id,
-                bool_and(r.id IS NOT NULL) FILTER (WHERE p.outcome = 'seated') AS is_seat_returned,
-                bool_and(r.id IS NOT NULL) AS is_all_returned
+                bool_and(coalesce(r.amount, 0) = p.received_fen) FILTER (WHERE p.outcome = 'seated')
+                    AS is_seat_returned,
+                bool_and(coalesce(r.amount, 0) = p.received_fen) AS is_all_returned
             FROM payments p
-            LEFT JOIN refunds r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
-                AND r.state IN ('arrived', 'settled_offline')
+            LEFT JOIN (
+                SELECT merchant_id, payment_id, sum(amount_fen) AS amount FROM refunds
+                WHERE state IN ('arrived', 'settled_offline') GROUP BY 1, 2
+            ) r ON r.merchant_id = p.merchant_id AND r.payment_id = p.id
             WHERE p.state = 'succeeded' GROUP BY 1, 2
         )
         SELECT format('order %s/%s is %s', o.merchant_id, o.id, o.state) AS key

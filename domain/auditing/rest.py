@@ -107,7 +107,8 @@ PROBES: tuple[Probe, ...] = (
         SELECT format('refund %s/%s is %s', r.merchant_id, r.id, r.state) AS key
         FROM refunds r
         WHERE r.state IN ('sending', 'unknown')
-            OR (r.state IN ('requested', 'accepted') AND NOT EXISTS (
+            OR (r.state IN ('requested', 'accepted')
+                AND coalesce(r.elsewhere_no, '') NOT LIKE 'presumed:%' AND NOT EXISTS (
                 SELECT 1 FROM work_rows w
                 WHERE w.merchant_id = r.merchant_id AND w.kind = 'drive_refund'
                     AND w.subject_id = r.id AND w.state = 'due' AND w.due_at > :at))

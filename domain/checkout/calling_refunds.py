@@ -62,7 +62,7 @@ class RefundJob:
     @property
     def number(self) -> str:
         """Return the number that the gateway knows the refund by."""
-        number: str = self.row.public_id
+        number: str = self.row.number
         return number
 
     @property

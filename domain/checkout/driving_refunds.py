@@ -58,7 +58,7 @@ _LOOK = text(
     """
     SELECT r.merchant_id, r.id, r.public_id, r.order_id, r.payment_id, r.state, r.amount_fen,
         r.accepted_at, p.public_id AS payment_no, p.received_fen, p.gateway_account_id,
-        p.transaction_no
+        p.transaction_no, coalesce(r.elsewhere_no, r.public_id) AS number
     FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
     JOIN unnest(CAST(:merchants AS bigint[]), CAST(:subjects AS bigint[])) AS t (m, s)
         ON r.merchant_id = t.m AND r.id = t.s

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from domain import clock
 from domain.checkout.hearing import keep_statement, listening_to
+from domain.checkout.hearing_elsewhere import hear_elsewhere
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
 from domain.gateways.errors import GatewayUnknown, InvalidCallback
@@ -115,7 +116,7 @@ def _hear_refund(account: Account, event: RefundEvent, *, at: datetime) -> None:
     with transaction() as session:
         state = hear_refund(session, account.key, event.refund, at=at, actor="gateway:callback")
     if state is None:
-        logger.warning("callback of an unknown refund", extra={"merchant_id": account.merchant_id})
+        hear_elsewhere(account, event.refund, heard_by="callback", at=at)
 
 
 def _hear_transfer(account: Account, event: TransferEvent, *, at: datetime) -> None:

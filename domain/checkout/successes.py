@@ -21,4 +21,5 @@ def success_of(
         succeeded_at=payment.succeeded_at,
         is_confirmed=is_confirmed,
         source=source,
+        is_refunding=payment.status is PaymentStatus.REFUNDING,
     )

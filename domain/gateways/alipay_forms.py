@@ -8,6 +8,7 @@ from domain.money import Fen
 
 _FORMAT = "%Y-%m-%d %H:%M:%S"
 _FIRST_YEAR, _LAST_YEAR = 2000, 2199
+_UNNAMED = re.compile(r"[0-9]+@[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}", re.ASCII)
 _YUAN = re.compile(r"(-?)([0-9]{1,13})(?:\.([0-9]{1,2}))?", re.ASCII)
 
 
@@ -43,3 +44,8 @@ def read_instant(text: str) -> datetime:
 def unnamed_refund(trade_no: str, at: str) -> str:
     """Name a refund that Alipay gave no number: by its trade, and by when it was made."""
     return f"{trade_no}@{at.partition('.')[0].replace(' ', 'T')}"
+
+
+def is_unnamed(number: str) -> bool:
+    """Say whether a refund's number is one that `unnamed_refund` made: nobody can ask by it."""
+    return _UNNAMED.fullmatch(number) is not None

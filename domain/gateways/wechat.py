@@ -32,7 +32,13 @@ from domain.gateways.wechat_answers import (
     read_payment,
     read_refund,
 )
-from domain.gateways.wechat_asking import WeChatAsking, fit_number, read, unasked
+from domain.gateways.wechat_asking import (
+    WeChatAsking,
+    fit_number,
+    fit_refund_number,
+    read,
+    unasked,
+)
 from domain.gateways.wechat_bills import WeChatBills
 from domain.gateways.wechat_callbacks import WeChatCallbacks
 from domain.gateways.wechat_sdk import WeChatSdk
@@ -133,7 +139,7 @@ class WeChatPayments:
     def query_refund(self, out_refund_no: str, out_trade_no: str = "") -> GatewayRefund:  # noqa: ARG002
         """Ask how a refund stands; its own number is enough."""
         answer = self._asking.ask(
-            "query_refund", lambda: self._sdk.client.query_refund(fit_number(out_refund_no))
+            "query_refund", lambda: self._sdk.client.query_refund(fit_refund_number(out_refund_no))
         )
         if answer.code == _REFUND_NOT_FOUND:
             return GatewayRefund(out_refund_no, RefundStatus.NOT_FOUND)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from domain.clock import real_now
 from domain.gateways.errors import GatewayRejected, GatewayUnknown
@@ -17,6 +18,7 @@ T = TypeVar("T")
 Call = Callable[[], tuple[int, Any]]
 # The SDK formats numbers into paths: only characters that mean nothing there.
 _NUMBER = re.compile(r"[0-9A-Za-z]{6,32}")
+_REFUND_NUMBER = re.compile(r"[0-9A-Za-z_\-|*@]{1,64}", re.ASCII)
 _STAMP = re.compile(r"[0-9]{1,12}", re.ASCII)
 
 
@@ -82,6 +84,16 @@ def fit_number(number: str) -> str:
     if not _NUMBER.fullmatch(number):
         raise NumberUnfit(f"{number!r} is not 6 to 32 letters and digits")
     return number
+
+
+def fit_refund_number(number: str) -> str:
+    """Return a refund's number for a path: ours, or what the merchant's console made of it.
+
+    Raises NumberUnfit.
+    """
+    if not _REFUND_NUMBER.fullmatch(number):
+        raise NumberUnfit(f"{number!r} is no number of a refund")
+    return quote(number, safe="")
 
 
 def read(answer: Answer, reader: Callable[[Mapping[str, Any]], T]) -> T:

@@ -26,6 +26,7 @@ from domain.idempotency import RequestKey
 from domain.interventions.deciding_grants import deny_held, find_held, release_held
 from domain.interventions.giving import Gift, find_recipient, give_gift
 from domain.interventions.pushing import Push, order_push, worst_case
+from domain.interventions.settling_offline import settle_rejected
 from domain.interventions.taking_back import find_source, take_back_unspent
 from domain.merchants.approvals import alone_from, find_approval
 from domain.merchants.auditing import StaffActor, audit
@@ -33,6 +34,7 @@ from domain.merchants.changing_settings import change_settings, read_settings
 from domain.merchants.errors import ApprovalDecided, ApprovalNotFound, ApprovalOutdated, ApprovalOwn
 from domain.merchants.rules import Role
 from domain.public_ids import new_public_id
+from domain.refunds.queries import find_refund
 from domain.settlement.issuing import Source
 from domain.subsidies.segments import Segment
 from domain.terms import SubsidyKind
@@ -309,6 +311,17 @@ def _claw_back(doing: Doing) -> tuple[Source, str, int | None]:
     return Source(command["source"]), command["source_id"], command["amount_fen"]
 
 
+def _weigh_offline(doing: Doing) -> Weighed:
+    refund = find_refund(doing.session, doing.merchant_id, doing.command["refund_id"])
+    return Weighed(refund.row_id, refund.amount_fen)
+
+
+def _perform_offline(doing: Doing) -> Json:
+    return settle_rejected(
+        doing.session, doing.actor, doing.command["refund_id"], reason=doing.reason, at=doing.at
+    )
+
+
 def _weigh_grant(doing: Doing) -> Weighed:
     grant = find_held(doing.session, doing.merchant_id, doing.command["grant_id"])
     return Weighed(grant.row_id, grant.amount_fen)
@@ -357,6 +370,7 @@ ACTS: Mapping[str, Act] = MappingProxyType(
         "coupon_push": Act(Role.OPERATOR, "segment", _weigh_push, _perform_push, True),
         "claw_back": Act(Role.OPERATOR, "source", _weigh_claw_back, _perform_claw_back, True),
         "grant_release": Act(Role.OPERATOR, "grant", _weigh_grant, _perform_release),
+        "refund_offline": Act(Role.OPERATOR, "refund", _weigh_offline, _perform_offline),
         "grant_denial": Act(Role.OPERATOR, "grant", _weigh_grant, _perform_denial),
         "campaign_budget": Act(Role.OPERATOR, "campaign", _weigh_budget, _perform_budget),
         "goodwill_budget": Act(Role.OWNER, "settings", _weigh_settings, _perform_settings),

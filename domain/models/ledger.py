@@ -22,7 +22,7 @@ class LedgerAccount(TenantRow, Base):
             "kind IN ('wallet', 'gateway', 'order_deposits', 'sales', 'refunds_payable',"
             " 'subsidy_expense', 'withdrawals_payable', 'tax_payable', 'coupons_payable',"
             " 'passes_payable', 'points_payable', 'external_points_payable', 'reward_expense',"
-            " 'goodwill_expense', 'breakage')",
+            " 'goodwill_expense', 'breakage', 'refunds_elsewhere', 'settled_offline')",
             name="kind_known",
         ),
         CheckConstraint("(balance_fen IS NOT NULL) = (kind = 'wallet')", name="balance_of_wallets"),

@@ -72,7 +72,12 @@ class Payment(Moving, TenantRow, Base):
 
 
 class Refund(Moving, TenantRow, Base):
-    """One refund of a payment; `public_id` is its out_refund_no, the same on each retry."""
+    """One refund of a payment; `public_id` is its out_refund_no, the same on each retry.
+
+    One that was made at the gateway's own console has its number there as `elsewhere_no` (or a name
+    of ours while we do not know it), and is accepted from the first. `is_covered`: the order that
+    it belongs to gave its part of the deposit for it.
+    """
 
     __tablename__ = "refunds"
     __table_args__ = (
@@ -87,7 +92,21 @@ class Refund(Moving, TenantRow, Base):
             "payment_id",
             "purpose",
             unique=True,
-            postgresql_where=text("state <> 'closed'"),
+            postgresql_where=text("state <> 'closed' AND elsewhere_no IS NULL"),
+        ),
+        Index(
+            "uq_refunds_elsewhere",
+            "merchant_id",
+            "payment_id",
+            "elsewhere_no",
+            unique=True,
+            postgresql_where=text("elsewhere_no IS NOT NULL"),
+        ),
+        Index(
+            "ix_refunds_elsewhere_no",
+            "merchant_id",
+            "elsewhere_no",
+            postgresql_where=text("elsewhere_no IS NOT NULL"),
         ),
         Index("ix_refunds_order", "merchant_id", "order_id"),
         Index(
@@ -116,3 +135,5 @@ class Refund(Moving, TenantRow, Base):
     accepted_at: Mapped[Instant | None]
     arrived_at: Mapped[Instant | None]
     error_code: Mapped[str | None]
+    elsewhere_no: Mapped[str | None]
+    is_covered: Mapped[bool] = mapped_column(server_default=text("false"))

@@ -28,7 +28,7 @@ _OURS = """
     FROM payments p
     WHERE p.merchant_id = :merchant_id AND p.gateway_account_id = :account_id AND {payments}
     UNION ALL
-    SELECT 'refund', r.public_id, NULL, r.amount_fen, r.accepted_at,
+    SELECT 'refund', coalesce(r.elsewhere_no, r.public_id), NULL, r.amount_fen, r.accepted_at,
         r.accepted_at IS NOT NULL OR r.state IN ('arrived', 'abnormal', 'closed')
     FROM refunds r
     JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
@@ -41,6 +41,7 @@ _OURS = """
     WHERE w.merchant_id = :merchant_id AND w.gateway_account_id = :account_id AND {transfers}
 """
 _NAMED = "{}.public_id IN (SELECT number FROM lines WHERE subject = '{}')"
+_ELSEWHERE = "r.elsewhere_no IN (SELECT number FROM lines WHERE subject = 'refund')"
 _FROM_LINES = text(
     f"""
     WITH lines AS MATERIALIZED (
@@ -51,7 +52,7 @@ _FROM_LINES = text(
     ), ours AS MATERIALIZED ({
         _OURS.format(
             payments=_NAMED.format("p", "payment"),
-            refunds=_NAMED.format("r", "refund"),
+            refunds=f"({_NAMED.format('r', 'refund')} OR {_ELSEWHERE})",
             transfers=_NAMED.format("w", "transfer"),
         )
     })

@@ -6,6 +6,7 @@ same: `late`.
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,15 +14,19 @@ from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from domain.checkout.hearing import listening_to
+from domain.checkout.hearing_elsewhere import hear_elsewhere
 from domain.checkout.successes import success_of
 from domain.database import reading, transaction
+from domain.gateways.alipay_forms import is_unnamed
 from domain.gateways.errors import GatewayUnknown
-from domain.gateways.protocol import BillLineKind, RefundStatus
+from domain.gateways.protocol import BillLineKind, GatewayRefund, RefundStatus
+from domain.money import Fen
 from domain.payments.accounts import Account
 from domain.reconciliation.downloading import DayOfAccount
 from domain.settlement.applying_payments import Applied, apply_payment
 from domain.settlement.applying_refunds import hear_refund
 from domain.settlement.paying_out import apply_transfer, find_withdrawal
+from domain.settlement.returning_elsewhere import Recorded
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +34,19 @@ ACTOR = "gateway:bill"
 
 _UNHEARD = text(
     """
-    SELECT DISTINCT l.subject, l.number, p.public_id AS trade_no FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, p.public_id AS trade_no, l.amount_fen FROM bill_lines l
     JOIN payments p ON l.subject = 'payment' AND p.merchant_id = l.merchant_id
         AND p.public_id = l.number AND p.gateway_account_id = :account_id
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id AND p.state <> 'succeeded'
     UNION ALL
-    SELECT DISTINCT l.subject, l.number, p.public_id FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, p.public_id, l.amount_fen FROM bill_lines l
+    JOIN payments p ON l.subject = 'refund' AND p.merchant_id = l.merchant_id
+        AND p.public_id = l.trade_no AND p.gateway_account_id = :account_id
+    WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id AND NOT EXISTS (
+        SELECT 1 FROM refunds r WHERE r.merchant_id = l.merchant_id
+            AND (r.public_id = l.number OR r.elsewhere_no = l.number))
+    UNION ALL
+    SELECT DISTINCT l.subject, l.number, p.public_id, l.amount_fen FROM bill_lines l
     JOIN refunds r ON l.subject = 'refund' AND r.merchant_id = l.merchant_id
         AND r.public_id = l.number
     JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
@@ -42,7 +54,7 @@ _UNHEARD = text(
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
         AND r.state IN ('requested', 'sending', 'unknown', 'needs_funds', 'rejected')
     UNION ALL
-    SELECT DISTINCT l.subject, l.number, l.number FROM bill_lines l
+    SELECT DISTINCT l.subject, l.number, l.number, l.amount_fen FROM bill_lines l
     JOIN withdrawals w ON l.subject = 'transfer' AND w.merchant_id = l.merchant_id
         AND w.public_id = l.number AND w.gateway_account_id = :account_id
     WHERE l.merchant_id = :merchant_id AND l.reconciliation_id = :id
@@ -101,11 +113,23 @@ def _learn_payment(account: Account, row: Row[Any], at: datetime) -> bool:
 
 
 def _learn_refund(account: Account, row: Row[Any], at: datetime) -> bool:
-    told = account.provider.query_refund(row.number, row.trade_no)
+    if is_unnamed(row.number):
+        told = GatewayRefund(
+            row.number,
+            RefundStatus.SUCCESS,
+            out_trade_no=row.trade_no,
+            amount_fen=Fen(row.amount_fen),
+        )
+    else:
+        told = account.provider.query_refund(row.number, row.trade_no)
     if told.status is RefundStatus.NOT_FOUND:
         return False
     with transaction() as session:
-        return hear_refund(session, account.key, told, at=at, actor=ACTOR) is not None
+        is_known = hear_refund(session, account.key, told, at=at, actor=ACTOR) is not None
+    if is_known:
+        return True
+    told = replace(told, out_trade_no=row.trade_no)
+    return hear_elsewhere(account, told, heard_by="bill", at=at) is Recorded.RECORDED
 
 
 def _learn_transfer(account: Account, row: Row[Any], at: datetime) -> bool:

@@ -27,6 +27,7 @@ class RefundLine:
     state: str
     amount_fen: int
     error_code: str | None
+    elsewhere_no: str | None
     requested_at: datetime
     accepted_at: datetime | None
     arrived_at: datetime | None
@@ -42,6 +43,7 @@ class RefundLine:
             "state": self.state,
             "amount_fen": self.amount_fen,
             "error_code": self.error_code,
+            "elsewhere_no": self.elsewhere_no,
             "requested_at": iso(self.requested_at),
             "accepted_at": iso(self.accepted_at),
             "arrived_at": iso(self.arrived_at),
@@ -51,7 +53,7 @@ class RefundLine:
 _LINES = """
     SELECT r.id AS row_id, r.order_id AS order_row_id, r.public_id AS id, o.public_id AS order_id,
         g.public_id AS group_id, s.public_id AS shopper_id, s.nickname, r.purpose, r.state,
-        r.amount_fen, r.error_code, r.requested_at, r.accepted_at, r.arrived_at
+        r.amount_fen, r.error_code, r.elsewhere_no, r.requested_at, r.accepted_at, r.arrived_at
     FROM refunds r
     JOIN orders o ON o.merchant_id = r.merchant_id AND o.id = r.order_id
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id

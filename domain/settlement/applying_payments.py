@@ -22,6 +22,7 @@ from domain.settlement.moving import move_orders
 from domain.settlement.receiving import Receipt, receive
 from domain.settlement.refunding import WantedRefund, request_refunds
 from domain.settlement.releasing import free_if_unpayable
+from domain.settlement.returning_elsewhere import presume_elsewhere
 from domain.settlement.taking import (
     LockedPayment,
     lock_payment,
@@ -46,7 +47,8 @@ ALARMING = ("wrong_amount", "closed_payment")
 class SuccessfulPayment:
     """What a gateway says of one payment: number, its transaction, fen received, its success time.
 
-    `is_confirmed` is true for an answer to our own query, false for a callback.
+    `is_confirmed` is true for an answer to our own query, false for a callback. `is_refunding`: the
+    trade is in a refund state, so that some of the money, or all, has gone back already.
     """
 
     gateway_account: Key
@@ -56,6 +58,7 @@ class SuccessfulPayment:
     succeeded_at: datetime
     is_confirmed: bool
     source: str
+    is_refunding: bool = False
 
 
 class Applied(StrEnum):
@@ -160,6 +163,8 @@ def _judge(  # noqa: PLR0911 - one reason per return
     """Say what becomes of a payment: `seated` (with the group's deadline), or why it goes back."""
     if payment.amount_fen != paid.amount_fen:
         return "wrong_amount", None
+    if paid.is_refunding:
+        return "refunded_elsewhere", None
     if payment.state == PaymentState.CLOSED:
         return "closed_payment", None
     if order.state in (OrderState.EXPIRED, OrderState.CANCELLED):
@@ -251,8 +256,20 @@ def _give_back(
 ) -> None:
     actor = f"gateway:{paid.source}"
     merchant_id = paid.gateway_account[0]
-    wanted = WantedRefund(merchant_id, payment_id, order.id, paid.amount_fen, outcome)
-    posting.post(session, request_refunds(session, [wanted], at=at, actor=actor), at=at)
+    if outcome == "refunded_elsewhere":
+        presume_elsewhere(
+            session,
+            paid.gateway_account,
+            payment_id,
+            order.id,
+            payment_no=paid.payment_no,
+            amount_fen=paid.amount_fen,
+            heard_by=paid.source,
+            at=at,
+        )
+    else:
+        wanted = WantedRefund(merchant_id, payment_id, order.id, paid.amount_fen, outcome)
+        posting.post(session, request_refunds(session, [wanted], at=at, actor=actor), at=at)
     outbox.emit(
         session,
         [

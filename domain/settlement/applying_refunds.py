@@ -15,13 +15,26 @@ from domain import outbox, work
 from domain.arrays import array
 from domain.gateways.protocol import GatewayRefund, RefundStatus
 from domain.ledger import posting
-from domain.ledger.posting import GATEWAY, REFUNDS_PAYABLE, Posting
+from domain.ledger.posting import (
+    GATEWAY,
+    ORDER_DEPOSITS,
+    REFUNDS_ELSEWHERE,
+    REFUNDS_PAYABLE,
+    SETTLED_OFFLINE,
+    Posting,
+)
 from domain.payments.findings import Finding, FindingKind, record_finding
 from domain.refunds.errors import RefundNotRejected
 from domain.refunds.rules import compare_told
 from domain.settlement.locking import Key, columns
 from domain.settlement.moving import move_orders
-from domain.settlement.refunding import WORK, WantedRefund, replace_closed
+from domain.settlement.refunding import (
+    WORK,
+    WantedRefund,
+    cover_elsewhere,
+    replace_closed,
+    request_refunds,
+)
 from domain.states import REFUND, OrderState, RefundState
 
 logger = logging.getLogger(__name__)
@@ -39,7 +52,8 @@ _FIND = text(
     """
     SELECT r.id, r.order_id FROM refunds r
     JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
-    WHERE r.merchant_id = :merchant_id AND r.public_id = :no AND p.gateway_account_id = :account_id
+    WHERE r.merchant_id = :merchant_id AND (r.public_id = :no OR r.elsewhere_no = :no)
+        AND p.gateway_account_id = :account_id
     """
 )
 _LOCK_ORDER = text(
@@ -48,7 +62,7 @@ _LOCK_ORDER = text(
 _LOCK = text(
     """
     SELECT r.id, r.payment_id, r.purpose, r.state, r.amount_fen, p.gateway_account_id,
-        p.public_id AS payment_no, p.transaction_no, p.received_fen
+        p.public_id AS payment_no, p.transaction_no, p.received_fen, r.elsewhere_no, r.is_covered
     FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
     WHERE r.merchant_id = :merchant_id AND r.id = :id FOR NO KEY UPDATE OF r
     """
@@ -65,7 +79,8 @@ _MOVE = text(
 _UNARRIVED = text(
     """
     SELECT count(*) FROM refunds
-    WHERE merchant_id = :merchant_id AND order_id = :id AND state NOT IN ('arrived', 'closed')
+    WHERE merchant_id = :merchant_id AND order_id = :id
+        AND state NOT IN ('arrived', 'closed', 'settled_offline')
     """
 )
 
@@ -134,7 +149,9 @@ def move_refund(
     if to in BAD_ENDS:
         extra = {"merchant_id": merchant_id, "refund_id": row.id, "state": to.value, "why": error}
         logger.error("refund went wrong", extra=extra)
-    if to is RefundState.CLOSED:
+    if to is RefundState.CLOSED and row.elsewhere_no is not None:
+        _reopen_elsewhere(session, merchant_id, row, order_id, at=at, actor=actor)
+    elif to is RefundState.CLOSED:
         wanted = WantedRefund(merchant_id, row.payment_id, order_id, row.amount_fen, row.purpose)
         posting.post(session, replace_closed(session, row.id, wanted, at=at, actor=actor), at=at)
     if to is RefundState.ARRIVED:
@@ -144,10 +161,85 @@ def move_refund(
             row.id,
             amount_fen=row.amount_fen,
             account_id=row.gateway_account_id,
+            is_elsewhere=row.elsewhere_no is not None,
             at=at,
         )
-        _finish_order(session, (merchant_id, order_id), order_state, at=at)
+        finish_order(session, (merchant_id, order_id), order_state, at=at)
+    if to is RefundState.REJECTED and refit_refunds(
+        session, (merchant_id, row.payment_id), at=at, actor=actor
+    ):
+        return RefundState.CLOSED
     return to
+
+
+_OF_PAYMENT = text(
+    """
+    SELECT r.id, r.order_id, r.purpose, r.state, r.amount_fen, r.elsewhere_no, p.received_fen
+    FROM refunds r JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
+    WHERE r.merchant_id = :merchant_id AND r.payment_id = :payment_id AND r.state <> 'closed'
+    ORDER BY r.id FOR NO KEY UPDATE OF r
+    """
+)
+_UNSENT = (RefundState.REQUESTED, RefundState.REJECTED)
+
+
+def refit_refunds(session: Session, payment: Key, *, at: datetime, actor: str) -> bool:
+    """Replace a refund that was not accepted, and asks for more than is left, by one of what is.
+
+    Says whether there was such a one. Its order is locked; locks the payment's refunds.
+    """
+    rows = session.execute(_OF_PAYMENT, {"merchant_id": payment[0], "payment_id": payment[1]}).all()
+    unsent = [r for r in rows if r.elsewhere_no is None and r.state in _UNSENT]
+    if not unsent or not any(row.elsewhere_no is not None for row in rows):
+        return False
+    ours = unsent[0]
+    left = max(0, ours.received_fen - sum(r.amount_fen for r in rows if r.id != ours.id))
+    if ours.amount_fen <= left:
+        return False
+    refund = (payment[0], ours.id)
+    _move(session, refund, RefundState.CLOSED, at=at, actor=actor, error="refunded_elsewhere")
+    work.unpark(session, WORK, [refund], due_at=at)
+    postings = [_taken_back(payment[0], ours.id, ours.amount_fen)]
+    if left > 0:
+        wanted = WantedRefund(payment[0], payment[1], ours.order_id, left, ours.purpose)
+        postings += request_refunds(session, [wanted], at=at, actor=actor)
+    else:
+        postings += cover_elsewhere(session, [payment])
+    posting.post(session, postings, at=at)
+    if left == 0:
+        state = session.execute(
+            _LOCK_ORDER, {"merchant_id": payment[0], "id": ours.order_id}
+        ).scalar_one()
+        finish_order(session, (payment[0], ours.order_id), state, at=at)
+    return True
+
+
+def _taken_back(merchant_id: int, refund_id: int, amount_fen: int) -> Posting:
+    return Posting(
+        merchant_id, "refund.closed", refund_id, REFUNDS_PAYABLE, ORDER_DEPOSITS, amount_fen
+    )
+
+
+def _reopen_elsewhere(
+    session: Session, merchant_id: int, row: Row[Any], order_id: int, *, at: datetime, actor: str
+) -> None:
+    """Request what a refund made elsewhere did not bring after all, if the money is to go back."""
+    if not row.is_covered:
+        return
+    uncovered = Posting(
+        merchant_id,
+        "refund.uncovered",
+        row.id,
+        REFUNDS_ELSEWHERE,
+        ORDER_DEPOSITS,
+        row.amount_fen,
+    )
+    wanted = WantedRefund(
+        merchant_id, row.payment_id, order_id, row.amount_fen, f"instead_{row.id}"
+    )
+    posting.post(
+        session, [uncovered, *request_refunds(session, [wanted], at=at, actor=actor)], at=at
+    )
 
 
 _ORDERS = """
@@ -261,6 +353,7 @@ def _arrive(
     *,
     amount_fen: int,
     account_id: int,
+    is_elsewhere: bool,
     at: datetime,
 ) -> None:
     posting.post(
@@ -268,9 +361,9 @@ def _arrive(
         [
             Posting(
                 merchant_id,
-                "refund.arrived",
+                "refund.elsewhere" if is_elsewhere else "refund.arrived",
                 refund_id,
-                REFUNDS_PAYABLE,
+                REFUNDS_ELSEWHERE if is_elsewhere else REFUNDS_PAYABLE,
                 GATEWAY,
                 amount_fen,
                 destination_owner_id=account_id,
@@ -280,7 +373,31 @@ def _arrive(
     )
 
 
-def _finish_order(session: Session, order: Key, state: str, *, at: datetime) -> None:
+def settle_offline(
+    session: Session, refund: Key, order_id: int, *, at: datetime, actor: str
+) -> None:
+    """Record that the merchant paid a rejected refund outside the gateway; the order may be over.
+
+    Locks the order, then the refund. Raises RefundNotRejected.
+    """
+    order_state, row = _lock(session, refund, order_id)
+    if row.state != RefundState.REJECTED:
+        raise RefundNotRejected(state=row.state)
+    _move(session, refund, RefundState.SETTLED_OFFLINE, at=at, actor=actor, error=None)
+    work.unpark(session, WORK, [refund], due_at=at)
+    paid = Posting(
+        refund[0],
+        "refund.settled_offline",
+        refund[1],
+        REFUNDS_PAYABLE,
+        SETTLED_OFFLINE,
+        row.amount_fen,
+    )
+    posting.post(session, [paid], at=at)
+    finish_order(session, (refund[0], order_id), order_state, at=at)
+
+
+def finish_order(session: Session, order: Key, state: str, *, at: datetime) -> None:
     """Move a refunding order to refunded once every part has arrived."""
     if state != OrderState.REFUNDING:
         return

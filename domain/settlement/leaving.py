@@ -9,7 +9,7 @@ from domain import outbox
 from domain.ledger import posting
 from domain.settlement.locking import LockedGroup, LockedOrder
 from domain.settlement.moving import count_seats, move_orders, move_orders_and_seats
-from domain.settlement.refunding import refund_of, request_refunds
+from domain.settlement.refunding import cover_elsewhere, refund_of, request_refunds
 from domain.settlement.releasing import end_empty_groups
 from domain.settlement.spending import give_back_means
 from domain.states import GroupState, OrderState, SeatState
@@ -39,9 +39,20 @@ def may_leave(group: LockedGroup, order: LockedOrder, at: datetime) -> bool:
     )
 
 
-def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at: datetime) -> None:
-    """Take a paid member out of a locked open group; everything it paid goes back by its means."""
-    actor = f"shopper:{order.shopper_id}"
+def leave_group(
+    session: Session,
+    group: LockedGroup,
+    order: LockedOrder,
+    *,
+    at: datetime,
+    actor: str | None = None,
+) -> None:
+    """Take a paid member out of a locked open group; everything it paid goes back by its means.
+
+    What went back at the gateway's own console is not given twice; the order is refunded once that
+    has arrived, too.
+    """
+    actor = actor or f"shopper:{order.shopper_id}"
     move_orders_and_seats(
         session, [order.key], OrderState.REFUNDING, SeatState.RELEASED, at=at, actor=actor
     )
@@ -49,8 +60,10 @@ def leave_group(session: Session, group: LockedGroup, order: LockedOrder, *, at:
     refund = refund_of(order, "left")
     postings = request_refunds(session, [] if refund is None else [refund], at=at, actor=actor)
     postings += give_back_means(session, [order], at=at, actor=actor)
+    if refund is None and order.payment_id is not None:
+        postings += cover_elsewhere(session, [(order.merchant_id, order.payment_id)])
     posting.post(session, postings, at=at)
-    if refund is None:
+    if refund is None and order.payment_id is None:
         move_orders(session, [order.key], OrderState.REFUNDED, at=at, actor=actor)
     counted = count_seats(session, {group.key: (-1, 0, 0)})
     leader = session.execute(_HAND_OVER, {"merchant_id": group.merchant_id, "id": group.id}).one()

@@ -51,7 +51,10 @@ class LockedGroup(NamedTuple):
 
 
 class LockedOrder(NamedTuple):
-    """A locked order; `payment_id` and `received_fen` are of the payment that took its seat."""
+    """A locked order; `payment_id` and `left_fen` are of the payment that took its seat.
+
+    `left_fen` is what it received, less what went back at the gateway's own console.
+    """
 
     merchant_id: int
     id: int
@@ -80,7 +83,7 @@ class LockedOrder(NamedTuple):
     risk_outcome: str
     flag: str | None
     payment_id: int | None
-    received_fen: int | None
+    left_fen: int | None
 
     @property
     def key(self) -> Key:
@@ -128,7 +131,11 @@ _ORDER_COLUMNS = """
     o.seat_state, o.price_fen, o.instrument_id, o.instrument_fen, o.points_fen, o.wallet_fen,
     o.payable_fen, o.quote_fen, o.quote_parts, o.placed_on, o.cap_on, o.paid_at, o.release_reason,
     o.public_id, o.share_id, o.is_first_paid, o.is_new_paid, o.risk_outcome, s.flag,
-    p.id AS payment_id, p.received_fen
+    p.id AS payment_id,
+    p.received_fen - CAST(coalesce((
+        SELECT sum(e.amount_fen) FROM refunds e
+        WHERE e.merchant_id = p.merchant_id AND e.payment_id = p.id
+            AND e.elsewhere_no IS NOT NULL AND e.state <> 'closed'), 0) AS bigint) AS left_fen
 """
 _ORDER_JOINS = """
     JOIN shoppers s ON s.merchant_id = o.merchant_id AND s.id = o.shopper_id

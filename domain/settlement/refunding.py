@@ -10,9 +10,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import bindparam
 
 from domain import work
-from domain.ledger.posting import ORDER_DEPOSITS, REFUNDS_PAYABLE, Posting
+from domain.ledger.posting import (
+    ORDER_DEPOSITS,
+    REFUNDS_ELSEWHERE,
+    REFUNDS_PAYABLE,
+    Posting,
+)
 from domain.public_ids import new_public_id
-from domain.settlement.locking import LockedOrder
+from domain.settlement.locking import Key, LockedOrder, columns
 
 WORK = "drive_refund"
 LONGEST_PAUSE = timedelta(hours=1)
@@ -74,7 +79,8 @@ def request_refunds(
         },
     ).all()
     work.put(session, WORK, [(row.merchant_id, row.id) for row in made], due_at=send_at or at)
-    return [
+    covered = cover_elsewhere(session, [(w.merchant_id, w.payment_id) for w in wanted])
+    return covered + [
         Posting(
             row.merchant_id,
             "refund.requested",
@@ -84,6 +90,35 @@ def request_refunds(
             row.amount_fen,
         )
         for row in made
+    ]
+
+
+_COVER = text(
+    """
+    UPDATE refunds r SET is_covered = true
+    FROM unnest(CAST(:merchants AS bigint[]), CAST(:ids AS bigint[])) AS t (m, i)
+    WHERE r.merchant_id = t.m AND r.payment_id = t.i AND r.elsewhere_no IS NOT NULL
+        AND r.state <> 'closed' AND NOT r.is_covered
+    RETURNING r.merchant_id, r.id, r.amount_fen
+    """
+)
+
+
+def cover_elsewhere(session: Session, payments: Sequence[Key]) -> list[Posting]:
+    """Let the deposits of locked payments that go back pay for what went back elsewhere, once.
+
+    Returns the postings, which the caller posts.
+    """
+    return [
+        Posting(
+            row.merchant_id,
+            "refund.covered",
+            row.id,
+            ORDER_DEPOSITS,
+            REFUNDS_ELSEWHERE,
+            row.amount_fen,
+        )
+        for row in session.execute(_COVER, columns(payments))
     ]
 
 
@@ -129,7 +164,7 @@ def replace_closed(
 
 
 def refund_of(order: LockedOrder, purpose: str) -> WantedRefund | None:
-    """Return the refund of a paid order's gateway part, if it has one."""
-    if order.payment_id is None or order.received_fen is None:
+    """Return the refund of what is left of a paid order's gateway part, if anything is."""
+    if order.payment_id is None or not order.left_fen:
         return None
-    return WantedRefund(order.merchant_id, order.payment_id, order.id, order.received_fen, purpose)
+    return WantedRefund(order.merchant_id, order.payment_id, order.id, order.left_fen, purpose)

@@ -85,7 +85,7 @@ _GROUP_FIELDS = ", ".join(f"(l.team).{name} AS group_{name}" for name in LockedG
 _SEATED_FIELDS = {
     "flag": "l.flag",
     "payment_id": "l.seated_payment_id",
-    "received_fen": "l.seated_fen",
+    "left_fen": "l.seated_fen",
 }
 _ORDER_FIELDS = ", ".join(
     f"{_SEATED_FIELDS.get(name, f'(l.placed).{name}')} AS order_{name}"

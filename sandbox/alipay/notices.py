@@ -32,8 +32,9 @@ def refund_notice(
     trade: Row, refund: Row, *, refunded_fen: int, now: float, real_now: float
 ) -> dict[str, Any]:
     """Return the row of a refund's notification; `refund_fee` is all that was refunded so far."""
+    named = {"out_biz_no": refund["out_request_no"]} if refund["out_request_no"] else {}
     said = _trade(trade, real_now) | {
-        "out_biz_no": refund["out_request_no"],
+        **named,
         "refund_fee": write_yuan(refunded_fen),
         "gmt_refund": f"{write_instant(refund['refunded_at'])}.000",
     }

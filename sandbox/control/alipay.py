@@ -11,8 +11,10 @@ from typing import Any
 
 from flask import Blueprint
 
+from sandbox.alipay import refunds as refunding
 from sandbox.alipay import trades, transfers
 from sandbox.alipay.accounts import AlipayAccount, downloads, mint_codes
+from sandbox.alipay.errors import ApiError
 from sandbox.alipay.forgeries import VARIANTS
 from sandbox.alipay.notices import is_accepted, trade_notice
 from sandbox.clock import parse_rfc3339, rfc3339
@@ -38,6 +40,10 @@ _PAY = shape(
         "open_id": text(128),
         "even_if_closed": flag,
     },
+)
+_CONSOLE = shape(
+    {"out_trade_no": text(64)},
+    {"seller_id": text(32), "amount": integer(1), "number": text(64)},
 )
 _END = shape(
     {
@@ -78,6 +84,7 @@ def register(control: Blueprint) -> None:
         ("/fail", fail_trade, "POST"),
         ("/orders", list_trades, "GET"),
         ("/refunds", list_refunds, "GET"),
+        ("/refunds/console", refund_at_console, "POST"),
         ("/transfers", list_transfers, "GET"),
         ("/transfers/end", end_transfer, "POST"),
         ("/callbacks/send", send, "POST"),
@@ -204,6 +211,31 @@ def list_trades() -> dict[str, Any]:
 def list_refunds() -> dict[str, Any]:
     """List refunds, oldest first."""
     return _list(_REFUNDS, ("seller_id", "out_trade_no", "out_request_no"), describe_refund)
+
+
+def refund_at_console() -> dict[str, Any]:
+    """Refund a trade, or a part of it, at Alipay's own console; `number` may be empty."""
+    given = body(_CONSOLE)
+    gateway = current_gateway()
+    with gateway.store.transaction() as db:
+        trade = _find(db, given)
+        account = gateway.alipay_accounts.find(trade["seller_id"])
+        if account is None or trade["paid_fen"] is None:
+            raise Refused("the trade is not paid")
+        try:
+            made = refunding.refund_at_console(
+                db,
+                account,
+                trade,
+                given.get("amount", trade["paid_fen"]),
+                gateway.clock.now(),
+                number=given.get("number", ""),
+            )
+        except ApiError as problem:
+            raise Refused(str(problem)) from None
+        row = db.execute(f"{_REFUNDS} WHERE r.id = ?", (made["id"],)).fetchone()
+    gateway.courier.wake()
+    return describe_refund(row)
 
 
 def list_transfers() -> dict[str, Any]:

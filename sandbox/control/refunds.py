@@ -6,14 +6,19 @@ from typing import Any
 from flask import Blueprint
 
 from sandbox.clock import rfc3339
-from sandbox.control.reading import Refused, body, find_refund, page
+from sandbox.control.reading import Refused, body, find_order, find_refund, page
 from sandbox.gateway import current_gateway
-from sandbox.shapes import choice, shape, text
+from sandbox.shapes import choice, integer, shape, text
+from sandbox.wechat import refunds as wechat_refunds
+from sandbox.wechat.errors import ApiError
 from sandbox.wechat.refunds import Unfinishable, finish
 
 _END = shape(
     {"out_refund_no": text(64), "status": choice("SUCCESS", "ABNORMAL", "CLOSED")},
     {"mchid": text(32)},
+)
+_CONSOLE = shape(
+    {}, {"out_trade_no": text(32), "mchid": text(32), "prepay_id": text(64), "amount": integer(1)}
 )
 _WITH_ORDER = (
     "SELECT refunds.*, orders.out_trade_no, orders.transaction_id, orders.paid_fen"
@@ -25,6 +30,7 @@ _FILTERS = ("mchid", "out_trade_no", "out_refund_no", "status")
 def register(control: Blueprint) -> None:
     """Add this part's endpoints."""
     control.add_url_rule("/refunds/end", view_func=end_refund, methods=["POST"])
+    control.add_url_rule("/refunds/console", view_func=refund_at_console, methods=["POST"])
     control.add_url_rule("/refunds", view_func=list_refunds, methods=["GET"])
 
 
@@ -42,6 +48,25 @@ def end_refund() -> dict[str, Any]:
         ended = db.execute(f"{_WITH_ORDER} WHERE refunds.id = ?", (refund["id"],)).fetchone()
     gateway.courier.wake()
     return describe(ended)
+
+
+def refund_at_console() -> dict[str, Any]:
+    """Refund an order, or a part of it, at the merchant's console of the gateway."""
+    given = body(_CONSOLE)
+    gateway = current_gateway()
+    now = gateway.clock.now()
+    with gateway.store.transaction() as db:
+        order = find_order(db, given)
+        if order["paid_fen"] is None:
+            raise Refused("the order is not paid")
+        fen = given.get("amount", order["paid_fen"])
+        try:
+            made = wechat_refunds.refund_at_console(db, order, fen, now)
+        except ApiError as problem:
+            raise Refused(problem.message) from None
+        row = db.execute(f"{_WITH_ORDER} WHERE refunds.id = ?", (made["id"],)).fetchone()
+    gateway.courier.wake()
+    return describe(row)
 
 
 def list_refunds() -> dict[str, Any]:

@@ -31,6 +31,12 @@ class ClawBackCommand(ClawBackSchema):
     source_id = PublicId(required=True)
 
 
+class RefundCommand(Schema):
+    """Which rejected refund is settled offline."""
+
+    refund_id = PublicId(required=True)
+
+
 class GrantCommand(Schema):
     """Which held subsidy."""
 
@@ -62,6 +68,7 @@ COMMANDS: Mapping[str, type[ma.Schema]] = {
     "claw_back": ClawBackCommand,
     "grant_release": GrantCommand,
     "grant_denial": GrantCommand,
+    "refund_offline": RefundCommand,
     "campaign_budget": CampaignBudgetCommand,
     "goodwill_budget": GoodwillBudgetCommand,
     "approval_limit": ApprovalLimitCommand,

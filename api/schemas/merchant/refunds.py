@@ -35,6 +35,10 @@ class RefundSchema(Answer):
     state = Choice(RefundState)
     amount_fen = Fen()
     error_code = String(allow_none=True)
+    elsewhere_no = String(
+        allow_none=True,
+        metadata={"description": "its number, if it was made at the gateway's own console"},
+    )
     requested_at = Instant()
     accepted_at = Instant(allow_none=True)
     arrived_at = Instant(allow_none=True)
@@ -48,6 +52,12 @@ class RefundFilters(PageArguments):
 
 class RetrySchema(Schema):
     """Why a rejected refund is sent again."""
+
+    reason = Text(most=500, required=True)
+
+
+class OfflineSettlementSchema(Schema):
+    """How a rejected refund was paid outside the gateway, and why."""
 
     reason = Text(most=500, required=True)
 

@@ -9,6 +9,7 @@ from api.blueprint import Blueprint
 from api.idempotency import request_key
 from api.paging import answer_page, page_of, read_page
 from api.schemas.merchant.refunds import (
+    OfflineSettlementSchema,
     RefundFilters,
     RefundQueuesSchema,
     RefundSchema,
@@ -16,6 +17,8 @@ from api.schemas.merchant.refunds import (
 )
 from domain.database import merchant_transaction, read_clock
 from domain.interventions.retrying_refunds import RetryRefund, retry_refund
+from domain.interventions.settling_offline import SettleOffline, settle_refund_offline
+from domain.merchants.errors import ApprovalNeeded
 from domain.merchants.rules import Role
 from domain.refunds import queries
 from domain.refunds.errors import RefundNotFound, RefundNotRejected
@@ -83,3 +86,29 @@ def retry(arguments: dict[str, Any], refund_id: str) -> Response:
         reason=arguments["reason"],
     )
     return jsonify(retry_refund(command, at=read_clock()))
+
+
+@blueprint.route(
+    "/<id:refund_id>/offline-settlement",
+    methods=["POST"],
+    role=Role.OPERATOR,
+    headers=("Idempotency-Key",),
+    refuses=(
+        RefundNotFound,
+        RefundNotRejected,
+        ApprovalNeeded,
+    ),
+    name="settle_refund_offline",
+)
+@blueprint.arguments(OfflineSettlementSchema)
+@blueprint.response(200, RefundSchema)
+def settle_offline(arguments: dict[str, Any], refund_id: str) -> Response:
+    """Record that a rejected refund was paid outside the gateway; once."""
+    caller = auth.require_staff()
+    command = SettleOffline(
+        actor=caller.actor,
+        key=request_key(caller, arguments),
+        refund_id=refund_id,
+        reason=arguments["reason"],
+    )
+    return jsonify(settle_refund_offline(command, at=read_clock()))
