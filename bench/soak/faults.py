@@ -1,6 +1,6 @@
 """Which faults the gateway has in a seed: all that the sandbox knows, dealt from the seed's number.
 
-Each seed is dealt the next of them in turn, so that a hundred seeds meet every one, and more by
+Each seed is dealt the next of them in turn, so that fifty seeds meet every one, and more by
 chance. The numbers are those of the sandbox's documentation.
 """
 
@@ -16,6 +16,10 @@ _FORGED = (
     *("certificate_serial", "certificate_signed", "no_signature_type"),
 )
 _PAID_WRONG = ("wrong_amount", "wrong_mchid", "wrong_appid", "wrong_currency")
+_LIES = (
+    *("currency", "number", "account", "no_payer", "scalars"),
+    *("early", "late", "first_year", "last_year", "half_emoji", "list_state", "new_state"),
+)
 _FAIL_REASONS = ("REAL_NAME_CHECK_FAIL", "NAME_NOT_CORRECT", "ACCOUNT_FROZEN")
 Rule = tuple[str, dict[str, Any]]
 
@@ -57,6 +61,11 @@ FAULTS: tuple[Rule, ...] = (
     ("bill_missing_row", {}),
     ("bill_extra_row", {}),
     ("bill_changed_amount", {}),
+    ("bill_other_currency", {}),
+    ("bill_unknown_row", {}),
+    ("bill_broken_row", {}),
+    *((f"lie_{kind}", {}) for kind in _LIES),
+    *(("lie_amount", {"operation": name}) for name in ("payment_callback", "query_refund")),
     *(("bad_signature", {"operation": name}) for name in _CALLS),
     ("other_spelling", {}),
     *(("not_found", {"operation": name}) for name in _ASKED),
@@ -64,7 +73,12 @@ FAULTS: tuple[Rule, ...] = (
     ("token_expired", {"operation": "send_message"}),
     ("subscribe_refused", {"operation": "send_message"}),
 )
-DEALT = 2
+NEVER_DEALT = {"lie_transaction"}
+"""What nobody could know to be false: the first number of a transaction that is told is ours.
+
+A query that tells another amount is believed for the same reason, so that lie is told by callbacks.
+"""
+DEALT = 3
 """How many faults each seed is dealt in turn."""
 
 

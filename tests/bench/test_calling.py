@@ -179,7 +179,7 @@ def test_a_session_that_ran_out_is_renewed_and_the_key_stays() -> None:
     api = Server(
         session("t1"),
         httpx.Response(401, json={"code": "session_ended"}),
-        httpx.Response(201, json={"access_token": "t2"}),
+        httpx.Response(201, json={"access_token": "t2", "refresh_token": "r2"}),
         httpx.Response(201, json={"id": "order"}),
     )
     phone = phone_of(api, Server(code("first")))

@@ -1,13 +1,13 @@
 """The faults of the soak: every one that the sandbox knows is dealt, each with a count."""
 
-from bench.soak.faults import FAULTS, deal
+from bench.soak.faults import FAULTS, NEVER_DEALT, deal
 from sandbox.faults import NAMES, OPERATIONS
 
 
-def test_every_fault_of_the_sandbox_is_dealt_by_the_first_fifty_seeds() -> None:
+def test_every_fault_that_can_be_seen_is_dealt_by_the_first_fifty_seeds() -> None:
     dealt = {rule["name"] for seed in range(1, 51) for rule in deal(seed, "1600000001")}
 
-    assert dealt == set(NAMES)
+    assert dealt == set(NAMES) - NEVER_DEALT
 
 
 def test_faults_strike_operations_that_the_sandbox_has() -> None:
