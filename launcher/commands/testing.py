@@ -1,4 +1,7 @@
-"""`test`: all tests on the embedded servers, then the transactional ones on Debian's."""
+"""`test`: all tests on the embedded servers, then the transactional ones on Debian's.
+
+Tests of one running stack share it, so they run in one process, after the others.
+"""
 
 import argparse
 import os
@@ -14,18 +17,20 @@ NONE_SELECTED = 5
 
 
 def execute(options: argparse.Namespace) -> int:
-    """Run pytest, once or twice, and say loudly what this machine could not run."""
+    """Run pytest, up to three times, and say loudly what this machine could not run."""
     terminal = Terminal()
     if os.environ.get("CI") == "true":
         install_for_tests()
-    code = _pytest(*options.rest)
+    code = _pytest("-m", "not stack", *options.rest)
     if code == INTERRUPTED or code > NONE_SELECTED:
         return code
     skipped = []
+    if find_chromium():
+        terminal.line("\nThe tests of a running stack, in one process:")
+        code = _worse(code, _pytest(*options.rest, "-m", "stack", processes=0))
     if has_debian_postgres() and has_debian_redis():
         terminal.line("\nThe transactional tests again, on Debian's PostgreSQL and Redis:")
-        again = _pytest(*options.rest, "-m", "transactional", servers="debian")
-        code = code or (0 if again == NONE_SELECTED else again)
+        code = _worse(code, _pytest(*options.rest, "-m", "transactional", servers="debian"))
     else:
         skipped.append(
             "the second run of the transactional tests, on the oldest supported servers:\n"
@@ -39,8 +44,15 @@ def execute(options: argparse.Namespace) -> int:
     return code
 
 
-def _pytest(*arguments: str, servers: str = "embedded") -> int:
+def _worse(code: int, again: int) -> int:
+    """Return the failure of two runs; one that selected no test counts only beside another."""
+    if NONE_SELECTED in (code, again):
+        return min(code, again)
+    return code or again
+
+
+def _pytest(*arguments: str, processes: int = 2, servers: str = "embedded") -> int:
     return run_in_foreground(
-        [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", *arguments],
+        [sys.executable, "-m", "pytest", "-n", str(processes), *arguments],
         {**os.environ, "PINBU_TEST_SERVERS": servers},
     )

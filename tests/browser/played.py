@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -84,8 +84,9 @@ def played_world(log: Path) -> Iterator[World]:
     ports = free_ports()
     with passing_place("browser") as place, log.open("w") as written:
         supervisor = Supervisor(logs=place.logs, terminal=Terminal(written))
-        with _environment_of(place.home), supervisor:
-            start_stack(supervisor, place, ports)
+        with supervisor:
+            with _environment_of(place.home):
+                start_stack(supervisor, place, ports)
             api, gateway = (f"http://{HOST}:{port}" for port in (ports.api, ports.sandbox))
             logins = place.home / "sample-login.json"
             for seed in range(DAYS):
@@ -121,7 +122,14 @@ def _play_a_day(api: str, gateway: str, logins: Path, log: Path, *, seed: int) -
 def _leave_work(api_url: str, gateway_url: str, password: str) -> tuple[str, tuple[str, ...]]:
     """Let some groups of a running campaign fail, with trouble, and leave others open."""
     journal = Journal()
-    api, gateway = (Caller(url, journal, connections=CONNECTIONS) for url in (api_url, gateway_url))
+    with (
+        closing(Caller(api_url, journal, connections=CONNECTIONS)) as api,
+        closing(Caller(gateway_url, journal, connections=CONNECTIONS)) as gateway,
+    ):
+        return _leave(api, gateway, password)
+
+
+def _leave(api: Caller, gateway: Caller, password: str) -> tuple[str, tuple[str, ...]]:
     staff = Staff(api, Access("owner", password, APP_ID))
     session = staff.sign_in()
     clock = BusinessClock(api)

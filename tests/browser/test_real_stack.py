@@ -15,7 +15,7 @@ from console.roles import PAGES, may_see
 from tests.browser.conftest import PHONE
 from tests.browser.played import TITLE, World, played_world
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("stack")]
+pytestmark = [pytest.mark.browser, pytest.mark.stack]
 
 OpenPage = Callable[..., Page]
 PATIENCE_MILLISECONDS = 40_000

@@ -16,7 +16,7 @@ from tests.console.conftest import Pages, text_of
 ROOT = Path(__file__).parents[2]
 ACT = re.compile(r"[a-z_]+\.[a-z_]+")
 RAW = re.compile(r"[a-z]+_[a-z_]+|True|False|None")
-RECORDERS = {"audit", "log", "_move", "_decide"}
+RECORDERS = {"audit", "log", "_change", "_move", "_decide"}
 
 
 def recorded_acts() -> set[str]:
