@@ -156,7 +156,7 @@ FAULTS: tuple[Fault, ...] = (
         "too much goes back for too little paid",
         "domain/settlement/refunding.py",
         """\
-    return WantedRefund(order.merchant_id, order.payment_id, order.id, order.received_fen, purpose)
+    return WantedRefund(order.merchant_id, order.payment_id, order.id, order.left_fen, purpose)
 """,
         """\
     return WantedRefund(order.merchant_id, order.payment_id, order.id, order.price_fen, purpose)

@@ -286,6 +286,7 @@ def test_headers_are_documented_where_they_are_read(
             "POST /v1/merchant/approvals/_/withdrawal",
             "POST /v1/merchant/gifts/_/claw-back",
             "POST /v1/merchant/refunds/_/retry",
+            "POST /v1/merchant/refunds/_/offline-settlement",
             "POST /v1/me/withdrawals",
             "POST /v1/me/withdrawals/_/cancellation",
             "POST /v1/merchant/reconciliation-tasks/_/resolution",
