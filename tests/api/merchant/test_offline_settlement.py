@@ -30,7 +30,9 @@ def settle(caller: Caller, refund_id: str, *, key: str = "k1", **body: Any) -> A
     )
 
 
-def test_rejected_refund_is_settled_offline_once(mall: Mall, stage: Stage) -> None:
+def test_rejected_refund_is_settled_offline_once(
+    fresh_database: object, mall: Mall, stage: Stage
+) -> None:
     refund_id = stage.refund_that(RefundState.REJECTED)
 
     low = settle(mall.viewer, refund_id, reason="已转账")
