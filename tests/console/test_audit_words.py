@@ -9,7 +9,9 @@ import pytest
 
 from console.app_pages import audit_log
 from console.texts import LANGUAGES, Texts, catalogue
+from domain.interventions.approving import ACTS
 from domain.merchants.changing_settings import CHANGEABLE
+from domain.settlement.returning_elsewhere import PURPOSE
 from domain.terms import Caps, Levers, Limits, RewardRule, SubsidyKind, SubsidyRule
 from tests.console.conftest import Pages, text_of
 
@@ -112,3 +114,15 @@ def test_a_published_change_is_told_in_words(pages: Pages) -> None:
     assert "<details><summary>另有 3 项</summary>" in shown
     told = shown[shown.index("已和老板确认") :]
     assert not RAW.search(re.sub(r"<[^>]+>", "", told))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_approval_and_refund_has_words(language: str) -> None:
+    words = catalogue(language)
+    ended = (ROOT / "domain/settlement/applying_payments.py").read_text("utf-8")
+    purposes = {"failed", "left", PURPOSE, *re.findall(r'return "([a-z_]+)"', ended)}
+    purposes -= {"seated", "repeated", "unknown"}
+
+    assert {"late", "duplicate", "wrong_amount"} <= purposes
+    assert [one for one in purposes if f"refund_purpose.{one}" not in words] == []
+    assert [one for one in ACTS if f"approval_kind.{one}" not in words] == []
