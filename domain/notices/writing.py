@@ -25,21 +25,21 @@ _ORDER_FACTS: Final = (
     "grant.denied",
     "grant.matured",
 )
-_FROM_THE_SEAT: Final = "'failed', 'left'"
-"""Purposes of refunds that give back what paid an order; the others are of stray payments, which
-only the notice of an order that came to nothing counts."""
 
 
 def _instant(value: str) -> str:
     return f"""to_char({value} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 
 
-# What was paid by other means comes back with the order; what a gateway gives back has refunds.
-_BACK: Final = f"""
+# What was paid by other means comes back with the order; what a gateway gives back has refunds:
+# those of the payment that took the seat, whoever made them. Refunds of stray payments count only
+# in the notice of an order that came to nothing.
+_BACK: Final = """
     CROSS JOIN LATERAL (
         SELECT coalesce(sum(r.amount_fen), 0)::bigint AS gateway_fen FROM refunds r
+        JOIN payments p ON p.merchant_id = r.merchant_id AND p.id = r.payment_id
         WHERE r.merchant_id = o.merchant_id AND r.order_id = o.id AND r.state <> 'closed'
-            AND (r.purpose IN ({_FROM_THE_SEAT}) OR told.kind = 'order.expired')
+            AND (p.outcome = 'seated' OR told.kind = 'order.expired')
     ) due
     LEFT JOIN instruments used ON used.merchant_id = o.merchant_id AND used.id = o.instrument_id
     LEFT JOIN merchant_settings m ON m.merchant_id = o.merchant_id
@@ -53,7 +53,7 @@ _BACK: Final = f"""
             (3, 'points', o.points_fen), (4, used.kind, o.instrument_fen)) AS p (place, means, fen)
         WHERE p.fen > 0
     ) back
-"""  # noqa: S608 - constants only
+"""
 _GRANTED: Final = """
     LEFT JOIN grants s ON s.merchant_id = o.merchant_id AND s.order_id = o.id
     LEFT JOIN instruments n

@@ -118,6 +118,9 @@ def test_whole_refund_after_forming_refunds_the_order_and_no_other(world: World)
 
     assert world.rows("SELECT state FROM groups") == [("formed",)]
     assert phones[0].order(orders[0])["state"] == "fulfilling"
+    world.run_jobs()
+    told = "SELECT parameters ->> 'refund_fen' FROM notices WHERE key = 'order.refunded'"
+    assert world.rows(told) == [("1990",)]
     assert violated(world) == ()
 
 
