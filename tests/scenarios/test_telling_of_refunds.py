@@ -4,14 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from domain import clock
 from domain.auditing.gateway_record import read_sandbox_record
 from domain.auditing.running import audit
+from domain.checkout.reacting import consume_facts
+from domain.checkout.settling import release_due_holds
 from domain.database import read_clock, transaction
 from domain.notices.templates import check_templates, keep_templates
 from domain.terms import SubsidyKind, SubsidyRule
+from jobs.reactions import REACTIONS
 from tests.factories.campaigns import make_campaign
 from tests.factories.instruments import make_gift
 from tests.sandbox_server import wait_until
@@ -152,14 +154,10 @@ def test_hold_that_runs_out_is_told_with_what_comes_back(world: World) -> None:
     shopper = world.phone()
     give(world, shopper, SubsidyKind.COUPON, 300)
     order = shopper.open(coupon_id=usable(shopper, "coupons"))
-    with transaction() as session:
-        session.execute(
-            text("UPDATE orders SET hold_expires_at = placed_at WHERE public_id = :id"),
-            {"id": order["id"]},
-        )
 
-    world.run_jobs()
-    world.run_jobs()
+    later = clock.real_now() + timedelta(minutes=6)
+    release_due_holds(at=later)
+    consume_facts("notify", REACTIONS["notify"], at=later)
 
     assert means_of(shopper.order(order)) == [("coupon", 300)]
     assert texts(shopper, "order.expired") == [
