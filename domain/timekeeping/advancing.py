@@ -20,6 +20,8 @@ from domain.errors import Conflict, Forbidden, Rejected
 from domain.settlement.expiring import WARNED_AHEAD
 from domain.settlement.releasing import OVERDUE
 
+LEAST_LEAP = timedelta(seconds=1)
+"""A leap takes a moment to be made; a shorter one would set the gateway's clock back."""
 SMALLEST_JUMP = timedelta(minutes=5)
 
 _OFFSET = text("SELECT offset_seconds FROM clock_offset")
@@ -138,7 +140,7 @@ def leap_clock(until_at: datetime) -> ClockView:
     ClockBackwards.
     """
     view = _look_drained(until_at)
-    return _move_to(min(view.next_due_at or until_at, until_at))
+    return _move_to(max(min(view.next_due_at or until_at, until_at), view.now + LEAST_LEAP))
 
 
 def _look_drained(until_at: datetime | None) -> ClockView:

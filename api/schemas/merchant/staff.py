@@ -61,7 +61,7 @@ class StaffReasonSchema(Schema):
     reason = Text(most=500, required=True)
 
 
-class StaffRoleSchema(StaffReasonSchema):
+class NewRoleSchema(StaffReasonSchema):
     """Another role."""
 
     role = Choice(Role, required=True)

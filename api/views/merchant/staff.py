@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from api import auth
 from api.blueprint import Blueprint
 from api.schemas.merchant.staff import (
+    NewRoleSchema,
     NewStaffSchema,
     StaffListSchema,
     StaffMemberSchema,
     StaffPasswordSchema,
     StaffReasonSchema,
-    StaffRoleSchema,
     StaffSessionListSchema,
 )
 from domain import clock
@@ -91,7 +91,7 @@ def add(arguments: dict[str, Any]) -> StaffMember:
     refuses=(StaffNotFound, LastOwner),
     name="change_staff_role",
 )
-@blueprint.arguments(StaffRoleSchema)
+@blueprint.arguments(NewRoleSchema)
 @blueprint.response(200, StaffMemberSchema)
 def change_role(arguments: dict[str, Any], staff_id: str) -> StaffMember:
     """Give a person another role, from their next request on."""

@@ -130,7 +130,7 @@ EXPECTED = {
     "new_shoppers_paid": 1,
     "viral_registered_milli": 250,
     "viral_paid_milli": 250,
-    "share_visits": 3,
+    "share_visits": 2,
     "invitations": 2,
     "k_factor_milli": 143,
     "solo_failures": 1,

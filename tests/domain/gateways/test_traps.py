@@ -22,6 +22,7 @@ from domain.gateways.errors import (
 )
 from domain.gateways.protocol import BillKind, CloseResult, TransferStatus
 from domain.gateways.reading import Malformed
+from domain.gateways.wechat_asking import NumberUnfit
 from domain.gateways.wechat_sdk import TIMEOUT_SECONDS, build_sdk
 from domain.money import Fen
 from tests.domain.gateways.conftest import Shop, config_of
@@ -269,9 +270,9 @@ def test_trap_numbers_are_written_into_paths(
         shop.provider.query_transfer,
         shop.provider.cancel_transfer,
     ):
-        with pytest.raises(ValueError, match="letters and digits"):
+        with pytest.raises(NumberUnfit):
             call(number)
-    with pytest.raises(ValueError, match="letters and digits"):
+    with pytest.raises(NumberUnfit):
         shop.provider.transfer(transfer_of(shop, out_bill_no=number))
 
 
