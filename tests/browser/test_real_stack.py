@@ -240,6 +240,7 @@ def test_a_shopper_is_flagged_and_cleared(world: World, open_page: OpenPage) -> 
     sign_in(page, world, "/shoppers", "operator")
     page.get_by_role("textbox").first.fill("好友")
     page.get_by_role("textbox").first.press("Enter")
+    expect(page.get_by_role("button", name="标记")).to_have_count(1)
     settled(page)
     page.get_by_role("button", name="标记").first.click()
     page.get_by_text("禁止参团", exact=True).last.click()
@@ -275,8 +276,9 @@ def test_a_campaign_is_drafted_for_the_product_that_was_chosen_and_published(
     page.get_by_role("option").filter(has_text=twin["id"][-4:]).first.click()
     settled(page)
     page.get_by_label("活动名称").fill("坚果拼团")
-    for _ in range(3):
+    for step in ("拼团规则", "补贴与预算", "确认"):
         page.get_by_role("button", name="下一步").click()
+        expect(page.locator(".pb-steps .now")).to_contain_text(step)
         settled(page)
     page.get_by_role("button", name="保存草稿").click()
     page.wait_for_url("**/campaigns?id=*")
